@@ -1,0 +1,90 @@
+"""The one shape that every data source is brought to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+
+Array = np.ndarray
+Kind = Literal["image", "audio", "table"]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Examples, the label that explains part of them, and the factors that only evaluation may see.
+
+    Parameters
+    ----------
+    x
+        Examples, (n, \\*shape), uint8 in [0, 255] or float32. May be a memory map; nothing copies it whole.
+    y
+        Labels, (n,): integers or strings.
+    factors
+        Hidden attributes by name, each (n,): ``{"writer": ..., "slant": ...}``. Never seen by training.
+    split
+        (n,) of ``"train"`` and ``"test"`` where the source has an official split, else None.
+    kind
+        What an example is: ``"image"``, ``"audio"`` or ``"table"``.
+    name, source, licence
+        Where it comes from, for reports.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, ``x`` has another dtype, or ``split`` has other words.
+
+    Examples
+    --------
+    >>> data = Dataset(np.zeros((4, 28, 28), np.uint8), np.arange(4) % 2, {"writer": np.array([7, 7, 8, 8])})
+    >>> len(data), data.shape, data.classes.tolist()
+    (4, (28, 28), [0, 1])
+    >>> data.subset(data.factors["writer"] == 8).y.tolist()
+    [0, 1]
+    """
+
+    x: Array
+    y: Array
+    factors: dict[str, Array] = field(default_factory=dict)
+    split: Array | None = None
+    kind: Kind = "image"
+    name: str = "data"
+    source: str = ""
+    licence: str = ""
+
+    def __post_init__(self) -> None:
+        if self.x.dtype not in (np.uint8, np.float32):
+            raise ValueError(f"x has dtype {self.x.dtype}, expected uint8 or float32: convert it with x.astype(...)")
+        columns = {"y": self.y, **{f"factors[{k!r}]": v for k, v in self.factors.items()}}
+        if self.split is not None:
+            columns["split"] = self.split
+            words = set(np.unique(self.split).tolist())
+            if not words <= {"train", "test"}:
+                raise ValueError(f"split has the values {sorted(words)}, expected only 'train' and 'test'")
+        for column, values in columns.items():
+            if values.shape != (len(self.x),):
+                raise ValueError(f"{column} has shape {values.shape}, expected ({len(self.x)},), one for each row of x")
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one example."""
+        return self.x.shape[1:]
+
+    @property
+    def classes(self) -> Array:
+        """The distinct labels, sorted."""
+        return np.unique(self.y)
+
+    def subset(self, rows: Array) -> Dataset:
+        """Return the rows picked by a boolean mask or by indices (copied, in the order given)."""
+        return replace(
+            self,
+            x=self.x[rows],
+            y=self.y[rows],
+            factors={name: values[rows] for name, values in self.factors.items()},
+            split=None if self.split is None else self.split[rows],
+        )
