@@ -33,8 +33,8 @@ CATALOGUE: dict[str, Source] = {
     for source in (
         Source("handwriting", "handwriting", "synthetic handwritten digits, known style", "9,700 × 28×28", "MIT"),
         Source("digits8x8", "digits8x8", "scikit-learn's small digits", "1,797 × 8×8", "CC BY 4.0"),
-        Source("mnist", "mnist", "MNIST with QMNIST's writers", "70,000 × 28×28", "CC BY-SA 3.0"),
-        Source("emnist", "emnist", "EMNIST Digits with writers", "280,000 × 28×28", "public domain"),
+        Source("mnist", "mnist", "MNIST with QMNIST's writers", "70,000 × 28×28", "CC BY-SA 3.0; writers: BSD"),
+        Source("emnist", "emnist", "EMNIST Digits with writers", "280,000 × 28×28", "public domain (US)"),
     )
 }
 

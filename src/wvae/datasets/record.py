@@ -27,6 +27,8 @@ class Dataset:
         (n,) of ``"train"`` and ``"test"`` where the source has an official split, else None.
     kind
         What an example is: ``"image"``, ``"audio"`` or ``"table"``.
+    label_name
+        What the label is, for legends: ``"digit"``.
     name, source, licence
         Where it comes from, for reports.
 
@@ -49,6 +51,7 @@ class Dataset:
     factors: dict[str, Array] = field(default_factory=dict)
     split: Array | None = None
     kind: Kind = "image"
+    label_name: str = "label"
     name: str = "data"
     source: str = ""
     licence: str = ""

@@ -1,0 +1,187 @@
+"""Every hyper-parameter, once: its default, its range and what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import MISSING, dataclass, field, fields, replace
+from difflib import get_close_matches
+from numbers import Integral, Real
+from typing import Any, Literal, get_args, get_type_hints
+
+Preset = Literal["best", "article"]
+Objective = Literal["classifier", "covariance", "plain"]
+
+# The notebook's own constants: C2 and C3 weigh a term *per batch* of 256; per example that is C / 256.
+ARTICLE_BATCH = 256
+ARTICLE_WEIGHT = 10_000 / ARTICLE_BATCH
+
+
+def _parameter(default: Any, meaning: str, low: float | None = None, high: float | None = None) -> Any:
+    return field(default=default, metadata={"meaning": meaning, "low": low, "high": high})
+
+
+@dataclass(frozen=True)
+class Config:
+    """All hyper-parameters of one training; the defaults are the preset ``best``.
+
+    Losses are sums over pixels and means over examples, in nats, so every weight below is in nats per example.
+
+    Raises
+    ------
+    TypeError
+        If a value has the wrong type.
+    ValueError
+        If a value is outside its range or not one of its choices.
+
+    Examples
+    --------
+    >>> Config(d_rest=16).d_rest
+    16
+    >>> Config.preset("article", d_label=1, d_rest=1).width
+    500
+    >>> Config(epochs=0)
+    Traceback (most recent call last):
+    ValueError: epochs is 0, expected at least 1 (passes over the training data)
+    """
+
+    d_label: int = _parameter(10, "dimensions of z_label", 1)
+    d_rest: int = _parameter(10, "dimensions of z_rest", 1)
+
+    backbone: Literal["article", "mlp", "conv"] = _parameter("mlp", "networks of encoder and decoder")
+    width: int = _parameter(512, "units of a hidden layer", 1)
+    depth: int = _parameter(2, "hidden layers of encoder and of decoder (article: always 1)", 1)
+
+    label_prior: Literal["standard", "class"] = _parameter(
+        "class", "prior of z_label: N(0, I), or one learnt mean per class, which makes the label free of charge"
+    )
+    label_kl_weight: float = _parameter(4.0, "weight of KL(q(z_label|x) || p(z_label)); above 1 drives style out", 0)
+    rest_kl_weight: float = _parameter(1.0, "weight of KL(q(z_rest|x) || p(z_rest)), the beta of a beta-VAE", 0)
+    classifier_weight: float = _parameter(20.0, "weight of the classifier's cross-entropy; 0 trains without labels", 0)
+    separation: Literal["none", "covariance"] = _parameter("none", "what keeps the label out of z_rest")
+    separation_weight: float = _parameter(0.0, "weight of the separation term", 0)
+
+    epochs: int = _parameter(30, "passes over the training data", 1)
+    batch_size: int = _parameter(256, "examples in one step", 2)
+    learning_rate: float = _parameter(2e-3, "Adam's step size (its peak, if the schedule moves it)", 1e-8, 10)
+    schedule: Literal["constant", "one-cycle"] = _parameter("one-cycle", "course of the learning rate")
+    test_samples: int = _parameter(10, "samples of the codes that a test loss is averaged over", 1)
+    random_state: int = _parameter(0, "seed of weights, shuffling and noise", 0, 2**32 - 1)
+    device: Literal["auto", "cpu", "cuda"] = _parameter("auto", "where to compute; auto takes a GPU if there is one")
+
+    @classmethod
+    def preset(cls, name: Preset = "best", objective: Objective | None = None, **changes: Any) -> Config:
+        """Return a preset, with changes.
+
+        Parameters
+        ----------
+        name
+            ``"best"``, or ``"article"`` for the notebook's model, loss and schedule to the letter.
+        objective
+            The notebook's variants: ``"classifier"`` (its first), ``"covariance"`` (adds the cross-covariance
+            penalty) or ``"plain"`` (no labels at all). None leaves the preset's own.
+        changes
+            Hyper-parameters by name.
+
+        Raises
+        ------
+        TypeError
+            If a name is unknown.
+        ValueError
+            If the preset, the objective or a value is.
+        """
+        if name not in get_args(Preset):
+            raise ValueError(f"preset is {name!r}, expected one of {', '.join(get_args(Preset))}")
+        if objective is not None and objective not in get_args(Objective):
+            raise ValueError(f"objective is {objective!r}, expected one of {', '.join(get_args(Objective))}")
+        check_names(changes)
+        return replace(cls(), **(_ARTICLE if name == "article" else {}) | _objective(name, objective) | changes)
+
+    def __post_init__(self) -> None:
+        for spec in parameters():
+            # A grid search hands over NumPy's numbers; from here on they are Python's, which JSON can write.
+            object.__setattr__(self, spec.name, _checked(spec, getattr(self, spec.name)))
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What the command line and the documentation need to know about one hyper-parameter."""
+
+    name: str
+    type: type
+    default: Any
+    meaning: str
+    choices: tuple[str, ...]
+    low: float | None
+    high: float | None
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Raise a TypeError that names what was probably meant if one of the names is no hyper-parameter."""
+    known = [f.name for f in fields(Config)]
+    for name in names:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise TypeError(f"there is no hyper-parameter {name!r}{hint}")
+
+
+def parameters() -> tuple[Parameter, ...]:
+    """Describe every hyper-parameter, in the order of `Config`.
+
+    Examples
+    --------
+    >>> [p.default for p in parameters() if p.name == "batch_size"]
+    [256]
+    """
+    hints = get_type_hints(Config)
+    specs = []
+    for f in fields(Config):
+        choices = get_args(hints[f.name])
+        default = None if f.default is MISSING else f.default
+        specs.append(Parameter(f.name, str if choices else hints[f.name], default, choices=choices, **f.metadata))
+    return tuple(specs)
+
+
+_ARTICLE: dict[str, Any] = {
+    "backbone": "article",
+    "width": 500,
+    "depth": 1,
+    "label_prior": "standard",
+    "label_kl_weight": 1.0,
+    "rest_kl_weight": 1.0,
+    "classifier_weight": ARTICLE_WEIGHT,
+    "separation": "none",
+    "separation_weight": 0.0,
+    "epochs": 50,
+    "batch_size": ARTICLE_BATCH,
+    "learning_rate": 1e-3,
+    "schedule": "constant",
+}
+
+
+def _objective(preset: Preset, objective: Objective | None) -> dict[str, Any]:
+    if objective == "covariance":
+        return {"separation": "covariance", "separation_weight": ARTICLE_WEIGHT}
+    if objective == "plain":
+        # Without labels there is no class to give a prior to.
+        return {"classifier_weight": 0.0, "separation": "none", "separation_weight": 0.0, "label_prior": "standard"} | (
+            {"label_kl_weight": 1.0} if preset == "best" else {}
+        )
+    return {}
+
+
+def _checked(spec: Parameter, value: Any) -> Any:
+    if spec.choices:
+        if value not in spec.choices:
+            raise ValueError(f"{spec.name} is {value!r}, expected one of {', '.join(spec.choices)}")
+        return value
+    number = Real if spec.type is float else Integral
+    if not isinstance(value, number) or isinstance(value, bool):
+        raise TypeError(f"{spec.name} is {value!r}, expected {spec.type.__name__} ({spec.meaning})")
+    value = spec.type(value)
+    # "not at least" rather than "less": NaN must not pass.
+    if spec.low is not None and not value >= spec.low:
+        raise ValueError(f"{spec.name} is {value}, expected at least {spec.low} ({spec.meaning})")
+    if spec.high is not None and not value <= spec.high:
+        raise ValueError(f"{spec.name} is {value}, expected at most {spec.high} ({spec.meaning})")
+    return value

@@ -1,0 +1,43 @@
+"""The small digits that come with scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import CATALOGUE
+from .record import Dataset
+
+__all__ = ["load"]
+
+
+def load(*, progress: bool = True) -> Dataset:
+    """Load scikit-learn's 1,797 digits, (n, 8, 8) uint8: nothing is downloaded.
+
+    The values 0-16 are stretched to 0-255. There are no factors (the writers were not published) and no official split.
+
+    Parameters
+    ----------
+    progress
+        Has no effect; every source takes it.
+
+    References
+    ----------
+    Alpaydin, Kaynak. Optical Recognition of Handwritten Digits. UCI Machine Learning Repository, 1998.
+
+    Examples
+    --------
+    >>> data = load()
+    >>> data.x.shape, int(data.x.max()), len(data.classes)
+    ((1797, 8, 8), 255, 10)
+    """
+    from sklearn.datasets import load_digits  # slow to import
+
+    values, y = load_digits(return_X_y=True)  # (1797, 64) float64, (1797,) int64
+    x = np.rint(values * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8)
+    return Dataset(
+        x,
+        y.astype(np.int64),
+        name="digits8x8",
+        source="Optical Recognition of Handwritten Digits (Alpaydin, Kaynak 1998), as in scikit-learn",
+        licence=CATALOGUE["digits8x8"].licence,
+    )

@@ -1,0 +1,1 @@
+"""Measures: arrays in, a flat dict of figures out. They never see a model."""

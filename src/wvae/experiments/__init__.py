@@ -1,0 +1,108 @@
+"""The article's two experiments: protocol only, built from the rooms beside this one."""
+
+from __future__ import annotations
+
+import platform
+import time
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from ..config import Config
+from ..datasets import Dataset
+from .run import Progress, Run, RunError
+
+__all__ = ["RunError", "reproduce"]
+
+Which = Literal["plane", "writers", "all"]
+LIBRARIES = ("wvae", "torch", "numpy", "scikit-learn", "openTSNE")
+
+
+def reproduce(
+    which: Which,
+    data: Dataset,
+    config: Config,
+    out: str | Path,
+    *,
+    draws: int = 10,
+    title: str = "",
+    command: str = "",
+    progress: Progress | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Run the article's experiments into a folder that ends with ``report.html``, and return the folder.
+
+    Parameters
+    ----------
+    which
+        ``"plane"`` (Experiment I), ``"writers"`` (Experiment II) or ``"all"``.
+    data, config
+        What to train on, and how; the plane sets both dimensions to 1.
+    out
+        The folder to make. It grows beside that name; a broken run goes on when it is started again.
+    draws
+        How often Experiment II is repeated, each time with other writers, split and seed.
+    title, command
+        What the report calls the preset, and the command that repeats the run.
+    progress
+        Who shows progress.
+    overwrite
+        Whether `out` may be replaced.
+
+    Raises
+    ------
+    ValueError
+        If the data do not suit the experiment, or `draws` is not positive.
+    RunError
+        If `out` is there already.
+    """
+    from ..report import write_report
+    from . import plane, writers
+
+    if which not in ("plane", "writers", "all"):
+        raise ValueError(f"experiment is {which!r}, expected plane, writers or all")
+    if draws < 1:
+        raise ValueError(f"draws is {draws}, expected at least 1")
+    if which != "plane":
+        writers.check(data)
+    run = Run(Path(out), _settings(which, data, config, draws, title, command), progress, overwrite=overwrite)
+    started = time.monotonic()
+    if which != "writers":
+        run.metrics |= plane.run(data, config, run)
+    if which != "plane":
+        run.metrics |= writers.run(data, config, run, draws)
+    run.metrics["seconds"] = time.monotonic() - started
+    write_report(run.folder, run.settings, run.metrics)
+    return run.finish()
+
+
+def _settings(which: str, data: Dataset, config: Config, draws: int, title: str, command: str) -> dict[str, Any]:
+    import torch
+
+    return {
+        "experiment": which,
+        "title": title,
+        "command": command,
+        "draws": draws,
+        "data": {
+            "name": data.name,
+            "source": data.source,
+            "licence": data.licence,
+            "label_name": data.label_name,
+            "examples": len(data),
+            "shape": list(data.shape),
+            "factors": list(data.factors),
+            # A cheap fingerprint: the same name with other content must not continue an old run.
+            "checksum": int(data.x[:: max(1, len(data) // 1000)].astype(np.float64).sum()) + len(data),
+        },
+        "config": asdict(config),
+        "machine": {
+            "system": f"{platform.system()} {platform.machine()}",
+            "python": platform.python_version(),
+            "threads": torch.get_num_threads(),
+            **{name: version(name) for name in LIBRARIES},
+        },
+    }

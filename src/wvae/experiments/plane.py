@@ -1,0 +1,82 @@
+"""Experiment I: one axis for the label, one for the rest, and the plane they span."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from .. import figures
+from ..config import Config
+from ..datasets import Dataset
+from ..estimator import WVAE
+from .run import Run
+from .training import fit_in_run, write_codes
+
+GRID = 20  # the plane is decoded at GRID × GRID places
+
+
+def run(data: Dataset, config: Config, run: Run, factor: str = "writer") -> dict[str, Any]:
+    """Train with 1-D z_label and 1-D z_rest, draw everything, and return the metrics ``plane.…``.
+
+    Parameters
+    ----------
+    data
+        Images; its own split is used, else a random tenth of every class is held out.
+    config
+        Hyper-parameters; the two dimensions are set here.
+    run
+        Folder to write into: ``plane/`` becomes a model folder.
+    factor
+        Hidden factor to colour by, where the data know it.
+    """
+    return run.stage("plane", lambda: _run(data, replace(config, d_label=1, d_rest=1), run, factor))
+
+
+def _run(data: Dataset, config: Config, run: Run, factor: str) -> dict[str, Any]:
+    is_test = held_out(data, config.random_state)
+    train, test = data.subset(~is_test), data.subset(is_test)
+    model = fit_in_run(run, "plane", config, train, test)
+    z_label, z_rest = model.encode(test.x)
+    codes = np.hstack([z_label, z_rest])
+    write_codes(run.folder / "plane" / "codes.parquet", model, data)
+
+    xlim, ylim = figures.limits(z_label), figures.limits(z_rest)
+    run.save_figure(
+        "plane", figures.plane(codes, test.y, decode_grid(model, xlim, ylim), xlim, ylim, legend=data.label_name)
+    )
+    if factor in data.factors:
+        by_factor = figures.plane_by_factor(codes, test.factors[factor], xlim, ylim, legend=factor)
+        run.save_figure("plane-by-factor", by_factor)
+    some = np.random.default_rng(config.random_state).choice(len(test), min(20, len(test)), replace=False)
+    some = some[np.argsort(test.y[some], kind="stable")]
+    originals = test.x[some] / (255 if test.x.dtype == np.uint8 else 1)
+    run.save_figure("plane-reconstructions", figures.reconstructions(originals, model.reconstruct(test.x[some])))
+    run.save_figure("plane-losses", figures.losses(model.history_))
+    figures_of_test = model.evaluate(test.x, test.y)
+    seconds = sum(row["seconds"] for row in model.history_)
+    return {
+        **{f"plane.test.{name}": value for name, value in figures_of_test.items()},
+        "plane.train.examples": len(train),
+        "plane.test.examples": len(test),
+        "plane.train.seconds": seconds,
+    }
+
+
+def held_out(data: Dataset, seed: int) -> np.ndarray:
+    """Return which examples are for test, (n,): the source's split, else a random tenth of every class."""
+    if data.split is not None:
+        return data.split == "test"
+    rng, is_test = np.random.default_rng(seed), np.zeros(len(data), bool)
+    for label in data.classes:
+        rows = rng.permutation(np.flatnonzero(data.y == label))
+        is_test[rows[: max(1, len(rows) // 10)]] = True
+    return is_test
+
+
+def decode_grid(model: WVAE, xlim: figures.Limits, ylim: figures.Limits, n: int = GRID) -> np.ndarray:
+    """Decode the plane at the centres of an n × n grid: (n, n, \\*shape), rows along z_rest, columns along z_label."""
+    x, y = (low + (high - low) * (np.arange(n) + 0.5) / n for low, high in (xlim, ylim))
+    z_label, z_rest = (axis.reshape(-1, 1) for axis in np.meshgrid(x, y))
+    return model.decode(z_label, z_rest).reshape(n, n, *model.shape_)

@@ -1,0 +1,142 @@
+"""The method, read top to bottom: encode, classify, decode, and the objective's terms.
+
+    x ──encoder──▶ q(z_label|x) ──classifier──▶ y
+          └──────▶ q(z_rest|x)
+    (z_label, z_rest) ──decoder──▶ p(x|z_label, z_rest)
+
+================  ===========================================  =================  ==================
+symbol            meaning                                      shape              name in code
+================  ===========================================  =================  ==================
+x                 an example, scaled to [0, 1]                 (B, \\*shape)       ``x``
+y                 its label, as an index of ``classes_``       (B,)               ``y``
+q(z_label|x)      Gaussian that the classifier reads           (B, d_label)       ``q_label``
+q(z_rest|x)       Gaussian of everything else                  (B, d_rest)        ``q_rest``
+p(z_label|y)      N(0, I), or N(μ_y, I) with μ learnt          (B, d_label)       ``label_prior``
+p(x|z)            independent Bernoulli pixels                 (B, \\*shape)       ``decode``
+p(y|z_label)      linear classifier                            (B, classes)       ``classify``
+================  ===========================================  =================  ==================
+
+The loss of an example, in nats, is
+
+    −log p(x|z_label, z_rest)                            "reconstruction"
+    + w · KL(q(z_label|x) ‖ p(z_label))                  "kl_label"
+    + w · KL(q(z_rest|x) ‖ N(0, I))                      "kl_rest"
+    − w · log p(y|z_label)                               "classification"
+    + w · separation(z_label, z_rest, y)                 "separation"
+
+with z_label and z_rest sampled once by the reparametrisation trick (Kingma & Welling, 2014, arXiv:1312.6114).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Bernoulli, Categorical, Independent, Normal, kl_divergence
+
+from . import networks
+from .config import Config
+from .separation import SEPARATIONS, Codes
+
+Noise = tuple[Tensor, Tensor]  # standard normal, (B, d_label) and (B, d_rest)
+
+
+class SplitVAE(nn.Module):
+    """A variational autoencoder whose bottleneck is split into z_label and z_rest.
+
+    Parameters
+    ----------
+    config
+        The hyper-parameters.
+    shape
+        Shape of one example, without the batch.
+    n_classes
+        Number of labels.
+
+    Examples
+    --------
+    >>> model = SplitVAE(Config(d_label=2, d_rest=3, width=8), (4, 4), n_classes=5)
+    >>> q_label, q_rest = model.encode(torch.rand(6, 4, 4))
+    >>> q_label.mean.shape, q_rest.mean.shape
+    (torch.Size([6, 2]), torch.Size([6, 3]))
+    >>> model.decode(q_label.mean, q_rest.mean).mean.shape
+    torch.Size([6, 4, 4])
+    """
+
+    def __init__(self, config: Config, shape: tuple[int, ...], n_classes: int) -> None:
+        super().__init__()
+        self.config, self.shape, self.n_classes = config, tuple(shape), n_classes
+        self.trunk, features = networks.trunk(config, self.shape)
+        self.label_mean = networks.head(config, features, config.d_label)
+        self.label_log_variance = networks.head(config, features, config.d_label)
+        self.rest_mean = networks.head(config, features, config.d_rest)
+        self.rest_log_variance = networks.head(config, features, config.d_rest)
+        self.decoder = networks.decoder(config, self.shape)
+        self.classifier = networks.head(config, config.d_label, n_classes)
+        if config.label_prior == "class":
+            # Two units apart from the start: classes that begin on one spot find it hard to part.
+            self.prior_mean = nn.Parameter(2.0 * torch.randn(n_classes, config.d_label))
+
+    def encode(self, x: Tensor) -> tuple[Normal, Normal]:
+        """Return q(z_label|x) and q(z_rest|x), diagonal Gaussians of (B, d_label) and (B, d_rest)."""
+        h = self.trunk(x)  # (B, width)
+        return (
+            _gaussian(self.label_mean(h), self.label_log_variance(h)),
+            _gaussian(self.rest_mean(h), self.rest_log_variance(h)),
+        )
+
+    def classify(self, z_label: Tensor) -> Categorical:
+        """Return p(y|z_label), (B,)."""
+        return Categorical(logits=self.classifier(z_label), validate_args=False)
+
+    def decode(self, z_label: Tensor, z_rest: Tensor) -> Independent:
+        """Return p(x|z_label, z_rest): independent Bernoulli pixels, (B, \\*shape)."""
+        pixels = Bernoulli(logits=self.decoder(z_label, z_rest), validate_args=False)  # grey values are in between
+        return Independent(pixels, len(self.shape), validate_args=False)
+
+    def label_prior(self, y: Tensor) -> Normal:
+        """Return p(z_label|y), (B, d_label); the preset ``article`` ignores y and takes N(0, I)."""
+        if self.config.label_prior == "class":
+            mean = self.prior_mean[y]
+        else:
+            mean = self.classifier.weight.new_zeros(len(y), self.config.d_label)
+        return Normal(mean, torch.ones_like(mean), validate_args=False)
+
+    def forward(self, x: Tensor, y: Tensor, noise: Noise) -> dict[str, Tensor]:
+        """Return the batch mean of every weighted term of the objective, of their sum ``loss``, and the accuracy.
+
+        Parameters
+        ----------
+        x
+            (B, \\*shape) in [0, 1].
+        y
+            (B,) indices of classes.
+        noise
+            Standard normal draws for z_label (B, d_label) and z_rest (B, d_rest).
+        """
+        q_label, q_rest = self.encode(x)
+        codes = Codes(*(q.mean + q.stddev * e for q, e in zip((q_label, q_rest), noise, strict=True)))
+        return self.terms(x, y, q_label, q_rest, codes)
+
+    def terms(self, x: Tensor, y: Tensor, q_label: Normal, q_rest: Normal, codes: Codes) -> dict[str, Tensor]:
+        """Return the same from posteriors and samples already at hand: several samples need one encoding."""
+        config = self.config
+        prior_rest = Normal(torch.zeros_like(q_rest.loc), torch.ones_like(q_rest.loc), validate_args=False)
+        terms = {
+            "reconstruction": -self.decode(*codes).log_prob(x).mean(),
+            "kl_label": config.label_kl_weight * kl_divergence(q_label, self.label_prior(y)).sum(-1).mean(),
+            "kl_rest": config.rest_kl_weight * kl_divergence(q_rest, prior_rest).sum(-1).mean(),
+        }
+        if config.classifier_weight:
+            terms["classification"] = -config.classifier_weight * self.classify(codes.z_label).log_prob(y).mean()
+        if config.separation != "none":
+            terms["separation"] = config.separation_weight * SEPARATIONS[config.separation](codes, y)
+        terms["loss"] = torch.stack(list(terms.values())).sum()
+        if config.classifier_weight:
+            with torch.no_grad():
+                correct = self.classifier(q_label.mean).argmax(-1) == y
+            terms["accuracy"] = correct.float().mean()
+        return terms
+
+
+def _gaussian(mean: Tensor, log_variance: Tensor) -> Normal:
+    return Normal(mean, (0.5 * log_variance).exp(), validate_args=False)

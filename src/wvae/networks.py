@@ -1,0 +1,136 @@
+"""Backbones: how an image becomes features, and how two codes become logits again. No losses here."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from .config import Config
+
+Shape = tuple[int, ...]
+
+
+def trunk(config: Config, shape: Shape) -> tuple[nn.Module, int]:
+    """Return the encoder's trunk, (B, \\*shape) → (B, features), and its number of features."""
+    if config.backbone == "article":
+        return nn.Sequential(nn.Flatten(), _lecun(math.prod(shape), config.width), nn.Tanh()), config.width
+    if config.backbone == "conv":
+        return _conv_trunk(config, shape), config.width
+    sizes = [math.prod(shape)] + [config.width] * config.depth
+    return nn.Sequential(nn.Flatten(), *_hidden(sizes)), config.width
+
+
+def decoder(config: Config, shape: Shape) -> nn.Module:
+    """Return the decoder, (z_label (B, d_label), z_rest (B, d_rest)) → logits (B, \\*shape)."""
+    if config.backbone == "article":
+        return AdditiveDecoder(config, shape)
+    return JointDecoder(config, shape)
+
+
+def head(config: Config, features: int, outputs: int) -> nn.Linear:
+    """Return a linear head, initialised as its backbone is."""
+    return _lecun(features, outputs) if config.backbone == "article" else nn.Linear(features, outputs)
+
+
+class AdditiveDecoder(nn.Module):
+    """The article's decoder: logits = W (tanh(W_a z_label + b_a) + tanh(W_b z_rest + b_b)) + b.
+
+    Each code drives the hidden units alone; they meet only in a sum.
+    """
+
+    def __init__(self, config: Config, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.from_label = _lecun(config.d_label, config.width)
+        self.from_rest = _lecun(config.d_rest, config.width)
+        self.output = _lecun(config.width, math.prod(shape))
+
+    def forward(self, z_label: Tensor, z_rest: Tensor) -> Tensor:
+        """Return logits, (B, \\*shape)."""
+        hidden = torch.tanh(self.from_label(z_label)) + torch.tanh(self.from_rest(z_rest))  # (B, width)
+        return self.output(hidden).unflatten(1, self.shape)
+
+
+class JointDecoder(nn.Module):
+    """Concatenate the codes, then a perceptron, followed by transposed convolutions for the backbone ``conv``."""
+
+    def __init__(self, config: Config, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        codes = config.d_label + config.d_rest
+        if config.backbone == "conv":
+            self.body = nn.Sequential(*_hidden([codes, config.width]), *_conv_decoder(config, shape))
+        else:
+            sizes = [codes] + [config.width] * config.depth
+            self.body = nn.Sequential(*_hidden(sizes), nn.Linear(config.width, math.prod(shape)))
+
+    def forward(self, z_label: Tensor, z_rest: Tensor) -> Tensor:
+        """Return logits, (B, \\*shape)."""
+        out = self.body(torch.cat([z_label, z_rest], 1))
+        if out.dim() == 2:
+            return out.unflatten(1, self.shape)
+        height, width = self.shape[-2:]
+        return out[:, :, :height, :width].reshape(len(out), *self.shape)
+
+
+def _lecun(inputs: int, outputs: int) -> nn.Linear:
+    """Linear layer as Chainer made it in 2018: weights N(0, 1/inputs), biases zero (LeCun et al., 1998)."""
+    layer = nn.Linear(inputs, outputs)
+    nn.init.normal_(layer.weight, std=inputs**-0.5)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def _hidden(sizes: list[int]) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(sizes):
+        layers += [nn.Linear(inputs, outputs), nn.SiLU()]
+    return layers
+
+
+_CHANNELS = (32, 64)  # two halvings: 28 × 28 becomes 64 × 7 × 7
+
+
+def _image_shape(shape: Shape) -> tuple[int, int, int]:
+    if len(shape) == 2:
+        return 1, *shape
+    if len(shape) == 3:
+        return shape
+    raise ValueError(
+        f"backbone 'conv' got examples of shape {shape}, expected (height, width) or (channels, height, width): "
+        "reshape the data or take backbone='mlp'"
+    )
+
+
+def _conv_trunk(config: Config, shape: Shape) -> nn.Module:
+    channels, height, width = _image_shape(shape)
+    padded = (4 * math.ceil(height / 4), 4 * math.ceil(width / 4))
+    first, second = _CHANNELS
+    return nn.Sequential(
+        nn.Unflatten(1, (channels, shape[0])) if len(shape) == 2 else nn.Identity(),
+        nn.ZeroPad2d((0, padded[1] - width, 0, padded[0] - height)),
+        nn.Conv2d(channels, first, 4, stride=2, padding=1),
+        nn.SiLU(),
+        nn.Conv2d(first, second, 4, stride=2, padding=1),
+        nn.SiLU(),
+        nn.Flatten(),
+        nn.Linear(second * padded[0] * padded[1] // 16, config.width),
+        nn.SiLU(),
+    )
+
+
+def _conv_decoder(config: Config, shape: Shape) -> list[nn.Module]:
+    channels, height, width = _image_shape(shape)
+    rows, columns = math.ceil(height / 4), math.ceil(width / 4)
+    first, second = _CHANNELS
+    return [
+        nn.Linear(config.width, second * rows * columns),
+        nn.SiLU(),
+        nn.Unflatten(1, (second, rows, columns)),
+        nn.ConvTranspose2d(second, first, 4, stride=2, padding=1),
+        nn.SiLU(),
+        nn.ConvTranspose2d(first, channels, 4, stride=2, padding=1),
+    ]
