@@ -23,7 +23,7 @@ import numpy as np
 import pooch
 import pytest
 
-from wvae.datasets import CATALOGUE, download
+from wvae.datasets import CATALOGUE, download, transfer
 from wvae.datasets.download import DownloadError, RemoteFile, cache_dir, fetch, fetch_all, is_cached, status
 
 BODY = b"\x1f\x8b" + np.random.default_rng(0).bytes(200_000)  # looks like a .gz: its start is checked
@@ -224,7 +224,7 @@ FAULTS = {
 def test_a_fault_is_named_and_the_next_call_recovers(
     web: Web, file: RemoteFile, cache: Path, monkeypatch: pytest.MonkeyPatch, fault: str, ranges: bool
 ) -> None:
-    monkeypatch.setattr(download, "TIMEOUT", (2.0, 0.1))
+    monkeypatch.setattr(transfer, "TIMEOUT", (2.0, 0.1))
     monkeypatch.setattr(download, "ATTEMPTS", 2)
     web.faults["/a.gz"], web.ranges = fault, ranges
     message = refusal(file)
@@ -252,7 +252,7 @@ def test_nobody_listening(file: RemoteFile, cache: Path) -> None:
 def test_the_second_address_helps_out(
     web: Web, file: RemoteFile, cache: Path, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
-    monkeypatch.setattr(download, "TIMEOUT", (2.0, 0.1))
+    monkeypatch.setattr(transfer, "TIMEOUT", (2.0, 0.1))
     web.files["/bad/a.gz"] = BODY
     web.faults["/bad/a.gz"] = fault
     first = f"{DEAD if fault == 'refused' else web.address}/bad/a.gz"
@@ -371,7 +371,7 @@ def break_writing(monkeypatch: pytest.MonkeyPatch, number: int, after: int = 0) 
     def broken(path: Path, mode: str = "r") -> Any:
         return builtins.open(path, mode) if mode == "rb" else Broken(path, mode)
 
-    monkeypatch.setattr(download, "open", broken, raising=False)
+    monkeypatch.setattr(transfer, "open", broken, raising=False)
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
@@ -380,7 +380,7 @@ def test_a_full_disk_ends_it_at_once_and_leaves_nothing(
 ) -> None:
     both = RemoteFile(file.name, file.urls * 2, file.md5, file.size)
     with monkeypatch.context() as patch:
-        patch.setattr(download, "CHUNK", 1000)
+        patch.setattr(transfer, "CHUNK", 1000)
         break_writing(patch, number, after=50_000)
         message = refusal(both)
     assert "no space left on the device: free 1 MB there" in message
@@ -394,7 +394,7 @@ def test_a_disk_that_is_too_small_is_not_filled(
     web: Web, file: RemoteFile, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(download.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000}))
+        patch.setattr(transfer.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000}))
         assert "no space left" in refusal(file)
     assert names(cache) == []
 
@@ -582,7 +582,7 @@ def test_a_zip_survives_a_disk_too_full_for_the_member(
     size = len(make_zip())
     with monkeypatch.context() as patch:
         free = iter([size, 1000])
-        patch.setattr(download.shutil, "disk_usage", lambda _: type("Usage", (), {"free": next(free)}))
+        patch.setattr(transfer.shutil, "disk_usage", lambda _: type("Usage", (), {"free": next(free)}))
         assert "no space left on the device" in refusal(zipped)
     assert names(cache) == ["z.zip"]
     assert get(zipped).read_bytes() == MEMBER
@@ -628,7 +628,7 @@ def test_a_killed_download_is_taken_up(
         process.send_signal(signal.SIGKILL)
     assert not is_cached("set", file)
     web.faults.clear()
-    monkeypatch.setattr(download, "ORPHAN", 0.0)
+    monkeypatch.setattr(transfer, "ORPHAN", 0.0)
     assert get(file).read_bytes() == BODY
     assert web.asked[-1][1] is not None  # resumed
     assert [name for name in names(cache) if name.endswith(".part")] == []

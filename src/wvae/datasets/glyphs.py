@@ -237,6 +237,11 @@ class Tables:
     share: Array  # (10, 3) cumulative share of a digit's allographs
 
 
+def _unit(vectors: Array) -> Array:
+    """Return vectors (n, d) at length 1, or 0 where there is none: a plain 1 has no loop."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
+
+
 def slope_of(x: Array, y: Array) -> Array:
     """Return the slopes (n,) of x (n, P) regressed on y (n, P)."""
     y = y - y.mean(1, keepdims=True)
@@ -275,10 +280,10 @@ def tables() -> Tables:
     box = np.ptp(shape, axis=1)
     width = np.where(box[:, 0] < 0.2 * box[:, 1], 0, box[:, 0] / box[:, 1])
     slope = slope_of(shape[..., 0], shape[..., 1])
-    axes = np.stack([smooth @ knots, (angular + smooth) @ loops], 1).reshape(n, 2, 2 * POINTS)
-    for j in range(2):  # Gram–Schmidt; a plain 1 has neither axis
-        axes[:, 1] -= j * (axes[:, 0] * axes[:, 1]).sum(1, keepdims=True) * axes[:, 0]
-        axes[:, j] /= np.maximum(np.linalg.norm(axes[:, j], axis=1, keepdims=True), 1e-6)
+    rounder, larger = (smooth @ knots).reshape(n, -1), ((angular + smooth) @ loops).reshape(n, -1)
+    rounder = _unit(rounder)
+    larger = _unit(larger - (rounder * larger).sum(1, keepdims=True) * rounder)
+    axes = np.stack([rounder, larger], 1)
     maps = (knots, loops, angular, smooth, tremor, joined, width, slope, axes)
     maps = (np.asarray(table, np.float32) for table in maps)
     return Tables(*maps, first=np.searchsorted(digit, np.arange(10)), share=np.cumsum(share, 1))

@@ -1,0 +1,43 @@
+# Everything starts from a bare machine: python3 (3.11 or newer), make and a network.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+DEMO   ?= --draws 3
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format docs bench clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+demo: $(READY) ## both experiments on the embedded data; ends with the path of a report
+	$(BIN)/wvae reproduce all --out runs/demo --overwrite $(DEMO)
+
+test: $(READY) ## all tests
+	$(BIN)/pytest
+
+lint: $(READY) ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+format: $(READY) ## bring the code into the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(READY) ## the pages, in docs/_build
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build
+
+bench: $(READY) ## every benchmark, one after the other
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+clean: ## remove the environment and what was built (runs are kept)
+	rm -rf $(VENV) docs/_build dist build .pytest_cache .ruff_cache .hypothesis
+
+# The constraints pin every version that the tests were run with; pyproject.toml keeps the honest ranges.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[report,dev]'
+	@touch $@
