@@ -128,7 +128,9 @@ def _place(drawn: _Drawn) -> tuple[Array, Array]:
     ink[:, 1:] += length / 2
     # Across the stroke; at a stroke's last point the step to the next stroke is as good a direction as any.
     normal = np.stack([-step[:, 1], step[:, 0]], 1) / (norm + 1e-6)[:, None]
-    tremor = (drawn.waves[:, None] @ table.tremor[which])[:, 0]
+    tremor = drawn.waves[:, None] @ table.tremor[which]  # (n, 1, P)
+    axes = table.across[which]  # a tremor that bends the digit as roundness does could not be told from it
+    tremor = (tremor - (tremor @ axes.transpose(0, 2, 1)) @ axes)[:, 0]
     tremor *= wobble / np.sqrt((tremor * tremor).mean(1, keepdims=True))
     points[:, :, :-1] += normal * tremor[:, None, :-1]
     points[:, :, -1] += normal[:, :, -1] * tremor[:, None, -1]
