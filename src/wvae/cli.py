@@ -142,7 +142,7 @@ def import_model(
     out: Annotated[Path, typer.Argument(help="Model folder to write.")],
 ) -> None:
     """Turn a .model file of the original notebook into a model folder."""
-    from .estimator import import_original
+    from .original import import_original
 
     import_original(file).save(out)
     print(out)
@@ -193,6 +193,11 @@ def main() -> None:
     """Run the command line; what the user can mend is one line on stderr and exit code 2."""
     try:
         app(standalone_mode=True)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("wvae"):
+            raise
+        print(f"wvae: the package {error.name} is not installed: pip install 'wvae[report]'", file=sys.stderr)
+        sys.exit(2)
     except (ValueError, TypeError, OSError, RuntimeError) as error:
         known = type(error).__module__.startswith("wvae") or isinstance(error, ValueError | TypeError | OSError)
         if not known:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import MISSING, dataclass, field, fields, replace
 from difflib import get_close_matches
@@ -54,8 +55,11 @@ class Config:
     label_prior: Literal["standard", "class"] = _parameter(
         "class", "prior of z_label: N(0, I), or one learnt mean per class, which makes the label free of charge"
     )
+    label_path: Literal["code", "class"] = _parameter(
+        "class", "what of z_label the decoder sees: the code itself, or only the class it means, so no style can pass"
+    )
     label_kl_weight: float = _parameter(4.0, "weight of KL(q(z_label|x) || p(z_label)); above 1 drives style out", 0)
-    rest_kl_weight: float = _parameter(1.0, "weight of KL(q(z_rest|x) || p(z_rest)), the beta of a beta-VAE", 0)
+    rest_kl_weight: float = _parameter(1.5, "weight of KL(q(z_rest|x) || p(z_rest)), the beta of a beta-VAE", 0)
     classifier_weight: float = _parameter(20.0, "weight of the classifier's cross-entropy; 0 trains without labels", 0)
     separation: Literal["none", "covariance"] = _parameter("none", "what keeps the label out of z_rest")
     separation_weight: float = _parameter(0.0, "weight of the separation term", 0)
@@ -100,6 +104,11 @@ class Config:
         for spec in parameters():
             # A grid search hands over NumPy's numbers; from here on they are Python's, which JSON can write.
             object.__setattr__(self, spec.name, _checked(spec, getattr(self, spec.name)))
+        if self.label_path == "class" and not (self.label_prior == "class" and self.classifier_weight):
+            raise ValueError(
+                "label_path is 'class', which needs label_prior='class' and classifier_weight above 0: "
+                "take label_path='code', or give those"
+            )
 
 
 @dataclass(frozen=True)
@@ -147,6 +156,7 @@ _ARTICLE: dict[str, Any] = {
     "width": 500,
     "depth": 1,
     "label_prior": "standard",
+    "label_path": "code",
     "label_kl_weight": 1.0,
     "rest_kl_weight": 1.0,
     "classifier_weight": ARTICLE_WEIGHT,
@@ -164,8 +174,8 @@ def _objective(preset: Preset, objective: Objective | None) -> dict[str, Any]:
         return {"separation": "covariance", "separation_weight": ARTICLE_WEIGHT}
     if objective == "plain":
         # Without labels there is no class to give a prior to.
-        return {"classifier_weight": 0.0, "separation": "none", "separation_weight": 0.0, "label_prior": "standard"} | (
-            {"label_kl_weight": 1.0} if preset == "best" else {}
+        return {"classifier_weight": 0.0, "separation": "none", "separation_weight": 0.0} | (
+            {"label_prior": "standard", "label_path": "code", "label_kl_weight": 1.0} if preset == "best" else {}
         )
     return {}
 
@@ -179,9 +189,10 @@ def _checked(spec: Parameter, value: Any) -> Any:
     if not isinstance(value, number) or isinstance(value, bool):
         raise TypeError(f"{spec.name} is {value!r}, expected {spec.type.__name__} ({spec.meaning})")
     value = spec.type(value)
-    # "not at least" rather than "less": NaN must not pass.
-    if spec.low is not None and not value >= spec.low:
+    if not math.isfinite(value):
+        raise ValueError(f"{spec.name} is {value}, expected a finite number ({spec.meaning})")
+    if spec.low is not None and value < spec.low:
         raise ValueError(f"{spec.name} is {value}, expected at least {spec.low} ({spec.meaning})")
-    if spec.high is not None and not value <= spec.high:
+    if spec.high is not None and value > spec.high:
         raise ValueError(f"{spec.name} is {value}, expected at most {spec.high} ({spec.meaning})")
     return value

@@ -15,10 +15,10 @@ from sklearn.exceptions import NotFittedError
 
 from . import storage
 from .config import Config, Objective, Preset, check_names
+from .examples import Array, Examples, batches, check_examples, check_labels, check_shape, indices_of, labelled
 from .model import SplitVAE
-from .training import Examples, Row, batches, build, evaluate, train
+from .training import Row, build, evaluate, train
 
-Array = np.ndarray
 Code = Literal["rest", "label", "both"]
 
 
@@ -113,7 +113,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         classes, indices = check_labels(y, len(X))
         # Attributes are set only once training has ended well: a failed fit leaves no half-fitted estimator.
         model = build(config, X.shape[1:], len(classes))
-        held_out = None if test is None else Examples(check_examples(test[0]), _index(test[1], classes))
+        held_out = None if test is None else labelled(*test, X.shape[1:], classes)
         history = train(model, Examples(X, indices), test=held_out, checkpoint=checkpoint, on_epoch=on_epoch)
         self._set(model, classes, history)
         z_label = self.encode(X)[0]
@@ -128,7 +128,8 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
     @torch.no_grad()
     def posterior(self, X: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
         """Return (mean, standard deviation) of q(z_label|x) and of q(z_rest|x)."""
-        model, X = self._fitted(), self._check_shape(X)
+        model = self._fitted()
+        X = check_shape(X, self.shape_)
         data = Examples(X, np.zeros(len(X), np.int64))
         parts: list[list[Array]] = [[], [], [], []]
         for rows in batches(len(X)):
@@ -174,12 +175,14 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         Z = np.asarray(Z, np.float32)
         code, d_label = self._code(), int(self._fitted().config.d_label)
         if code == "both":
+            if Z.ndim != 2:
+                raise ValueError(f"Z has shape {Z.shape}, expected (n, d_label + d_rest)")
             return self.decode(Z[:, :d_label], Z[:, d_label:])
         if code == "label":
             raise ValueError("z_label alone holds no style to draw from; take code='both'")
         if y is None:
             raise ValueError("z_rest alone does not say which label to write: give y, or take code='both'")
-        return self.decode(self.label_centres_[_index(y, self.classes_)], Z)
+        return self.decode(self._centres(y), Z)
 
     def reconstruct(self, X: Array) -> Array:
         """Return every example as decoded from its posterior means, (n, \\*shape) in [0, 1]."""
@@ -191,7 +194,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
 
     def rewrite(self, X: Array, y: Array) -> Array:
         """Return each example's style writing the label y, (n, \\*shape) in [0, 1]."""
-        return self.decode(self.label_centres_[_index(y, self.classes_)], self.encode(X)[1])
+        return self.decode(self._centres(y), self.encode(X)[1])
 
     @torch.no_grad()
     def predict_proba(self, X: Array) -> Array:
@@ -204,11 +207,13 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
 
     def predict(self, X: Array) -> Array:
         """Return the most probable label of each example, (n,)."""
-        return self.classes_[self.predict_proba(X).argmax(1)]
+        best = self.predict_proba(X).argmax(1)
+        return self.classes_[best]
 
     def evaluate(self, X: Array, y: Array, samples: int | None = None) -> Row:
         """Return every term of the objective on given data, in nats, averaged over samples of the codes."""
-        return evaluate(self._fitted(), Examples(self._check_shape(X), _index(y, self.classes_)), samples)
+        model = self._fitted()
+        return evaluate(model, labelled(X, y, self.shape_, self.classes_), samples)
 
     def save(self, path: str | Path) -> None:
         """Write a model folder: config.json and model.safetensors."""
@@ -238,11 +243,12 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             estimator = cls(code=about["code"], **asdict(config))
             centres = tensors.pop("label_centres")
             model = build(config, tuple(about["shape"]), len(about["classes"]))
-            model.load_state_dict(tensors)
-            classes = np.array(about["classes"])
+            classes, history = np.array(about["classes"]), [{}] * about["epochs"]
+            estimator._code()
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise storage.ModelFileError(f"{path} is damaged: config and weights do not fit ({error})") from error
-        estimator._set(model, classes, [{}] * about["epochs"])
+            raise storage.ModelFileError(f"{path} is damaged: its config cannot be used ({error})") from error
+        storage.load_weights(Path(path), model, tensors)
+        estimator._set(model, classes, history)
         estimator.label_centres_ = centres.numpy()
         return estimator
 
@@ -266,103 +272,11 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             raise NotFittedError("this WVAE is not fitted yet: call fit(X, y) first, or wvae.load(path)")
         return self.model_
 
+    def _centres(self, y: Array) -> Array:
+        self._fitted()
+        if np.isnan(self.label_centres_).any():
+            raise ValueError("the label centres of an imported model are not known: take swap or decode instead")
+        return self.label_centres_[indices_of(y, self.classes_)]
+
     def _device(self) -> torch.device:
         return next(self._fitted().parameters()).device
-
-    def _check_shape(self, X: Array) -> Array:
-        X = check_examples(X)
-        if X.shape[1:] != self.shape_:
-            raise ValueError(f"X has examples of shape {X.shape[1:]}, the model was trained on {self.shape_}")
-        return X
-
-
-def import_original(path: str | Path) -> WVAE:
-    """Return the fitted `WVAE` that a Chainer ``.model`` file of the original notebook holds.
-
-    All three of its variants are read; the images are upright ones (the originals were trained on transposed
-    images, so the weights are permuted). `label_centres_` are unknown, hence `rewrite` is not available.
-
-    Raises
-    ------
-    wvae.storage.ModelFileError
-        If the file is not one of them.
-    """
-    weights = storage.read_original(Path(path))
-    width, pixels = weights["trunk.1.weight"].shape
-    labelled = "classifier.weight" in weights
-    config = Config.preset(
-        "article",
-        "classifier" if labelled else "plain",
-        d_label=len(weights["label_mean.bias"]),
-        d_rest=len(weights["rest_mean.bias"]),
-        width=width,
-    )
-    n_classes = len(weights["classifier.bias"]) if labelled else 10
-    side = int(pixels**0.5)
-    model = build(config, (side, side), n_classes)
-    tensors = {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in weights.items()}
-    model.load_state_dict(tensors, strict=labelled)
-    estimator = WVAE(**asdict(config))
-    estimator._set(model, np.arange(n_classes), [{}] * config.epochs)
-    estimator.label_centres_ = np.full((n_classes, config.d_label), np.nan, np.float32)
-    return estimator
-
-
-def check_examples(X: Any) -> Array:
-    """Return X as an array that training can read, without copying it.
-
-    Raises
-    ------
-    ValueError
-        If it is empty, has no example axis, holds NaN, or floating values outside [0, 1].
-    TypeError
-        If it is not numeric.
-    """
-    X = X if isinstance(X, np.ndarray) else np.asarray(X)
-    if X.ndim < 2 or 0 in X.shape:
-        raise ValueError(f"X has shape {X.shape}, expected (n, *shape) with n ≥ 1, such as (n, 28, 28)")
-    if X.dtype == np.uint8:
-        return X
-    if X.dtype.kind != "f":
-        raise TypeError(f"X has dtype {X.dtype}, expected uint8 in [0, 255] or floating in [0, 1]: convert it")
-    for rows in batches(len(X), 10_000):
-        low, high = float(X[rows].min()), float(X[rows].max())
-        if np.isnan(low) or np.isnan(high):
-            raise ValueError(f"X holds NaN among the rows {rows.start} to {rows.stop - 1}: drop or fill them")
-        if low < 0 or high > 1:
-            raise ValueError(f"X holds values from {low:g} to {high:g}, expected [0, 1] (pixels): scale it")
-    return X
-
-
-def check_labels(y: Any, n: int) -> tuple[Array, Array]:
-    """Return the classes, sorted, and each label's index among them.
-
-    Raises
-    ------
-    ValueError
-        If the length is wrong, a label is missing, there is one class only or a class has one example.
-    """
-    y = np.asarray(y)
-    if y.shape != (n,):
-        raise ValueError(f"y has shape {y.shape}, expected ({n},), one label for each row of X")
-    if y.dtype.kind == "f":
-        if not np.isfinite(y).all():
-            raise ValueError("y holds NaN: drop the rows without a label")
-        if (y != np.round(y)).any():
-            raise ValueError("y holds fractions, expected classes (integers or strings): cut it into bins")
-    classes, indices, counts = np.unique(y, return_inverse=True, return_counts=True)
-    if len(classes) < 2:
-        raise ValueError(f"y holds one class only ({classes[0]!r}): nothing to split off, expected at least two")
-    if counts.min() < 2:
-        rare = classes[counts.argmin()]
-        raise ValueError(f"label {rare!r} has one example, expected at least two: drop it or merge it with another")
-    return classes, indices.astype(np.int64)
-
-
-def _index(y: Any, classes: Array) -> Array:
-    """Return each label's index among the classes."""
-    y = np.asarray(y)
-    indices = np.searchsorted(classes, y).clip(max=len(classes) - 1)
-    if len(y) and (classes[indices] != y).any():
-        raise ValueError(f"label {y[classes[indices] != y][0]!r} was not seen in training; known: {classes.tolist()}")
-    return indices.astype(np.int64)

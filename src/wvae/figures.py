@@ -44,10 +44,11 @@ def scatter(axes: Axes, points: Array, labels: Array, *, legend: str, size: floa
 def highlight(axes: Axes, points: Array, groups: Array, *, legend: str, shown: int = 10, size: float = 4.0) -> None:
     """Draw points (n, 2) in grey, with the members of the commonest groups in colour.
 
-    A hundred colours cannot be told apart: the `shown` groups with most points stand for all.
+    A hundred colours cannot be told apart: the `shown` groups with most points stand for all (ties: at random).
     """
     names, counts = np.unique(groups, return_counts=True)
-    chosen = names[np.argsort(-counts, kind="stable")[:shown]]
+    ties = np.random.default_rng(0).random(len(names))
+    chosen = np.sort(names[np.lexsort((ties, -counts))[:shown]])
     axes.scatter(*points.T, c=GREY, s=size * 0.5, linewidths=0, alpha=0.5, rasterized=True)
     for name, colour in zip(chosen, label_colours(len(chosen)), strict=True):
         mine = points[groups == name]

@@ -16,6 +16,9 @@ p(x|z)            independent Bernoulli pixels                 (B, \\*shape)    
 p(y|z_label)      linear classifier                            (B, classes)       ``classify``
 ================  ===========================================  =================  ==================
 
+With ``label_path="class"`` (the preset ``best``) the decoder does not see z_label itself but Σ_y p(y|z_label) μ_y,
+which can hold the class and nothing else: whatever of the style the image needs must then pass through z_rest.
+
 The loss of an example, in nats, is
 
     −log p(x|z_label, z_rest)                            "reconstruction"
@@ -66,21 +69,30 @@ class SplitVAE(nn.Module):
         super().__init__()
         self.config, self.shape, self.n_classes = config, tuple(shape), n_classes
         self.trunk, features = networks.trunk(config, self.shape)
-        self.label_mean = networks.head(config, features, config.d_label)
+        # With fewer dimensions than it takes to place the classes independently of each other, a linear head would have
+        # to pass through one class to reach the next; instead it weighs the classes, and z_label is the mean of theirs.
+        self.weighs_classes = config.label_path == "class" and config.d_label < n_classes - 1
+        self.label_mean = networks.head(config, features, n_classes if self.weighs_classes else config.d_label)
         self.label_log_variance = networks.head(config, features, config.d_label)
         self.rest_mean = networks.head(config, features, config.d_rest)
         self.rest_log_variance = networks.head(config, features, config.d_rest)
         self.decoder = networks.decoder(config, self.shape)
         self.classifier = networks.head(config, config.d_label, n_classes)
         if config.label_prior == "class":
-            # Two units apart from the start: classes that begin on one spot find it hard to part.
-            self.prior_mean = nn.Parameter(2.0 * torch.randn(n_classes, config.d_label))
+            self.prior_mean = nn.Parameter(_apart(n_classes, config.d_label))
+        if self.weighs_classes:
+            with torch.no_grad():  # Bayes' rule for these Gaussians is a linear classifier: start from it
+                self.classifier.weight.copy_(self.prior_mean)
+                self.classifier.bias.copy_(-0.5 * self.prior_mean.square().sum(1))
 
     def encode(self, x: Tensor) -> tuple[Normal, Normal]:
         """Return q(z_label|x) and q(z_rest|x), diagonal Gaussians of (B, d_label) and (B, d_rest)."""
         h = self.trunk(x)  # (B, width)
+        label_mean = self.label_mean(h)
+        if self.weighs_classes:
+            label_mean = label_mean.softmax(-1) @ self.prior_mean  # (B, d_label)
         return (
-            _gaussian(self.label_mean(h), self.label_log_variance(h)),
+            _gaussian(label_mean, self.label_log_variance(h)),
             _gaussian(self.rest_mean(h), self.rest_log_variance(h)),
         )
 
@@ -90,6 +102,8 @@ class SplitVAE(nn.Module):
 
     def decode(self, z_label: Tensor, z_rest: Tensor) -> Independent:
         """Return p(x|z_label, z_rest): independent Bernoulli pixels, (B, \\*shape)."""
+        if self.config.label_path == "class":
+            z_label = self.classify(z_label).probs @ self.prior_mean  # (B, d_label)
         pixels = Bernoulli(logits=self.decoder(z_label, z_rest), validate_args=False)  # grey values are in between
         return Independent(pixels, len(self.shape), validate_args=False)
 
@@ -136,6 +150,17 @@ class SplitVAE(nn.Module):
                 correct = self.classifier(q_label.mean).argmax(-1) == y
             terms["accuracy"] = correct.float().mean()
         return terms
+
+
+def _apart(n_classes: int, d_label: int) -> Tensor:
+    """Return means for the classes, (classes, d_label), several standard deviations apart.
+
+    On a line they stand in order, four apart: classes that begin on the wrong side of each other could hardly change
+    places, and what a mistake costs grows with the square of the distance.
+    """
+    if d_label == 1:
+        return 4.0 * (torch.arange(n_classes).unsqueeze(1) - (n_classes - 1) / 2)
+    return 2.0 * torch.randn(n_classes, d_label)
 
 
 def _gaussian(mean: Tensor, log_variance: Tensor) -> Normal:

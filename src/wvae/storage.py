@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import shutil
-import zipfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torch import Tensor
+    from torch.nn import Module
 
 FORMAT = 1
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
@@ -54,7 +51,12 @@ def replace_folder(new: Path, path: Path) -> None:
     old = path.with_name(f".{path.name}.{os.getpid()}.old")
     if path.exists():
         path.replace(old)
-    new.replace(path)
+    try:
+        new.replace(path)
+    except OSError:
+        if old.exists():
+            old.replace(path)
+        raise
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -95,7 +97,15 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def write_model(path: Path, about: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-    """Write a model folder, atomically: config.json and model.safetensors."""
+    """Write a model folder, atomically: config.json and model.safetensors.
+
+    Raises
+    ------
+    ModelFileError
+        If `path` is there and is no model folder.
+    """
+    if path.exists() and not (path / WEIGHTS_FILE).exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise ModelFileError(f"{path} is there and is no model folder, so it is not replaced: take another name")
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_folder(path) as folder:
         write_json(folder / CONFIG_FILE, {"format": FORMAT, **about})
@@ -123,53 +133,18 @@ def read_model(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return about, read_tensors(path / WEIGHTS_FILE)[0]
 
 
-# The notebook's link names (a is the label code, b the rest) and ours.
-_ORIGINAL = {
-    "le1": "trunk.1",
-    "le2_mu_a": "label_mean",
-    "le2_ln_var_a": "label_log_variance",
-    "le2_mu_b": "rest_mean",
-    "le2_ln_var_b": "rest_log_variance",
-    "ld1_a": "decoder.from_label",
-    "ld1_b": "decoder.from_rest",
-    "ld2": "decoder.output",
-}
-_ORIGINAL_CLASSIFIER = "l_c"  # missing in the variant without labels
-
-
-def read_original(path: Path) -> dict[str, np.ndarray]:
-    """Read the original's Chainer file into our names, for upright images.
-
-    The originals were trained on EMNIST as stored, that is transposed: the weights that touch pixels are permuted.
+def load_weights(path: Path, module: Module, tensors: dict[str, Tensor]) -> None:
+    """Give the module these weights, which came from `path`.
 
     Raises
     ------
     ModelFileError
-        If it is not such a file.
+        If a name or a shape differs (PyTorch's own message runs over many lines).
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except FileNotFoundError as error:
-        raise ModelFileError(f"{path} is missing") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ModelFileError(f"{path} is no Chainer .model file, which is an npz ({error})") from error
-    links = dict(_ORIGINAL)
-    if f"{_ORIGINAL_CLASSIFIER}/W" in arrays:
-        links[_ORIGINAL_CLASSIFIER] = "classifier"
-    missing = [f"{link}/{part}" for link in links for part in "Wb" if f"{link}/{part}" not in arrays]
-    if missing:
-        raise ModelFileError(f"{path} lacks {', '.join(missing)}: it is not a model of the notebook")
-    weights = {
-        f"{ours}.{name}": arrays[f"{link}/{part}"]
-        for link, ours in links.items()
-        for part, name in (("W", "weight"), ("b", "bias"))
-    }
-    side = math.isqrt(weights["trunk.1.weight"].shape[1])
-    if side * side != weights["trunk.1.weight"].shape[1] or len(weights["decoder.output.bias"]) != side * side:
-        raise ModelFileError(f"{path} is not for square images: le1/W has shape {arrays['le1/W'].shape}")
-    upright = np.arange(side * side).reshape(side, side).T.ravel()
-    weights["trunk.1.weight"] = weights["trunk.1.weight"][:, upright]
-    weights["decoder.output.weight"] = weights["decoder.output.weight"][upright]
-    weights["decoder.output.bias"] = weights["decoder.output.bias"][upright]
-    return weights
+    wanted = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in tensors.items()}
+    for name in sorted(wanted.keys() | found.keys()):
+        if wanted.get(name) != found.get(name):
+            shapes = f"{name} has shape {found.get(name, 'none')}, expected {wanted.get(name, 'none')}"
+            raise ModelFileError(f"{path} is damaged: its weights do not fit its config ({shapes})")
+    module.load_state_dict(tensors)

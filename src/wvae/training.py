@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,33 +15,18 @@ import torch
 from torch import Tensor
 
 from .config import Config
+from .examples import Examples, batches
 from .model import SplitVAE
 from .separation import Codes
-from .storage import read_tensors, write_json, write_tensors
+from .storage import ModelFileError, read_tensors, write_json, write_tensors
 
-Array = np.ndarray
 Row = dict[str, float]
-EVALUATION_BATCH = 1000
+CHECKPOINT_FILE = "checkpoint.safetensors"
 CHECKPOINT_SECONDS = 5.0
 
 
 class TrainingError(RuntimeError):
     """Training cannot go on; the message says why and what to do."""
-
-
-@dataclass
-class Examples:
-    """Examples and their labels as indices; `x` stays as it came (uint8, memory map …) until a batch is taken."""
-
-    x: Array  # (n, *shape), uint8 in [0, 255] or float in [0, 1]
-    y: Array  # (n,), int64
-
-    def batch(self, rows: Array | slice, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Return the rows as a float tensor in [0, 1], (B, \\*shape), and their labels, (B,)."""
-        # np.array copies: torch must never write into (nor warn about) the caller's read-only memory map.
-        x = torch.from_numpy(np.array(self.x[rows])).to(device, non_blocking=True)
-        x = x.float().div_(255) if x.dtype == torch.uint8 else x.float()
-        return x, torch.from_numpy(np.array(self.y[rows])).to(device, non_blocking=True)
 
 
 def device_of(config: Config) -> torch.device:
@@ -99,7 +84,8 @@ def train(
     optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
     generator = torch.Generator(device).manual_seed(config.random_state)
     steps = math.ceil(len(data.x) / config.batch_size)
-    history = _resume(checkpoint, model, optimiser, generator) if checkpoint else []
+    fingerprint = data.fingerprint() if checkpoint else ""
+    history = _resume(checkpoint, model, optimiser, generator, fingerprint) if checkpoint else []
     saved = time.monotonic()
 
     for epoch in range(len(history) + 1, config.epochs + 1):
@@ -124,7 +110,7 @@ def train(
         if on_epoch:
             on_epoch(row)
         if checkpoint and (time.monotonic() - saved > CHECKPOINT_SECONDS or epoch == config.epochs):
-            _save(checkpoint, model, optimiser, generator, history)
+            _save(checkpoint, model, optimiser, generator, fingerprint, history)
             saved = time.monotonic()
     return history
 
@@ -152,11 +138,6 @@ def draw_noise(config: Config, n: int, generator: torch.Generator) -> tuple[Tens
     """Return standard normal noise for both codes of n examples."""
     noise = torch.randn(n, config.d_label + config.d_rest, generator=generator, device=generator.device)
     return noise[:, : config.d_label], noise[:, config.d_label :]
-
-
-def batches(n: int, size: int = EVALUATION_BATCH) -> Iterator[slice]:
-    """Yield slices that cover range(n) in order."""
-    return (slice(start, min(start + size, n)) for start in range(0, n, size))
 
 
 class _Means:
@@ -191,7 +172,9 @@ def _set_learning_rate(optimiser: torch.optim.Optimizer, config: Config, progres
 
 def _not_finite(row: Row, epoch: int, config: Config, checkpoint: Path | None) -> str:
     bad = [name.removeprefix("train.") for name, value in row.items() if not math.isfinite(value)]
-    kept = f"; the state before it is kept in {checkpoint}" if checkpoint else ""
+    kept = ""
+    if checkpoint and (checkpoint / CHECKPOINT_FILE).exists():
+        kept = f"; an earlier state is kept in {checkpoint}"
     return (
         f"the loss is not finite in epoch {epoch} (terms: {', '.join(bad)}): "
         f"lower learning_rate (now {config.learning_rate:g}){kept}"
@@ -199,7 +182,12 @@ def _not_finite(row: Row, epoch: int, config: Config, checkpoint: Path | None) -
 
 
 def _save(
-    folder: Path, model: SplitVAE, optimiser: torch.optim.Optimizer, generator: torch.Generator, history: list[Row]
+    folder: Path,
+    model: SplitVAE,
+    optimiser: torch.optim.Optimizer,
+    generator: torch.Generator,
+    fingerprint: str,
+    history: list[Row],
 ) -> None:
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     for index, state in optimiser.state_dict()["state"].items():
@@ -207,21 +195,32 @@ def _save(
     tensors["generator"] = generator.get_state()
     folder.mkdir(parents=True, exist_ok=True)
     # One file, replaced in one step: weights, moments, noise and history always belong together.
-    about = {"config": json.dumps(asdict(model.config)), "history": json.dumps(history)}
-    write_tensors(folder / "checkpoint.safetensors", tensors, about)
+    about = {
+        "config": json.dumps(asdict(model.config)),
+        "data": fingerprint,
+        "history": json.dumps(history),
+    }
+    write_tensors(folder / CHECKPOINT_FILE, tensors, about)
 
 
-def _resume(folder: Path, model: SplitVAE, optimiser: torch.optim.Optimizer, generator: torch.Generator) -> list[Row]:
-    file = folder / "checkpoint.safetensors"
+def _resume(
+    folder: Path, model: SplitVAE, optimiser: torch.optim.Optimizer, generator: torch.Generator, fingerprint: str
+) -> list[Row]:
+    file = folder / CHECKPOINT_FILE
     if not file.exists():
         return []
     tensors, about = read_tensors(file)
+    if not {"config", "data", "history"} <= about.keys():
+        raise ModelFileError(f"{file} is damaged or no checkpoint: delete it to start anew")
     old, new = json.loads(about["config"]), asdict(model.config)
     changed = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
     if changed:
         differences = ", ".join(f"{name} {old.get(name)!r} → {new.get(name)!r}" for name in changed)
         raise TrainingError(f"{file} is of another training ({differences}): go on with its config or delete it")
-    model.load_state_dict({n.removeprefix("model."): v for n, v in tensors.items() if n.startswith("model.")})
+    weights = {n.removeprefix("model."): v for n, v in tensors.items() if n.startswith("model.")}
+    if about["data"] != fingerprint:
+        raise TrainingError(f"{file} is of a training on other data: go on with those, or delete it to start anew")
+    model.load_state_dict(weights)
     state: dict[int, dict[str, Any]] = {}
     for name, value in tensors.items():
         if name.startswith("optimiser."):

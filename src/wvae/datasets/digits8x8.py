@@ -37,6 +37,7 @@ def load(*, progress: bool = True) -> Dataset:
     return Dataset(
         x,
         y.astype(np.int64),
+        label_name="digit",
         name="digits8x8",
         source="Optical Recognition of Handwritten Digits (Alpaydin, Kaynak 1998), as in scikit-learn",
         licence=CATALOGUE["digits8x8"].licence,

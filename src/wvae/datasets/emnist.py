@@ -70,6 +70,7 @@ def load(*, progress: bool = True) -> Dataset:
         np.concatenate([labels for _, labels, _ in parts.values()]),
         {"writer": np.concatenate([writers for _, _, writers in parts.values()])},
         split=np.repeat(["train", "test"], lengths),
+        label_name="digit",
         name="emnist",
         source="EMNIST Digits (Cohen, Afshar, Tapson, van Schaik 2017), from NIST Special Database 19",
         licence=CATALOGUE["emnist"].licence,

@@ -232,17 +232,8 @@ class Tables:
     joined: Array  # (A, P - 1) 1 where two neighbouring points are of one stroke, else 0
     width: Array  # (A,) box's width over its height, 0 where a digit is a mere line
     slope: Array  # (A,) of x on y
-    axes: Array  # (A, 2, 2 P) unit vectors along which roundness and loop_size move the points
-    across: Array  # (A, 2, P) the same, of their movement across the stroke
     first: Array  # (10,) a digit's first allograph
     share: Array  # (10, 3) cumulative share of a digit's allographs
-
-
-def _orthonormal(a: Array, b: Array) -> Array:
-    """Return unit vectors (n, 2, d) along a (n, d) and along what b (n, d) adds; 0 where nothing, as in a plain 1."""
-    a = a / np.maximum(np.linalg.norm(a, axis=1, keepdims=True), 1e-6)
-    b = b - (a * b).sum(1, keepdims=True) * a
-    return np.stack([a, b / np.maximum(np.linalg.norm(b, axis=1, keepdims=True), 1e-6)], 1)
 
 
 def slope_of(x: Array, y: Array) -> Array:
@@ -283,11 +274,6 @@ def tables() -> Tables:
     box = np.ptp(shape, axis=1)
     width = np.where(box[:, 0] < 0.2 * box[:, 1], 0, box[:, 0] / box[:, 1])
     slope = slope_of(shape[..., 0], shape[..., 1])
-    rounder, larger = smooth @ knots, (angular + smooth) @ loops  # (A, P, 2)
-    along = np.gradient(shape, axis=1)
-    normal = np.stack([-along[..., 1], along[..., 0]], 2) / np.maximum(np.linalg.norm(along, axis=2), 1e-6)[..., None]
-    axes = _orthonormal(rounder.reshape(n, -1), larger.reshape(n, -1))
-    across = _orthonormal((rounder * normal).sum(2), (larger * normal).sum(2))
-    maps = (knots, loops, angular, smooth, tremor, joined, width, slope, axes, across)
+    maps = (knots, loops, angular, smooth, tremor, joined, width, slope)
     maps = (np.asarray(table, np.float32) for table in maps)
     return Tables(*maps, first=np.searchsorted(digit, np.arange(10)), share=np.cumsum(share, 1))

@@ -100,18 +100,14 @@ def _place(drawn: _Drawn) -> tuple[Array, Array]:
     table = tables()
     which = table.first[drawn.digit] + drawn.variant
     slant, aspect, size, _, roundness, loop, baseline, _, wobble = drawn.style.T[..., None]
-    knots = table.knots[which] + (loop - 1)[..., None] * table.loops[which]
-    knots = np.concatenate([knots, drawn.shift], axis=2)  # (n, K, 4)
+    knots = table.knots[which] + (loop - 1)[..., None] * table.loops[which] + drawn.shift
     # One small product per image, never one over all of them: its last bits must not depend on the number of images.
     points = table.angular[which] @ knots + roundness[..., None] * (table.smooth[which] @ knots)
-    # Noise must not hide the style it comes with: what the hand does along the traits' own ways of bending the digit,
-    # to its slope and to its box is taken back, so that every trait can be read from the image.
-    axes, bent = table.axes[which], points[..., 2:].reshape(len(which), -1, 1)
-    bent -= axes.transpose(0, 2, 1) @ (axes @ bent)
-    points = points[..., :2] + bent.reshape(len(which), -1, 2)
     x, y = points[..., 0], points[..., 1]  # (n, P)
     turn = drawn.turn[:, None]
     x, y = x - turn * y, y + turn * x
+    # Noise must not hide the style it comes with: what the hand did to the slope and to the box is taken back, so that
+    # slant, aspect and size can be read from the image.
     x = x - (slope_of(x, y) - table.slope[which])[:, None] * y
     height = np.ptp(y, axis=1)
     wanted = table.width[which] * aspect[:, 0] * height
@@ -128,9 +124,7 @@ def _place(drawn: _Drawn) -> tuple[Array, Array]:
     ink[:, 1:] += length / 2
     # Across the stroke; at a stroke's last point the step to the next stroke is as good a direction as any.
     normal = np.stack([-step[:, 1], step[:, 0]], 1) / (norm + 1e-6)[:, None]
-    tremor = drawn.waves[:, None] @ table.tremor[which]  # (n, 1, P)
-    axes = table.across[which]  # a tremor that bends the digit as roundness does could not be told from it
-    tremor = (tremor - (tremor @ axes.transpose(0, 2, 1)) @ axes)[:, 0]
+    tremor = (drawn.waves[:, None] @ table.tremor[which])[:, 0]
     tremor *= wobble / np.sqrt((tremor * tremor).mean(1, keepdims=True))
     points[:, :, :-1] += normal * tremor[:, None, :-1]
     points[:, :, -1] += normal[:, :, -1] * tremor[:, None, -1]
@@ -181,7 +175,7 @@ def _whole(name: str, value: int, least: int) -> int:
     return int(value)
 
 
-def load(writers: int = 100, images: int = 97, seed: int = 0) -> Dataset:
+def load(writers: int = 100, images: int = 97, seed: int = 0, *, progress: bool = True) -> Dataset:
     """Draw handwritten digits by synthetic writers whose style is known exactly.
 
     A writer has a style (`STYLE`), prefers one of three allographs for every digit and bends each in a way of their
@@ -196,6 +190,8 @@ def load(writers: int = 100, images: int = 97, seed: int = 0) -> Dataset:
         How many digits of each, at least 10: every ten in a row hold each digit once, in random order.
     seed
         At least 0.
+    progress
+        Accepted as by every source; there is nothing to wait for.
 
     Returns
     -------
@@ -255,6 +251,7 @@ def load(writers: int = 100, images: int = 97, seed: int = 0) -> Dataset:
         },
         split=np.tile(np.where(np.arange(images) < images - test, "train", "test"), writers),
         kind="image",
+        label_name="digit",
         name="handwriting",
         source=f"synthetic digits drawn from strokes by wvae, seed {seed}",
         licence="MIT",

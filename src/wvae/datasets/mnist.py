@@ -98,6 +98,7 @@ def load(*, progress: bool = True) -> Dataset:
             "population": np.where(hsf == STUDENTS_HSF, "student", "employee"),
         },
         split=np.repeat(["train", "test"], [train, test]),
+        label_name="digit",
         name="mnist",
         source="MNIST (LeCun, Cortes, Burges) with the writers of QMNIST (Yadav, Bottou 2019)",
         licence=CATALOGUE["mnist"].licence,

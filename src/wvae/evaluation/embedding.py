@@ -39,7 +39,8 @@ def tsne(z: Array, *, perplexity: float = 30.0, seed: int = 0, on_step: Callable
 
     method = TSNE(
         perplexity=min(perplexity, max((len(z) - 1) / 3, 1.0)),  # pyright: ignore[reportArgumentType]
-        n_jobs=-1,
+        # Threads that wait for each other over few points cost far more than they bring.
+        n_jobs=-1 if len(z) > 2000 else 1,
         random_state=seed,
         callbacks=report,
         callbacks_every_iters=50,

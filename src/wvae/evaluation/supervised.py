@@ -32,7 +32,7 @@ def train_cnn(
     x: Array,
     target: Array,
     *,
-    epochs: int = 15,
+    epochs: int = 12,
     seed: int = 0,
     on_epoch: Callable[[int], None] | None = None,
 ) -> Supervised:

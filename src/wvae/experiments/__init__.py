@@ -13,6 +13,7 @@ import numpy as np
 
 from ..config import Config
 from ..datasets import Dataset
+from ..examples import Examples, check_examples, check_labels
 from .run import Progress, Run, RunError
 
 __all__ = ["RunError", "reproduce"]
@@ -66,6 +67,10 @@ def reproduce(
         raise ValueError(f"experiment is {which!r}, expected plane, writers or all")
     if draws < 1:
         raise ValueError(f"draws is {draws}, expected at least 1")
+    if data.kind != "image" or len(data.shape) != 2:
+        raise ValueError(f"{data.name} holds {data.kind} of shape {data.shape}, expected grey images, (height, width)")
+    check_examples(data.x)
+    check_labels(data.y, len(data))
     if which != "plane":
         writers.check(data)
     run = Run(Path(out), _settings(which, data, config, draws, title, command), progress, overwrite=overwrite)
@@ -95,8 +100,7 @@ def _settings(which: str, data: Dataset, config: Config, draws: int, title: str,
             "examples": len(data),
             "shape": list(data.shape),
             "factors": list(data.factors),
-            # A cheap fingerprint: the same name with other content must not continue an old run.
-            "checksum": int(data.x[:: max(1, len(data) // 1000)].astype(np.float64).sum()) + len(data),
+            "fingerprint": Examples(data.x, np.unique(data.y, return_inverse=True)[1]).fingerprint(),
         },
         "config": asdict(config),
         "machine": {

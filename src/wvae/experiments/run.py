@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Advance = Callable[[int], None]
+# What must be the same for an unfinished run to go on; the rest of the settings only describes it.
+DECISIVE = ("experiment", "draws", "data", "config")
 
 
 class RunError(ValueError):
@@ -53,7 +55,7 @@ class Run:
     progress
         Who shows progress.
     overwrite
-        Whether a finished run, or a partial one with other settings, may be replaced.
+        Whether a finished run, or a partial one with other settings, may be replaced; anything else never is.
 
     Raises
     ------
@@ -70,13 +72,15 @@ class Run:
         self.resumed = False
         if out.exists() and not overwrite:
             raise RunError(f"{out} is there already: take another --out, or --overwrite to replace it")
+        for folder in (out, self.folder):
+            if folder.exists() and any(folder.iterdir()) and not (folder / "config.json").exists():
+                raise RunError(f"{folder} is there and is no run of ours, so it is not replaced: take another --out")
         about = self.folder / "config.json"
         if about.exists():
-            before = json.loads(about.read_text(encoding="utf-8"))
-            if before == json.loads(json.dumps(settings)):
-                self.resumed = True
-            elif not overwrite:
-                changed = sorted(k for k in before.keys() | settings.keys() if before.get(k) != settings.get(k))
+            before, now = json.loads(about.read_text(encoding="utf-8")), json.loads(json.dumps(settings))
+            changed = sorted(key for key in DECISIVE if before.get(key) != now.get(key))
+            self.resumed = not changed
+            if changed and not overwrite:
                 raise RunError(
                     f"{self.folder} holds an unfinished run with other settings ({', '.join(changed)}): "
                     "repeat its command to go on, take another --out, or --overwrite to start anew"

@@ -19,7 +19,7 @@ from .training import fit_in_run, write_codes
 
 Array = np.ndarray
 WRITERS, LEAST, MOST, TEST_SHARE = 100, 60, 97, 0.106
-CEILING_EPOCHS = 15
+CEILING_EPOCHS = 12
 SCORES = ("purity", "ari", "ami")
 ROWS = ("raw.kmeans", "raw.gmm", "z_rest.kmeans", "z_rest.gmm", "z_label.kmeans", "z_label.gmm", "random", "ceiling")
 

@@ -1,0 +1,270 @@
+"""The command line: what it prints, where, and with which exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+import wvae
+from wvae import cli, experiments
+from wvae.config import parameters
+from wvae.datasets import CATALOGUE
+from wvae.training import TrainingError
+
+MAIN = "from wvae.cli import main; main()"
+QUICK = ("--epochs", "1", "--width", "16", "--depth", "1")
+
+
+class Answer(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Answer]
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run the command line in tmp_path, in this process."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WVAE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: object) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["wvae", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        code = caught.value.code
+        written = capsys.readouterr()
+        return Answer(code if isinstance(code, int) else 0, written.out, written.err)
+
+    return run
+
+
+def one_line(answer: Answer) -> str:
+    """Check that this is how a fault that the user can mend is told."""
+    assert answer.code == 2
+    assert answer.out == ""
+    assert answer.err.startswith("wvae: ")
+    assert answer.err.count("\n") == 1
+    assert "Traceback" not in answer.err
+    return answer.err
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["reproduce", "--help"], ["data", "list"], ["import", "--help"]])
+def test_help_does_not_wait_for_torch(arguments: list[str]):
+    code = f"""
+import sys
+sys.argv = ['wvae', *{arguments!r}]
+from wvae.cli import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code
+heavy = {{'torch', 'sklearn', 'scipy', 'matplotlib', 'openTSNE', 'pyarrow'}} & set(sys.modules)
+sys.exit(f'imported {{heavy}}' if heavy else 0)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_importing_the_package_does_not_import_torch():
+    code = "import sys, wvae; wvae.datasets; wvae.Config; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_help_names_every_command_and_hyper_parameter(command: Command):
+    out = command("--help").out
+    assert all(name in out for name in ("reproduce", "data", "import"))
+    out = command("reproduce", "--help").out
+    for spec in parameters():
+        if spec.name != "random_state":
+            assert f"--{spec.name.replace('_', '-')}" in out
+    assert "--seed" in out
+    assert "--random-state" not in out
+
+
+def test_nothing_at_all_shows_the_help(command: Command):
+    answer = command()
+    assert "reproduce" in answer.out + answer.err
+
+
+# ------------------------------------------------------------------------------------------ reproduce
+
+
+def test_quiet_prints_the_reports_path_and_nothing_else(command: Command, tmp_path: Path):
+    answer = command("reproduce", "plane", "--data", "digits8x8", "--quiet", *QUICK)
+    assert answer == (0, "runs/plane-digits8x8-best/report.html\n", "")
+    page = (tmp_path / answer.out.strip()).read_text(encoding="utf-8")
+    assert "wvae reproduce plane --data digits8x8 --quiet --epochs 1 --width 16" in page
+    assert "preset best" in page
+
+
+def test_progress_goes_to_stderr(command: Command, tmp_path: Path):
+    answer = command("reproduce", "plane", "--data", "digits8x8", "--out", tmp_path / "r", *QUICK)
+    assert (answer.code, answer.out) == (0, f"{tmp_path / 'r' / 'report.html'}\n")
+    assert "training plane" in answer.err
+
+
+def test_flags_reach_the_hyper_parameters(command: Command, monkeypatch: pytest.MonkeyPatch):
+    got: dict[str, Any] = {}
+
+    def reproduce(which: str, data: Any, config: Any, out: Path, **options: Any) -> Path:
+        got.update(options, which=which, data=data.name, config=config, out=out)
+        return out
+
+    monkeypatch.setattr(experiments, "reproduce", reproduce)
+    flags = ["--preset", "article", "--objective", "covariance", "--draws", "4", "--seed", "9"]
+    values = ["--d-rest", "3", "--rest-kl-weight", "2.5", "--backbone", "conv"]
+    assert command("reproduce", "writers", "--data", "digits8x8", *flags, *values, "--overwrite", "--quiet").code == 0
+    config = got["config"]
+    assert (got["which"], got["data"], got["draws"], got["overwrite"]) == ("writers", "digits8x8", 4, True)
+    assert (config.width, config.separation, config.random_state) == (500, "covariance", 9)
+    assert (config.d_rest, config.rest_kl_weight, config.backbone) == (3, 2.5, "conv")
+    assert got["out"] == Path("runs/writers-digits8x8-article-covariance")
+    assert got["title"] == "preset article, objective covariance"
+
+
+def test_an_unknown_data_set_is_one_line_with_the_nearest(command: Command, tmp_path: Path):
+    for arguments in (["reproduce", "--data", "mnst"], ["data", "get", "mnst"]):
+        assert "did you mean 'mnist'" in one_line(command(*arguments))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_there_is_one_line(command: Command, tmp_path: Path):
+    (tmp_path / "r").mkdir()
+    arguments = ["reproduce", "plane", "--data", "digits8x8", "--out", "r", "--quiet", *QUICK]
+    assert "r is there already: take another --out, or --overwrite" in one_line(command(*arguments))
+    assert command(*arguments, "--overwrite").code == 0
+    assert (tmp_path / "r" / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--epochs", "0"], "epochs is 0, expected at least 1"),
+        (["--learning-rate", "nan"], "learning_rate is nan"),
+        (["--seed", str(2**32)], "random_state is 4294967296, expected at most"),
+    ],
+)
+def test_a_bad_value_is_one_line(command: Command, flags: list[str], message: str):
+    assert message in one_line(command("reproduce", "plane", "--data", "digits8x8", *flags))
+
+
+@pytest.mark.parametrize(
+    "flags", [["--epochs", "many"], ["--backbone", "gan"], ["--draws", "0"], ["--wings", "2"], ["third"]]
+)
+def test_what_cannot_be_parsed_is_exit_2_with_usage(command: Command, flags: list[str]):
+    answer = command("reproduce", *flags)
+    assert answer.code == 2
+    assert answer.out == ""
+    assert "Usage" in answer.err
+    assert "Traceback" not in answer.err
+
+
+def test_data_without_writers_is_one_line(command: Command):
+    assert "does not know the writer" in one_line(command("reproduce", "writers", "--data", "digits8x8", "--quiet"))
+
+
+@pytest.mark.parametrize(
+    "error", [TrainingError("the loss is not finite"), OSError(28, "No space left on device"), ValueError("v")]
+)
+def test_faults_while_running_are_one_line(command: Command, monkeypatch: pytest.MonkeyPatch, error: Exception):
+    def fail(*arguments: Any, **options: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(experiments, "reproduce", fail)
+    assert str(error) in one_line(command("reproduce", "plane", "--data", "digits8x8", "--quiet"))
+
+
+def test_a_bug_keeps_its_traceback(command: Command, monkeypatch: pytest.MonkeyPatch):
+    def fail(*arguments: Any, **options: Any) -> None:
+        raise RuntimeError("a bug of ours")
+
+    monkeypatch.setattr(experiments, "reproduce", fail)
+    monkeypatch.setattr(sys, "argv", ["wvae", "reproduce", "plane", "--data", "digits8x8", "--quiet"])
+    with pytest.raises(RuntimeError, match="a bug of ours"):
+        cli.main()
+
+
+def test_ctrl_c_leaves_a_folder_that_goes_on(tmp_path: Path):
+    arguments = ["reproduce", "plane", "--data", "digits8x8", "--out", "r", "--width", "16", "--epochs", "100000"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "WVAE_CACHE": str(tmp_path / "cache")}
+    process = subprocess.Popen(
+        [sys.executable, "-c", MAIN, *arguments], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        end = time.monotonic() + 60
+        while not (tmp_path / "r.partial" / "config.json").exists():
+            assert process.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        err = process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 130
+    assert "what is done is kept in r.partial: the same command goes on from there" in err
+    assert "Traceback" not in err
+    assert (tmp_path / "r.partial" / "config.json").exists()
+    assert not (tmp_path / "r").exists()
+
+
+def test_going_on_is_said(command: Command, monkeypatch: pytest.MonkeyPatch):
+    def stop(*arguments: Any, **options: Any) -> None:
+        raise KeyboardInterrupt
+
+    arguments = ["reproduce", "plane", "--data", "digits8x8", "--out", "r", *QUICK]
+    with monkeypatch.context() as patch:
+        patch.setattr("wvae.experiments.plane.fit_in_run", stop)
+        assert command(*arguments).code == 130
+    answer = command(*arguments)
+    assert (answer.code, answer.out) == (0, "r/report.html\n")
+    assert "going on with the unfinished run in r.partial" in answer.err
+
+
+# ------------------------------------------------------------------------------------------ data, import
+
+
+def test_data_list_names_every_source_with_its_licence(command: Command):
+    answer = command("data", "list")
+    assert answer.code == 0
+    for source in CATALOGUE.values():
+        assert source.name in answer.out
+        assert source.licence in answer.out
+
+
+def test_data_get(command: Command):
+    answer = command("data", "get", "digits8x8")
+    assert answer == (0, "digits8x8: 1,797 examples of shape (8, 8), 10 labels\n", "")
+
+
+@pytest.mark.parametrize("name", ["handwriting", "digits8x8"])
+def test_what_is_built_in_needs_no_cache(command: Command, tmp_path: Path, name: str):
+    assert command("data", "get", name, "--quiet").code == 0
+    assert not (tmp_path / "cache").exists()
+
+
+def test_import_writes_a_model_folder(command: Command, tmp_path: Path, original_model: Path):
+    answer = command("import", original_model, "model")
+    assert answer == (0, "model\n", "")
+    assert wvae.load(str(tmp_path / "model")).config_.d_rest == 1
+
+
+def test_import_of_something_else_is_one_line(command: Command, tmp_path: Path):
+    (tmp_path / "x.model").write_text("not a model")
+    assert "x.model is no Chainer .model file" in one_line(command("import", "x.model", "out"))
+    assert "missing" in one_line(command("import", "y.model", "out"))
+    assert not (tmp_path / "out").exists()

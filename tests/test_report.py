@@ -1,0 +1,233 @@
+"""The page: every number that was measured is on it, and it needs nothing but itself."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from wvae.config import Config
+from wvae.experiments.writers import ROWS, SCORES, _summary
+from wvae.report import ARTICLE_PLANE, plane_rows, write_report, writer_rows
+
+VOID = {"meta", "img", "br", "hr", "link", "input"}
+PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
+    "0000000a49444154789c63f80f00010101005a4d6bf60000000049454e44ae426082"
+)
+TERMS = ("reconstruction", "kl_label", "kl_rest", "classification", "loss", "accuracy")
+
+
+class Page(HTMLParser):
+    """Reads a page: its balance, its text, its table rows and whatever it links to."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.links: list[str] = []
+        self.rows: list[list[str]] = []
+        self.text, self.tags = "", set()
+        self.feed(path.read_text(encoding="utf-8"))
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.links += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "action")]
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" in self.open:
+            assert not re.search(r"url\(|@import", data)
+            return
+        self.text += data
+        if self.rows and {"td", "th"} & set(self.open):
+            self.rows[-1][-1] += data
+
+    def row(self, *start: str) -> list[str]:
+        rows = [[" ".join(cell.split()) for cell in row] for row in self.rows]
+        found = [row for row in rows if row[: len(start)] == list(start)]
+        assert len(found) == 1, start
+        return found[0]
+
+
+def settings_of(config: Config, **data: Any) -> dict[str, Any]:
+    about = {
+        "name": "planted",
+        "source": "made here",
+        "licence": "MIT",
+        "label_name": "animal",
+        "examples": 12345,
+        "shape": [8, 8],
+        "factors": ["writer"],
+    }
+    machine = {"system": "Minix", "python": "3.11.7", "threads": 1}
+    libraries = dict.fromkeys(("wvae", "torch", "numpy", "scikit-learn", "openTSNE"), "1.2.3")
+    return {
+        "experiment": "all",
+        "title": "preset best",
+        "command": "wvae reproduce all --draws 3",
+        "draws": 3,
+        "data": about | data,
+        "config": vars(config),
+        "machine": machine | libraries,
+    }
+
+
+def metrics_of(draws: int, objective: str = "classifier") -> dict[str, Any]:
+    """Make metrics in which no two numbers are alike."""
+    rng = np.random.default_rng(0)
+    names = [f"{row}.{score}" for row in ROWS for score in SCORES]
+    names += [f"{row}.label_ami" for row in ROWS[:6]] + ["ceiling.accuracy"] + [f"test.{term}" for term in TERMS]
+    results = [{"writers": 100, "test.examples": 1000} | {n: float(rng.random()) for n in names} for _ in range(draws)]
+    plane = {f"plane.test.{term}": float(rng.uniform(10, 99)) for term in TERMS}
+    if objective == "plain":
+        plane = {n: v for n, v in plane.items() if n.rsplit(".", 1)[1] not in ("classification", "accuracy")}
+    counts = {"plane.train.examples": 8700, "plane.test.examples": 1030, "plane.train.seconds": 61.0, "seconds": 99.0}
+    return plane | counts | {"writers.draws": draws} | _summary(results)
+
+
+def page_of(folder: Path, settings: dict[str, Any], metrics: dict[str, Any]) -> Page:
+    (folder / "figures").mkdir(parents=True, exist_ok=True)
+    for name in ("plane", "plane-losses", "writers-tsne", "writers-scores"):
+        (folder / "figures" / f"{name}.png").write_bytes(PIXEL)
+    assert write_report(folder, settings, metrics) == folder / "report.html"
+    assert sorted(p.name for p in folder.iterdir()) == ["figures", "report.html"]
+    return Page(folder / "report.html")
+
+
+@pytest.fixture
+def metrics() -> dict[str, Any]:
+    return metrics_of(3)
+
+
+@pytest.fixture
+def page(tmp_path: Path, metrics: dict[str, Any]) -> Page:
+    return page_of(tmp_path, settings_of(Config()), metrics)
+
+
+TABLE = {
+    "raw.kmeans": ("raw pixels", "K-Means"),
+    "raw.gmm": ("raw pixels", "GMM"),
+    "z_rest.kmeans": ("z_rest", "K-Means"),
+    "z_rest.gmm": ("z_rest", "GMM"),
+    "z_label.kmeans": ("z_label", "K-Means"),
+    "z_label.gmm": ("z_label", "GMM"),
+    "random": ("random assignment", ""),
+    "ceiling": ("network trained with writer labels", ""),
+}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_the_table_has_every_score_with_its_spread(page: Page, metrics: dict[str, Any], row: str):
+    found = page.row(*TABLE[row])[2:]
+
+    def shown(name: str) -> str:
+        mean, sd = metrics.get(f"writers.{name}.mean"), metrics.get(f"writers.{name}.sd")
+        return "–" if mean is None else f"{mean:.3f} ± {sd:.3f}"
+
+    scores = [shown(f"{row}.{score}") for score in SCORES]
+    assert found == [*scores, shown(f"paired.{row}.ami"), shown(f"{row}.label_ami")]
+    assert all("±" in cell for cell in found[:3])
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_the_plane_has_every_term(page: Page, metrics: dict[str, Any], term: str):
+    value = metrics[f"plane.test.{term}"]
+    if term == "accuracy":
+        assert page.row("accuracy of animal from z_label")[1] == f"{value:.3f}"
+    else:
+        assert page.row(term)[1] == f"{value:.2f}"
+
+
+def test_every_metric_is_listed(page: Page, metrics: dict[str, Any]):
+    for name, value in metrics.items():
+        assert page.row(name)[1] == ("–" if value is None else f"{value:.5f}")
+
+
+def test_settings_are_told(page: Page):
+    for text in ("planted, preset best", "12,345 examples of 8 × 8", "wvae reproduce all --draws 3", "Minix", "MIT"):
+        assert text in page.text
+    assert "5 % of the mean variance" in page.text.replace("\n", " ")  # how the mixture was regularised
+    for name, value in vars(Config()).items():
+        assert page.row(name)[1] == str(value)
+
+
+def test_it_needs_no_other_file(page: Page):
+    assert len(page.links) == 4
+    assert all(link.startswith("data:image/png;base64,") for link in page.links)
+    assert not page.tags & {"script", "link", "iframe", "object"}
+
+
+def test_one_draw_prints_no_spread(tmp_path: Path):
+    page = page_of(tmp_path, settings_of(Config()), metrics_of(1))
+    assert "±" not in page.text
+    assert "no spread can be given" in page.text
+    assert "seed 0" in page.text
+
+
+def test_several_draws_tell_their_seeds(tmp_path: Path, metrics: dict[str, Any]):
+    page = page_of(tmp_path, settings_of(Config(random_state=7)), metrics)
+    assert re.search(r"over 3 draws \(seeds\s+7–9\)", page.text)
+
+
+def test_each_experiment_alone(tmp_path: Path, metrics: dict[str, Any]):
+    only_plane = {name: value for name, value in metrics.items() if not name.startswith("writers.")}
+    page = page_of(tmp_path / "a", settings_of(Config()), only_plane)
+    assert "Experiment I: the plane" in page.text
+    assert "Experiment II" not in page.text
+    only_writers = {name: value for name, value in metrics.items() if not name.startswith("plane.")}
+    page = page_of(tmp_path / "b", settings_of(Config()), only_writers)
+    assert "Experiment II: the writers" in page.text
+    assert "Experiment I:" not in page.text
+
+
+@pytest.mark.parametrize("objective", ["classifier", "covariance", "plain"])
+def test_the_notebooks_figures_stand_beside_its_own_variant(tmp_path: Path, objective: Any):
+    config = Config.preset("article", objective)
+    metrics = metrics_of(2, objective)
+    page = page_of(tmp_path, settings_of(config), metrics)
+    for term, value in ARTICLE_PLANE[objective].items():
+        assert page.row(term)[1:] == [f"{metrics[f'plane.test.{term}']:.2f}", f"{value:.1f}"]
+    assert page.row("kl_rest")[2] == "–"
+    best = plane_rows(settings_of(Config()), metrics)
+    assert all(row["article"] is None for row in best)
+
+
+def test_the_articles_row_is_there(page: Page):
+    assert page.row("the article, z_rest on EMNIST")[2:5] == ["0.1971", "0.0275", "0.0736"]
+
+
+def test_no_writers_no_rows():
+    assert writer_rows({"plane.test.loss": 1.0}) == []
+
+
+def test_a_hostile_name_is_only_text(tmp_path: Path, metrics: dict[str, Any]):
+    name = '"><script>alert(1)</script><img src="http://evil.example/x.png"> & Söhne'
+    settings = settings_of(Config(), name=name, source=name, licence=name, label_name=name)
+    settings |= {"title": name, "command": name}
+    page = page_of(tmp_path, settings, metrics)
+    assert name in page.text
+    assert "script" not in page.tags
+    assert not any("evil" in link for link in page.links)
+
+
+def test_a_page_that_fails_leaves_the_old_one(tmp_path: Path, metrics: dict[str, Any]):
+    page_of(tmp_path, settings_of(Config()), metrics)
+    before = (tmp_path / "report.html").read_bytes()
+    with pytest.raises(KeyError):
+        write_report(tmp_path, {"config": {}}, metrics)
+    assert (tmp_path / "report.html").read_bytes() == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["figures", "report.html"]
