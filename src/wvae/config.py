@@ -49,7 +49,7 @@ class Config:
     d_rest: int = _parameter(10, "dimensions of z_rest", 1)
 
     backbone: Literal["article", "mlp", "conv"] = _parameter("mlp", "networks of encoder and decoder")
-    width: int = _parameter(512, "units of a hidden layer", 1)
+    width: int = _parameter(400, "units of a hidden layer", 1)
     depth: int = _parameter(2, "hidden layers of encoder and of decoder (article: always 1)", 1)
 
     label_prior: Literal["standard", "class"] = _parameter(
@@ -66,7 +66,7 @@ class Config:
 
     epochs: int = _parameter(30, "passes over the training data", 1)
     batch_size: int = _parameter(256, "examples in one step", 2)
-    learning_rate: float = _parameter(2e-3, "Adam's step size (its peak, if the schedule moves it)", 1e-8, 10)
+    learning_rate: float = _parameter(3e-3, "Adam's step size (its peak, if the schedule moves it)", 1e-8, 10)
     schedule: Literal["constant", "one-cycle"] = _parameter("one-cycle", "course of the learning rate")
     test_samples: int = _parameter(10, "samples of the codes that a test loss is averaged over", 1)
     random_state: int = _parameter(0, "seed of weights, shuffling and noise", 0, 2**32 - 1)

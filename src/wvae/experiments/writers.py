@@ -20,6 +20,7 @@ from .training import fit_in_run, write_codes
 Array = np.ndarray
 WRITERS, LEAST, MOST, TEST_SHARE = 100, 60, 97, 0.106
 CEILING_EPOCHS = 12
+SHOWN = 5000  # points of a t-SNE map: more take minutes and only cover each other
 SCORES = ("purity", "ari", "ami")
 ROWS = ("raw.kmeans", "raw.gmm", "z_rest.kmeans", "z_rest.gmm", "z_label.kmeans", "z_label.gmm", "random", "ceiling")
 
@@ -147,12 +148,13 @@ def _draw_figures(data: Dataset, chosen: Draw, model: WVAE, run: Run, factor: st
     split = np.repeat(["train", "test"], [len(chosen.train), len(chosen.test)])
     both, test = replace(data.subset(rows), split=split), data.subset(chosen.test)
     write_codes(run.folder / "writers" / "codes.parquet", model, both)
-    maps = {}
-    for name, z in zip(("z_label", "z_rest"), model.encode(both.x), strict=True):
+    maps, rng = {}, np.random.default_rng(model.config_.random_state)
+    shown = both.subset(np.sort(rng.permutation(len(both))[:SHOWN]))
+    for name, z in zip(("z_label", "z_rest"), model.encode(shown.x), strict=True):
         with run.progress.task(f"t-SNE of {name}", 750) as advance:
             maps[name] = tsne(z, seed=model.config_.random_state, on_step=advance)
     by = {"label": data.label_name, "factor": factor}
-    run.save_figure("writers-tsne", figures.embeddings(maps, both.y, both.factors[factor], **by))
+    run.save_figure("writers-tsne", figures.embeddings(maps, shown.y, shown.factors[factor], **by))
     run.save_figure("writers-losses", figures.losses(model.history_))
     run.save_figure("writers-rewritten", _rewritten(model, test, test.factors[factor]))
 
