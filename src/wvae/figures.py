@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 Array = np.ndarray
 Limits = tuple[float, float]
-GREY = "#c8c8c8"
+GREY = "#b4bac2"
 INK = ListedColormap(np.linspace((1, 1, 1), (0.07, 0.09, 0.15), 256))  # white paper, blue-black ink
 
 
@@ -30,18 +30,23 @@ def limits(values: Array, margin: float = 0.05) -> Limits:
     return float(low - pad), float(high + pad)
 
 
-def scatter(axes: Axes, points: Array, labels: Array, *, legend: str, size: float = 4.0) -> None:
+def dot_size(n: int) -> float:
+    """Return the area of a dot, in points², for n of them: few are drawn large, many small."""
+    return float(np.clip(15_000 / max(n, 1), 2.5, 16.0))
+
+
+def scatter(axes: Axes, points: Array, labels: Array, *, legend: str) -> None:
     """Draw points (n, 2), one colour per label, in random order so that no label hides the others."""
     classes, index = np.unique(labels, return_inverse=True)
     order = np.random.default_rng(0).permutation(len(points))
     colours = label_colours(len(classes))
-    axes.scatter(*points[order].T, c=colours[index[order]], s=size, linewidths=0, alpha=0.75, rasterized=True)
+    axes.scatter(*points[order].T, c=colours[index[order]], s=dot_size(len(points)), linewidths=0, alpha=0.75)
     for name, colour in zip(classes, colours, strict=True):
         axes.scatter([], [], color=colour, s=30, label=str(name))
     axes.legend(title=legend, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, handletextpad=0.1)
 
 
-def highlight(axes: Axes, points: Array, groups: Array, *, legend: str, shown: int = 10, size: float = 4.0) -> None:
+def highlight(axes: Axes, points: Array, groups: Array, *, legend: str, shown: int = 10) -> None:
     """Draw points (n, 2) in grey, with the members of the commonest groups in colour.
 
     A hundred colours cannot be told apart: the `shown` groups with most points stand for all (ties: at random).
@@ -49,10 +54,11 @@ def highlight(axes: Axes, points: Array, groups: Array, *, legend: str, shown: i
     names, counts = np.unique(groups, return_counts=True)
     ties = np.random.default_rng(0).random(len(names))
     chosen = np.sort(names[np.lexsort((ties, -counts))[:shown]])
-    axes.scatter(*points.T, c=GREY, s=size * 0.5, linewidths=0, alpha=0.5, rasterized=True)
+    size = dot_size(len(points))
+    axes.scatter(*points.T, c=GREY, s=size * 0.6, linewidths=0, alpha=0.6)
     for name, colour in zip(chosen, label_colours(len(chosen)), strict=True):
         mine = points[groups == name]
-        axes.scatter(*mine.T, color=colour, s=max(14.0, size), linewidths=0.4, edgecolors="white", label=str(name))
+        axes.scatter(*mine.T, color=colour, s=1.5 * size + 5, linewidths=0.4, edgecolors="white", label=str(name))
     title = f"{legend} ({len(chosen)} of {len(names)})"
     axes.legend(title=title, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, handletextpad=0.1)
 
@@ -80,7 +86,7 @@ def plane(codes: Array, labels: Array, images: Array, xlim: Limits, ylim: Limits
     """
     figure = Figure(figsize=(12.5, 5.8), layout="constrained")
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
-    scatter(left, codes, labels, legend=legend, size=3.0)
+    scatter(left, codes, labels, legend=legend)
     left.set(title="where the test images lie", xlabel="z_label", ylabel="z_rest", xlim=xlim, ylim=ylim)
     right.imshow(tiles(images[::-1]), cmap=INK, vmin=0, vmax=1, extent=(*xlim, *ylim), aspect="auto")
     right.set(title="what each place decodes to", xlabel="z_label")
@@ -134,8 +140,8 @@ def embeddings(maps: Mapping[str, Array], labels: Array, groups: Array, *, label
     grid = figure.subplots(2, len(maps), squeeze=False)
     for column, (name, points) in enumerate(maps.items()):
         above, below = grid[:, column]
-        scatter(above, points, labels, legend=label, size=4.0)
-        highlight(below, points, groups, legend=factor, size=4.0)
+        scatter(above, points, labels, legend=label)
+        highlight(below, points, groups, legend=factor)
         above.set_title(f"{name} by {label}")
         below.set_title(f"{name} by {factor}")
         for axes in (above, below):

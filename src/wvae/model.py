@@ -1,5 +1,7 @@
 """The method, read top to bottom: encode, classify, decode, and the objective's terms.
 
+::
+
     x ──encoder──▶ q(z_label|x) ──classifier──▶ y
           └──────▶ q(z_rest|x)
     (z_label, z_rest) ──decoder──▶ p(x|z_label, z_rest)
@@ -19,7 +21,7 @@ p(y|z_label)      linear classifier                            (B, classes)     
 With ``label_path="class"`` (the preset ``best``) the decoder does not see z_label itself but Σ_y p(y|z_label) μ_y,
 which can hold the class and nothing else: whatever of the style the image needs must then pass through z_rest.
 
-The loss of an example, in nats, is
+The loss of an example, in nats, is ::
 
     −log p(x|z_label, z_rest)                            "reconstruction"
     + w · KL(q(z_label|x) ‖ p(z_label))                  "kl_label"

@@ -49,8 +49,7 @@ def _run(data: Dataset, config: Config, run: Run, factor: str) -> dict[str, Any]
     if factor in data.factors:
         by_factor = figures.plane_by_factor(codes, test.factors[factor], xlim, ylim, legend=factor)
         run.save_figure("plane-by-factor", by_factor)
-    some = np.random.default_rng(config.random_state).choice(len(test), min(20, len(test)), replace=False)
-    some = some[np.argsort(test.y[some], kind="stable")]
+    some = np.array([row for label in test.classes for row in np.flatnonzero(test.y == label)[:2]][:20])
     originals = test.x[some] / (255 if test.x.dtype == np.uint8 else 1)
     run.save_figure("plane-reconstructions", figures.reconstructions(originals, model.reconstruct(test.x[some])))
     run.save_figure("plane-losses", figures.losses(model.history_))

@@ -1,0 +1,17 @@
+"""Sphinx: `make docs`."""
+
+from importlib.metadata import version as installed
+
+project = "wvae"
+author = "The wvae authors"
+version = release = installed("wvae")
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+html_theme = "furo"
+html_title = "wvae"
+exclude_patterns = ["_build", "jupyter_execute"]
+nb_execution_mode = "force"  # what a page prints is what the code of this version prints
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
+autodoc_typehints = "description"
+autodoc_member_order = "bysource"
+myst_enable_extensions = ["colon_fence", "dollarmath"]

@@ -1,0 +1,44 @@
+"""What the README tells a newcomer to type works as written."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def python_of(name: str) -> str:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), flags=re.S)
+    assert len(blocks) == 1
+    return blocks[0]
+
+
+def test_the_ten_lines_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = python_of("README.md")
+    assert "WVAE()" in code
+    told: dict[str, object] = {}
+    exec(compile(code.replace("WVAE()", "WVAE(epochs=1)"), "README.md", "exec"), told)
+    assert {path.name for path in (tmp_path / "model").iterdir()} == {"config.json", "model.safetensors"}
+    for name, shape in (("z_rest", (1000, 10)), ("digits", (1000,)), ("sevens", (8, 28, 28))):
+        assert told[name].shape == shape  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_both_languages_show_the_same_code() -> None:
+    def bare(name: str) -> list[str]:
+        return [line.split("#")[0].rstrip() for line in python_of(name).splitlines()]
+
+    assert bare("README.md") == bare("README.ja.md")
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.ja.md"])
+def test_every_file_it_points_to_is_there(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", text)
+    paths = re.findall(r"`((?:src|docs|tests|benchmarks)/[\w./]*)`", text)
+    assert links
+    for path in links + paths:
+        assert (ROOT / path).exists(), path
