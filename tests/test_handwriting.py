@@ -167,6 +167,6 @@ def test_each_trait_alone_moves_the_ink(name: str):
         ({"seed": True}, "seed is True"),
     ],
 )
-def test_bad_arguments_name_the_fix(options: dict, message: str):
+def test_bad_arguments_name_the_fix(options: dict[str, object], message: str):
     with pytest.raises(ValueError, match=message):
         load("handwriting", **options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -17,13 +17,13 @@ from .config import Config, Objective, Preset, parameters
 if TYPE_CHECKING:
     from .experiments.run import Advance
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     help="You have data and one label that explains part of it; wvae gives you the rest.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-data_app = typer.Typer(help="Data sets: what there is, and download.", no_args_is_help=True)
+data_app: typer.Typer = typer.Typer(help="Data sets: what there is, and download.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 
 
@@ -155,7 +155,7 @@ class _Bars:
         self.bars = bars
 
     @contextmanager
-    def task(self, name: str, total: int) -> Iterator[Advance]:
+    def task(self, name: str, total: int) -> Generator[Advance]:
         """Show a bar while the task runs."""
         bar = self.bars.add_task(name, total=total)
         yield lambda done: self.bars.update(bar, completed=done)
@@ -163,7 +163,7 @@ class _Bars:
 
 
 @contextmanager
-def _progress(quiet: bool) -> Iterator[_Bars | None]:
+def _progress(quiet: bool) -> Generator[_Bars | None]:
     if quiet:
         yield None
         return

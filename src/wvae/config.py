@@ -143,7 +143,7 @@ def parameters() -> tuple[Parameter, ...]:
     [256]
     """
     hints = get_type_hints(Config)
-    specs = []
+    specs: list[Parameter] = []
     for f in fields(Config):
         choices = get_args(hints[f.name])
         default = None if f.default is MISSING else f.default
@@ -186,7 +186,7 @@ def _checked(spec: Parameter, value: Any) -> Any:
             raise ValueError(f"{spec.name} is {value!r}, expected one of {', '.join(spec.choices)}")
         return value
     number = Real if spec.type is float else Integral
-    if not isinstance(value, number) or isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, number):
         raise TypeError(f"{spec.name} is {value!r}, expected {spec.type.__name__} ({spec.meaning})")
     value = spec.type(value)
     if not math.isfinite(value):

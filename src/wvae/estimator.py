@@ -57,6 +57,15 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
     (5, 6, 6)
     """
 
+    model_: SplitVAE
+    config_: Config
+    shape_: tuple[int, ...]
+    classes_: Array
+    label_centres_: Array
+    history_: list[Row]
+    n_iter_: int
+    n_features_in_: int
+
     def __init__(self, *, code: Code = "rest", **parameters: Any) -> None:
         self.code = code
         check_names(parameters)

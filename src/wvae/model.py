@@ -102,7 +102,7 @@ class SplitVAE(nn.Module):
         """Return p(y|z_label), (B,)."""
         return Categorical(logits=self.classifier(z_label), validate_args=False)
 
-    def decode(self, z_label: Tensor, z_rest: Tensor) -> Independent:
+    def decode(self, z_label: Tensor, z_rest: Tensor) -> Independent:  # pyright: ignore[reportMissingTypeArgument]
         """Return p(x|z_label, z_rest): independent Bernoulli pixels, (B, \\*shape)."""
         if self.config.label_path == "class":
             z_label = self.classify(z_label).probs @ self.prior_mean  # (B, d_label)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -214,7 +214,7 @@ def _from_address(url: str, folder: Path, file: RemoteFile, progress: bool) -> N
 
 
 @contextmanager
-def _quiet_pooch() -> Iterator[None]:
+def _quiet_pooch() -> Generator[None]:
     """Keep pooch's log lines off the screen; its logger belongs to the whole process, so only for as long as needed."""
     mute = _Mute()  # one for each call: threads add and remove their own
     pooch.get_logger().addFilter(mute)

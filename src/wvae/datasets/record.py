@@ -48,7 +48,7 @@ class Dataset:
 
     x: Array
     y: Array
-    factors: dict[str, Array] = field(default_factory=dict)
+    factors: dict[str, Array] = field(default_factory=dict[str, Array])
     split: Array | None = None
     kind: Kind = "image"
     label_name: str = "label"
@@ -57,7 +57,7 @@ class Dataset:
     licence: str = ""
 
     def __post_init__(self) -> None:
-        if self.x.dtype not in (np.uint8, np.float32):
+        if self.x.dtype.name not in ("uint8", "float32"):
             raise ValueError(f"x has dtype {self.x.dtype}, expected uint8 or float32: convert it with x.astype(...)")
         columns = {"y": self.y, **{f"factors[{k!r}]": v for k, v in self.factors.items()}}
         if self.split is not None:

@@ -10,7 +10,7 @@ import shutil
 import time
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -77,7 +77,7 @@ class RemoteFile:
 
 
 @contextmanager
-def _room(size: int | None, missing: int | None, folder: Path) -> Iterator[None]:
+def _room(size: int | None, missing: int | None, folder: Path) -> Generator[None]:
     """Report a full disk, foreseen or met while writing, with the space that the whole file takes."""
     need = f"{math.ceil(size / 1e6)} MB" if size else "some space"
     full = OSError(errno.ENOSPC, f"no space left on the device: free {need} there")
@@ -103,10 +103,12 @@ class Transfer:
     """A downloader for pooch: one address into a part file, then onto the name that pooch asks for."""
 
     def __init__(self, folder: Path, file: RemoteFile, progress: bool) -> None:
-        self.folder, self.file, self.progress = folder, file, progress
-        self.received = 0  # bytes in this attempt
-        self.resumable = False  # the server can send the rest of a file
-        self.fresh = False  # all bytes are from this attempt
+        self.folder: Path = folder
+        self.file: RemoteFile = file
+        self.progress: bool = progress
+        self.received: int = 0  # bytes in this attempt
+        self.resumable: bool = False  # the server can send the rest of a file
+        self.fresh: bool = False  # all bytes are from this attempt
 
     def __call__(self, url: str, output_file: str, pooch: object, check_only: bool = False) -> None:
         """Bring `url` to `output_file`, as pooch asks its downloaders to."""
@@ -175,7 +177,7 @@ def _check_magic(name: str, chunk: bytes) -> None:
 
 
 @contextmanager
-def _open_file(url: str, offset: int) -> Iterator[_Stream]:
+def _open_file(url: str, offset: int) -> Generator[_Stream]:
     path = Path(url2pathname(urlsplit(url).path))
     if not path.parent.is_dir():
         raise SourceError(f"there is no folder {path.parent}")
@@ -199,7 +201,7 @@ def _open_file(url: str, offset: int) -> Iterator[_Stream]:
 
 
 @contextmanager
-def _open_http(url: str, offset: int) -> Iterator[_Stream]:
+def _open_http(url: str, offset: int) -> Generator[_Stream]:
     # Imported here: `wvae data list` and cached data need no network code.
     import requests
     from urllib3.exceptions import HTTPError
@@ -280,7 +282,7 @@ def extract(archive: Path, member: str, path: Path, progress: bool) -> None:
 
 
 @contextmanager
-def _bar(name: str, total: int | None, done: int, shown: bool) -> Iterator[Callable[[int], object]]:
+def _bar(name: str, total: int | None, done: int, shown: bool) -> Generator[Callable[[int], object]]:
     """Show a progress bar on stderr and yield the function that moves it on by some bytes."""
     if not shown:
         yield lambda _: None

@@ -97,7 +97,7 @@ def _network(shape: tuple[int, ...], n_classes: int) -> nn.Module:
         nn.ReLU(),
         nn.Dropout(0.4),
         nn.Linear(256, n_classes),
-    ).to(memory_format=torch.channels_last)
+    ).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
 def _pixels(x: Array) -> Tensor:
