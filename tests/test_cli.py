@@ -232,7 +232,7 @@ def test_going_on_is_said(command: Command, monkeypatch: pytest.MonkeyPatch):
         assert command(*arguments).code == 130
     answer = command(*arguments)
     assert (answer.code, answer.out) == (0, "r/report.html\n")
-    assert "going on with the unfinished run in r.partial" in answer.err
+    assert "there is an unfinished run in r.partial" in answer.err
 
 
 # ------------------------------------------------------------------------------------------ data, import

@@ -83,11 +83,12 @@ def reproduce(
 
     say = (lambda text: None) if quiet else (lambda text: print(text, file=sys.stderr))
     loaded = datasets.load(data, progress=not quiet)
-    with _progress(quiet) as progress:
-        if out.with_name(out.name + ".partial").exists() and not overwrite:
-            say(f"going on with the unfinished run in {out}.partial")
-        title = f"preset {preset}" + (f", objective {objective}" if objective else "")
-        try:
+    if out.with_name(out.name + ".partial").exists():
+        say(f"there is an unfinished run in {out}.partial")
+    title = f"preset {preset}" + (f", objective {objective}" if objective else "")
+    command = shlex.join(["wvae", *sys.argv[1:]])
+    try:
+        with _progress(quiet) as progress:
             folder = run(
                 which,
                 loaded,
@@ -95,13 +96,13 @@ def reproduce(
                 out,
                 draws=draws,
                 title=title,
-                command=shlex.join(["wvae", *sys.argv[1:]]),
+                command=command,
                 progress=progress,
                 overwrite=overwrite,
             )
-        except KeyboardInterrupt:
-            say(f"\nstopped; what is done is kept in {out}.partial: the same command goes on from there")
-            raise typer.Exit(130) from None
+    except KeyboardInterrupt:
+        say(f"stopped; what is done is kept in {out}.partial: the same command goes on from there")
+        raise typer.Exit(130) from None
     print(folder / "report.html")
 
 
