@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ import wvae
 from wvae.config import Config
 from wvae.datasets import Dataset
 from wvae.experiments import RunError, plane, reproduce, run, writers
-from wvae.experiments.run import Run
+from wvae.experiments.run import Run, Silent
 
 SIZES: dict[str, Any] = {"d_label": 3, "d_rest": 3, "width": 48, "depth": 1, "epochs": 25, "batch_size": 32}
 CONFIG = Config(**SIZES, learning_rate=1e-2, rest_kl_weight=1.0, device="cpu")
@@ -266,6 +266,23 @@ def test_a_checkpoint_within_a_training_is_used(planted: Dataset, tmp_path: Path
 def stop(planted: Dataset, out: Path, **changes: Any) -> None:
     with pytest.raises(KeyboardInterrupt):
         reproduce("plane", planted, CONFIG, out, progress=Interrupting("training plane", 1), **changes)
+
+
+def test_two_processes_do_not_make_the_same_run(planted: Dataset, tmp_path: Path):
+    out, tried = tmp_path / "out", []
+
+    class Second(Silent):
+        @contextmanager
+        def task(self, name: str, total: int) -> Generator[Callable[[int], None]]:
+            with pytest.raises(RunError, match=r"another process is at work in .*out\.partial"):
+                reproduce("plane", planted, CONFIG, out)
+            tried.append(name)
+            yield lambda done: None
+
+    reproduce("plane", planted, CONFIG, out, progress=Second())
+    assert tried
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+    assert not (out / ".lock").exists()
 
 
 def test_a_partial_run_with_other_settings_is_refused(planted: Dataset, tmp_path: Path):

@@ -58,7 +58,7 @@ def reproduce(
     ValueError
         If the data do not suit the experiment, or `draws` is not positive.
     RunError
-        If `out` is there already.
+        If `out` is there already, or another process is making it.
     """
     from ..report import write_report
     from . import plane, writers
@@ -74,14 +74,15 @@ def reproduce(
     if which != "plane":
         writers.check(data)
     run = Run(Path(out), _settings(which, data, config, draws, title, command), progress, overwrite=overwrite)
-    started = time.monotonic()
-    if which != "writers":
-        run.metrics |= plane.run(data, config, run)
-    if which != "plane":
-        run.metrics |= writers.run(data, config, run, draws)
-    run.metrics["seconds"] = time.monotonic() - started
-    write_report(run.folder, run.settings, run.metrics)
-    return run.finish()
+    with run.lock():
+        started = time.monotonic()
+        if which != "writers":
+            run.metrics |= plane.run(data, config, run)
+        if which != "plane":
+            run.metrics |= writers.run(data, config, run, draws)
+        run.metrics["seconds"] = time.monotonic() - started
+        write_report(run.folder, run.settings, run.metrics)
+        return run.finish()
 
 
 def _settings(which: str, data: Dataset, config: Config, draws: int, title: str, command: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -96,6 +97,31 @@ class Run:
         """Where checkpoints and finished stages are kept until the run is whole."""
         return self.folder / "stages"
 
+    @contextmanager
+    def lock(self) -> Generator[None]:
+        """Keep other processes out of this run; the lock goes with the process, however that ends.
+
+        Raises
+        ------
+        RunError
+            If another process is making this very run.
+        """
+        path = self.folder / ".lock"
+        with path.open("w") as file:
+            if sys.platform != "win32":
+                import fcntl
+
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    raise RunError(
+                        f"another process is at work in {self.folder}: wait, or take another --out"
+                    ) from error
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+
     def stage(self, name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Return what `compute` gives (JSON), or gave when this stage was first reached.
 
@@ -113,6 +139,7 @@ class Run:
     def finish(self) -> Path:
         """Write metrics.json, drop the stages, give the folder its name and return it."""
         write_json(self.folder / "metrics.json", self.metrics)
+        (self.folder / ".lock").unlink(missing_ok=True)
         shutil.rmtree(self.stages)
         replace_folder(self.folder, self.out)
         return self.out
