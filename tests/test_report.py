@@ -91,7 +91,8 @@ def metrics_of(draws: int, objective: str = "classifier") -> dict[str, Any]:
     rng = np.random.default_rng(0)
     names = [f"{row}.{score}" for row in ROWS for score in SCORES]
     names += [f"{row}.label_ami" for row in ROWS[:6]] + ["ceiling.accuracy"] + [f"test.{term}" for term in TERMS]
-    results = [{"writers": 100, "test.examples": 1000} | {n: float(rng.random()) for n in names} for _ in range(draws)]
+    counts = {"writers": 100, "eligible": 580, "test.examples": 1000}
+    results = [counts | {n: float(rng.random()) for n in names} for _ in range(draws)]
     plane = {f"plane.test.{term}": float(rng.uniform(10, 99)) for term in TERMS}
     if objective == "plain":
         plane = {n: v for n, v in plane.items() if n.rsplit(".", 1)[1] not in ("classification", "accuracy")}
@@ -180,7 +181,13 @@ def test_one_draw_prints_no_spread(tmp_path: Path):
 
 def test_several_draws_tell_their_seeds(tmp_path: Path, metrics: dict[str, Any]):
     page = page_of(tmp_path, settings_of(Config(random_state=7)), metrics)
-    assert re.search(r"over 3 draws \(seeds\s+7–9\)", page.text)
+    assert re.search(r"over 3 draws \(seeds\s+7–9\)\s+of\s+writers, split", page.text)
+
+
+def test_the_page_says_when_the_writers_are_always_the_same(tmp_path: Path, metrics: dict[str, Any]):
+    page = page_of(tmp_path, settings_of(Config()), metrics | {"writers.eligible.mean": 100.0})
+    assert not re.search(r"of\s+writers, split", page.text)
+    assert re.search(r"the\s+writers are the same in each", page.text)
 
 
 def test_each_experiment_alone(tmp_path: Path, metrics: dict[str, Any]):

@@ -27,11 +27,12 @@ ROWS = ("raw.kmeans", "raw.gmm", "z_rest.kmeans", "z_rest.gmm", "z_label.kmeans"
 
 @dataclass(frozen=True)
 class Draw:
-    """One random choice of writers and of a split: rows of the data set for training and for test."""
+    """One random choice of writers, out of those with enough images, and of a split into rows for training and test."""
 
     train: Array
     test: Array
     writers: int
+    eligible: int
 
 
 def draw(factor: Array, seed: int) -> Draw:
@@ -70,7 +71,7 @@ def draw(factor: Array, seed: int) -> Draw:
         held_out = round(TEST_SHARE * len(rows))
         test.append(rows[:held_out])
         train.append(rows[held_out:])
-    return Draw(np.concatenate(train), np.concatenate(test), len(chosen))
+    return Draw(np.concatenate(train), np.concatenate(test), len(chosen), len(eligible))
 
 
 def check(data: Dataset, factor: str = "writer") -> None:
@@ -121,7 +122,7 @@ def _one(data: Dataset, config: Config, run: Run, seed: int, factor: str, *, kee
     model = fit_in_run(run, name, replace(config, random_state=seed), train, test if keep else None, keep=keep)
     z_label, z_rest = model.encode(test.x)
     spaces = {"raw": test.x, "z_rest": z_rest, "z_label": z_label}
-    result: dict[str, Any] = {"writers": chosen.writers, "test.examples": len(test)}
+    result: dict[str, Any] = {"writers": chosen.writers, "eligible": chosen.eligible, "test.examples": len(test)}
     truth, steps = test.factors[factor], 2 * len(spaces)
     with run.progress.task(f"clustering {name}", steps) as advance:
         for step, (space, method) in enumerate((s, m) for s in spaces for m in (kmeans, gmm)):
