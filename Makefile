@@ -5,6 +5,9 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 DEMO   ?= --draws 3
 
+# Threads that soon sleep while they wait: spinning ones make everything crawl when another program wants a core.
+export GOMP_SPINCOUNT ?= 1000
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format docs bench clean
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import shlex
 import sys
 from collections.abc import Callable, Generator
@@ -192,6 +193,10 @@ def _progress(quiet: bool) -> Generator[_Bars | None]:
 
 def main() -> None:
     """Run the command line; what the user can mend is one line on stderr and exit code 2."""
+    # Threads that wait for each other spin long by default; where another program wants a core, too, that made training
+    # ten times slower. A short spin costs nothing on an idle machine. The numerical libraries read this once, when they
+    # are loaded, which has not happened yet.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         app(standalone_mode=True)
     except ModuleNotFoundError as error:
