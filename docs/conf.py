@@ -4,6 +4,7 @@ from importlib.metadata import version as installed
 
 project = "wvae"
 author = "The wvae authors"
+project_copyright = "2026, the wvae authors"
 version = release = installed("wvae")
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 html_theme = "furo"
@@ -14,4 +15,3 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"
-myst_enable_extensions = ["colon_fence", "dollarmath"]
