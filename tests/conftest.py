@@ -22,12 +22,15 @@ LABELS, WRITERS = ("ant", "bee", "cat", "dog"), 5
 SMALL: dict[str, Any] = {
     "d_label": 3,
     "d_rest": 3,
+    "backbone": "mlp",
     "width": 48,
     "depth": 1,
     "epochs": 25,
     "batch_size": 32,
     "learning_rate": 1e-2,
     "rest_kl_weight": 1.0,
+    "augment": 0.0,  # slanted, the patterns of 8×8 pixels are other patterns
+    "alignment_steps": 60,
     "device": "cpu",
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import FrozenInstanceError, asdict, fields
 from typing import Any
 
@@ -16,7 +17,8 @@ from wvae.config import ARTICLE_WEIGHT, Config, Parameter, check_names, paramete
 
 NUMBERS = [p for p in parameters() if not p.choices]
 CHOICES = [p for p in parameters() if p.choices]
-FREE: dict[str, Any] = {"label_path": "code"}  # with it, every other hyper-parameter may take its whole range
+# With these, every other hyper-parameter may take its whole range.
+FREE: dict[str, Any] = {"label_path": "code", "alignment": "none", "style_weight": 0.0}
 
 
 def config_with(**values: Any) -> Config:
@@ -101,7 +103,29 @@ def test_numpy_numbers_become_pythons(kind: Any, value: int):
 def test_a_path_through_the_class_needs_classes(change: dict[str, Any]):
     with pytest.raises(ValueError, match="take label_path='code'"):
         Config(label_path="class", **change)
-    assert Config(label_path="code", **change).label_path == "code"
+    assert Config(**FREE | change).label_path == "code"
+
+
+@pytest.mark.parametrize(
+    ("change", "remedy"),
+    [
+        ({"alignment": "mean"}, "alignment is 'mean': take alignment='none', or classifier_weight above 0"),
+        ({"style_weight": 3}, "style_weight is 3.0: take style_weight=0.0, or"),
+        ({"separation": "hsic"}, "separation is 'hsic': take separation='none', or"),
+        ({"separation": "adversary"}, "separation is 'adversary'"),
+        ({"separation": "swap"}, "separation is 'swap'"),
+        (
+            {"alignment": "transport", "style_weight": 1.0},
+            "alignment is 'transport', style_weight is 1.0: take alignment='none', style_weight=0.0, or",
+        ),
+    ],
+)
+def test_what_needs_labels_is_refused_without_them(change: dict[str, Any], remedy: str):
+    with pytest.raises(ValueError, match=re.escape(remedy)):
+        config_with(**FREE | change, classifier_weight=0.0)
+    assert Config(**FREE | change).classifier_weight > 0
+    # The notebook's penalty compares the codes alone.
+    assert Config(**FREE, classifier_weight=0.0, separation="covariance").separation == "covariance"
 
 
 def test_it_is_frozen():
@@ -119,6 +143,9 @@ def test_preset_article_is_the_notebook():
         "label_prior": "standard",
         "label_path": "code",
         "label_kl_weight": 1.0,
+        "style_weight": 0.0,
+        "augment": 0.0,
+        "alignment": "none",
         "rest_kl_weight": 1.0,
         "classifier_weight": 10_000 / 256,
         "separation": "none",
@@ -145,8 +172,9 @@ def test_objectives_change_only_what_they_are_about(preset: Any):
     plain = Config.preset(preset, "plain")
     assert (plain.classifier_weight, plain.separation_weight) == (0, 0)  # no labels at all:
     assert (plain.separation, plain.label_prior, plain.label_kl_weight) == ("none", "standard", 1)
-    assert plain.label_path == "code"
+    assert (plain.label_path, plain.style_weight, plain.alignment) == ("code", 0, "none")
     about = {"classifier_weight", "separation", "separation_weight", "label_prior", "label_kl_weight", "label_path"}
+    about |= {"style_weight", "alignment"}
     assert {n: v for n, v in asdict(plain).items() if n not in about} == {n: own[n] for n in own if n not in about}
 
 

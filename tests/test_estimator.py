@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
+from wvae.alignment import Alignment
 from wvae.config import parameters
 from wvae.datasets import Dataset
 from wvae.estimator import WVAE
 from wvae.evaluation.clustering import agreement, kmeans
+from wvae.storage import ModelFileError
 from wvae.training import TrainingError
 
 
@@ -35,7 +39,7 @@ def code_of(fitted: WVAE) -> Iterator[Callable[[Any], WVAE]]:
 
 @pytest.fixture
 def tiny() -> WVAE:
-    return WVAE(d_label=2, d_rest=2, width=8, depth=1, epochs=1, device="cpu")
+    return WVAE(d_label=2, d_rest=2, backbone="mlp", width=8, depth=1, epochs=1, alignment_steps=20, device="cpu")
 
 
 def copy_of(model: WVAE) -> WVAE:
@@ -110,7 +114,27 @@ def test_posterior_and_codes(fitted: WVAE, planted_test: Dataset):
     (a, a_sd), (b, b_sd) = fitted.posterior(planted_test.x)
     assert a.shape == a_sd.shape == b.shape == b_sd.shape == (100, 3)
     assert min(a_sd.min(), b_sd.min()) > 0
-    np.testing.assert_array_equal(fitted.encode(planted_test.x), (a, b))
+    z_label, z_rest = fitted.encode(planted_test.x)
+    np.testing.assert_array_equal(z_label, a)
+    assert abs(z_rest - b).max() > 0.1  # aligned
+    aligned = fitted.model_.read(torch.from_numpy(a), torch.from_numpy(b)).z_rest
+    np.testing.assert_allclose(z_rest, aligned, atol=1e-5)
+
+
+def test_alignment_costs_no_reconstruction(fitted: WVAE, planted_test: Dataset):
+    (a, _), (b, _) = fitted.posterior(planted_test.x)
+    with torch.no_grad():
+        own = fitted.model_.decode(torch.from_numpy(a), torch.from_numpy(b)).mean
+    np.testing.assert_allclose(fitted.reconstruct(planted_test.x), own, atol=1e-3)
+
+
+def test_samples_are_aligned_too_and_repeat(fitted: WVAE, planted_test: Dataset):
+    x = planted_test.x
+    for one, two in zip(fitted.sample(x, 3), fitted.sample(x, 3), strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert abs(fitted.sample(x, 3)[1] - fitted.sample(x, 4)[1]).max() > 0.1
+    away = abs(fitted.sample(x)[1].mean(0) - fitted.encode(x)[1].mean(0))
+    assert (away < 0.5 * fitted.encode(x)[1].std(0)).all()
 
 
 def test_transform_gives_the_code_that_was_asked_for(code_of: Callable[[Any], WVAE], planted_test: Dataset):
@@ -155,7 +179,7 @@ def test_decode_checks_its_codes(fitted: WVAE):
 
 def test_evaluate_names_every_term(fitted: WVAE, planted_test: Dataset):
     found = fitted.evaluate(planted_test.x, planted_test.y)
-    assert set(found) == {"reconstruction", "kl_label", "kl_rest", "classification", "loss", "accuracy"}
+    assert set(found) == {"reconstruction", "kl_label", "kl_rest", "style", "classification", "loss", "accuracy"}
     assert found["accuracy"] == fitted.score(planted_test.x, planted_test.y)
     wrong = fitted.evaluate(planted_test.x, np.roll(planted_test.y, 1))
     assert wrong["classification"] > found["classification"] + 1
@@ -191,6 +215,72 @@ def test_labels_of_any_kind_come_back(tiny: WVAE, planted: Dataset):
 def test_vectors_will_do(tiny: WVAE, planted: Dataset):
     flat = planted.x.reshape(-1, 64)
     assert tiny.fit(flat, planted.y).reconstruct(flat[:3]).shape == (3, 64)
+    assert "style" not in tiny.evaluate(flat, planted.y)  # a table has none
+    with pytest.raises(ValueError, match="take backbone='mlp'"):
+        tiny.set_params(backbone="conv").fit(flat, planted.y)
+
+
+def test_images_with_channels_will_do(tiny: WVAE, planted: Dataset):
+    x = np.stack([planted.x, 255 - planted.x, planted.x // 2], 1)
+    tiny.set_params(backbone="conv", augment=1.0).fit(x, planted.y)
+    assert tiny.reconstruct(x[:3]).shape == (3, 3, 8, 8)
+    assert tiny.transform(x).shape == (400, 2)
+
+
+@pytest.mark.parametrize("each", [2, 3, 10])
+def test_a_few_examples_will_do(each: int):
+    """Too few for quantiles: a class keeps its Gaussian map, and comes back from the file with no steps."""
+    x, y = np.random.default_rng(0).random((2 * each, 6, 6)), np.arange(2 * each) % 2
+    model = WVAE(d_label=2, d_rest=3, width=8, epochs=2, device="cpu").fit(x, y)
+    assert len(model.model_.alignment.turn) == 0
+    assert np.isfinite(model.transform(x)).all()
+    assert np.isfinite(model.rewrite(x, 1 - y)).all()
+
+
+def test_images_without_ink_will_do(tiny: WVAE, planted: Dataset):
+    x = planted.x.copy()
+    x[planted.y == "bee"] = 0
+    x[:5] = 255
+    tiny.set_params(augment=0.5).fit(x, planted.y)
+    for found in (tiny.transform(x), tiny.reconstruct(x), tiny.rewrite(x[:5], planted.y[:5])):
+        assert np.isfinite(found).all()
+    assert all(np.isfinite(value) for value in tiny.evaluate(x, planted.y).values())
+
+
+def test_one_class_in_all_predictions_is_aligned_with_itself(tiny: WVAE, planted: Dataset):
+    y = np.where(np.arange(400) < 4, "rare", "often")
+    tiny.set_params(classifier_weight=1e-6, alignment_steps=400).fit(planted.x, y)
+    assert len(set(tiny.predict(planted.x))) == 1
+    assert np.isfinite(tiny.transform(planted.x)).all()
+    assert np.isfinite(tiny.rewrite(planted.x[:9], y[:9])).all()
+
+
+@pytest.mark.parametrize("alignment", ["none", "mean", "gaussian", "transport"])
+def test_every_alignment_saves_and_loads(tiny: WVAE, planted: Dataset, tmp_path: Path, alignment: str):
+    tiny.set_params(alignment=alignment, alignment_steps=200).fit(planted.x, planted.y).save(tmp_path / "m")
+    again = WVAE.load(tmp_path / "m")
+    np.testing.assert_array_equal(again.transform(planted.x), tiny.transform(planted.x))
+    np.testing.assert_array_equal(again.swap(planted.x[:5], planted.x[5:10]), tiny.swap(planted.x[:5], planted.x[5:10]))
+    for one in (again, tiny):
+        assert one.get_params()["alignment_steps"] == 200
+
+
+def test_an_alignment_that_ended_early_comes_back_from_its_file(fitted: WVAE, planted_test: Dataset, tmp_path: Path):
+    assert len(fitted.model_.alignment.turn) == 40 < fitted.config_.alignment_steps
+    fitted.save(tmp_path / "m")
+    again = WVAE.load(tmp_path / "m")
+    assert len(again.model_.alignment.turn) == 40
+    assert again.config_ == replace(fitted.config_, device="auto")
+    for one, two in zip(again.encode(planted_test.x), fitted.encode(planted_test.x), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_an_alignment_in_the_file_of_a_model_without_one_is_told(tiny: WVAE, planted: Dataset, tmp_path: Path):
+    tiny.fit(planted.x, planted.y).save(tmp_path / "m")
+    file = tmp_path / "m" / "config.json"
+    file.write_text(file.read_text().replace('"transport"', '"none"'))
+    with pytest.raises(ModelFileError, match=r"damaged: its weights do not fit its config \(alignment"):
+        WVAE.load(tmp_path / "m")
 
 
 def test_fitting_twice_gives_the_same_model(tiny: WVAE, planted: Dataset):
@@ -202,7 +292,8 @@ def test_fitting_twice_gives_the_same_model(tiny: WVAE, planted: Dataset):
 
 def test_a_test_set_is_watched_under_the_training_labels(tiny: WVAE, planted: Dataset):
     only = planted.subset(planted.y == "dog")  # its only label is index 3, not 0
-    tiny.set_params(epochs=20, learning_rate=1e-2).fit(planted.x, planted.y, test=(only.x, only.y))
+    tiny.set_params(epochs=20, width=32, batch_size=64, learning_rate=1e-2, augment=0.0)
+    tiny.fit(planted.x, planted.y, test=(only.x, only.y))
     assert tiny.history_[-1]["test.accuracy"] == tiny.score(only.x, only.y)
 
 
@@ -242,7 +333,7 @@ def test_presets():
 
 
 def test_grid_search_and_pipelines(tiny: WVAE, planted: Dataset):
-    tiny.set_params(epochs=12, width=32, batch_size=32, learning_rate=1e-2)
+    tiny.set_params(epochs=12, width=32, batch_size=32, learning_rate=1e-2, augment=0.0)
     search = GridSearchCV(tiny, {"d_rest": np.array([1, 2]), "classifier_weight": [20.0]}, cv=2)
     search.fit(planted.x, planted.y)
     assert search.best_params_["d_rest"] in (1, 2)
@@ -401,13 +492,17 @@ def test_a_failed_fit_leaves_the_model_as_it_was(tiny: WVAE, planted: Dataset):
     tiny.fit(planted.x, planted.y)
     before, state = tiny.transform(planted.x), dict(vars(tiny))
 
-    def stop(row: object) -> None:
+    def stop(*anything: object) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         tiny.fit(planted.x[:, :6], planted.factors["writer"], on_epoch=stop)
     with pytest.raises(ValueError, match="one class"):
         tiny.fit(planted.x, np.zeros(400))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Alignment, "fit", stop)  # trained, but not aligned yet
+        with pytest.raises(KeyboardInterrupt):
+            tiny.fit(planted.x[:, :6], planted.factors["writer"])
     tiny.set_params(learning_rate=10.0, schedule="constant", epochs=60)
     with pytest.raises(TrainingError, match="lower learning_rate"):
         tiny.fit(planted.x, planted.y)

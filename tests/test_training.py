@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ import torch
 from wvae import examples, training
 from wvae.config import Config
 from wvae.datasets import Dataset
+from wvae.diagnosis import TrainingWarning
 from wvae.model import SplitVAE
 from wvae.storage import ModelFileError, write_tensors
 from wvae.training import Examples, Row, TrainingError, build, evaluate, train
@@ -29,6 +31,7 @@ def data(planted: Dataset) -> Examples:
 @pytest.fixture(scope="module")
 def config() -> Config:
     small: dict[str, Any] = {"d_label": 2, "d_rest": 3, "width": 16, "depth": 1, "epochs": 4, "batch_size": 64}
+    small |= {"backbone": "mlp", "augment": 0.0, "style_weight": 1.0}  # patterns of 8×8 pixels have little style
     return Config(**small, learning_rate=2e-3, rest_kl_weight=1.0, device="cpu")
 
 
@@ -68,7 +71,9 @@ def test_it_learns(data: Examples, config: Config, backbone: str, nats: float):
 def test_nothing_is_learnt_from_shuffled_labels(data: Examples, config: Config):
     wrong = Examples(data.x, np.random.default_rng(0).permutation(data.y))
     model = fresh(config, epochs=12, learning_rate=1e-2)
-    train(model, wrong)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TrainingWarning)  # which tell so, or not: see test_diagnosis
+        train(model, wrong)
     assert evaluate(model, data)["accuracy"] < 0.6
 
 
@@ -78,7 +83,7 @@ def test_history_has_a_row_for_each_epoch_with_every_term(data: Examples, config
     history = train(model, data, test=data, on_epoch=seen.append)
     assert history == seen
     assert [row["epoch"] for row in history] == [1, 2, 3, 4]
-    terms = {"reconstruction", "kl_label", "kl_rest", "classification", "separation", "loss", "accuracy"}
+    terms = {"reconstruction", "kl_label", "kl_rest", "classification", "separation", "style", "loss", "accuracy"}
     for row in history:
         assert set(row) == {"epoch", "seconds"} | {f"{part}.{term}" for part in ("train", "test") for term in terms}
         for part in ("train", "test"):
@@ -113,11 +118,24 @@ def test_watching_a_test_set_does_not_change_the_training(data: Examples, config
     assert torch.equal(weights(a), weights(b))
 
 
+PARTS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "augmented": {"augment": 0.7, "backbone": "conv"},
+    "adversary": {"separation": "adversary", "separation_weight": 1.0, "augment": 0.5},
+    "swap": {"separation": "swap", "separation_weight": 1.0},
+    "hsic": {"separation": "hsic", "separation_weight": 1.0},
+    "article": {"backbone": "article", "style_weight": 0.0, "label_prior": "standard", "label_path": "code"},
+}
+
+
 @pytest.mark.parametrize("stop", [1, 2])
+@pytest.mark.parametrize("part", PARTS)
 def test_a_resumed_run_equals_an_unbroken_one_to_the_bit(
-    data: Examples, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
+    data: Examples, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int, part: str
 ):
     monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(training, "CRITIC_RESET", 2)  # so that it falls before, at and after the break
+    config = replace(config, **PARTS[part])
     whole, broken, resumed = fresh(config), fresh(config), fresh(config)
     history = train(whole, data)
     with pytest.raises(StopError):
@@ -127,8 +145,47 @@ def test_a_resumed_run_equals_an_unbroken_one_to_the_bit(
     again = train(resumed, data, checkpoint=tmp_path / "c", on_epoch=lambda row: epochs.append(row["epoch"]))
     assert epochs == list(range(stop + 1, 5))  # the epochs before were not repeated
     assert torch.equal(weights(resumed), weights(whole))
+    assert all(torch.equal(v, whole.state_dict()[n]) for n, v in resumed.state_dict().items())  # buffers, too
     for one, other in zip(again, history, strict=True):
         assert one | {"seconds": 0} == other | {"seconds": 0}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_last_batch_of_one_example_and_blank_images_do_no_harm(data: Examples, config: Config, part: str):
+    x, y = data.x[:65].copy(), data.y[:65]  # batches of 64 and of 1
+    x[y == 0] = 0
+    x[:2] = 255
+    model = fresh(config, **PARTS[part])
+    train(model, Examples(x, y))
+    assert weights(model).isfinite().all()
+    assert all(v.isfinite().all() for v in model.state_dict().values())
+
+
+def test_the_critic_learns_from_its_own_loss_only(data: Examples, config: Config):
+    """With a weight of zero the model must come out as if there were none."""
+    plain, watched = fresh(config), fresh(config, separation="adversary", separation_weight=0.0)
+    before = watched.get_parameter("critic.0.weight").detach().clone()
+    own = dict(watched.named_parameters())
+    for name, value in plain.named_parameters():
+        with torch.no_grad():
+            own[name].copy_(value)
+    x, y = data.batch(slice(None), torch.device("cpu"))
+    optimiser = torch.optim.Adam(watched.parameters(), lr=1e-2)
+    training._train_critic(watched, optimiser, x, y, torch.Generator().manual_seed(0))
+    assert not torch.equal(watched.get_parameter("critic.0.weight"), before)
+    assert all(torch.equal(own[name], value) for name, value in plain.named_parameters())
+
+
+def test_style_is_relative_to_each_labels_own(data: Examples, config: Config):
+    model = fresh(config, epochs=1)
+    train(model, data)
+    x, y = data.batch(slice(None), torch.device("cpu"))
+    found = model.statistics(x)
+    for k in range(4):
+        torch.testing.assert_close(model.style_mean[k], found[y == k].mean(0), atol=1e-5, rtol=1e-4)
+    relative = model.relative(found, torch.nn.functional.one_hot(y, 4).float())
+    assert relative[y == 2].mean(0).abs().max() < 0.1
+    assert relative.abs().max() <= 3
 
 
 def test_a_finished_training_is_not_repeated(data: Examples, config: Config, tmp_path: Path):
@@ -225,6 +282,8 @@ def test_no_checkpoint_is_promised_where_none_was_written(data: Examples, config
 class Fixed(torch.nn.Module):
     """Stands for a model: the mean of the batch is its loss."""
 
+    explains_style = False
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config, self.weight = config, torch.nn.Parameter(torch.zeros(1))
@@ -237,7 +296,7 @@ def test_a_smaller_last_batch_counts_by_its_examples(config: Config):
     x = np.zeros((10, 2, 2), np.float32)
     x[:3] = 1
     # Batches of 8 and 2: a mean of batch means would be right by chance only.
-    model: Any = Fixed(replace(config, batch_size=8, epochs=5))
+    model: Any = Fixed(replace(config, batch_size=8, epochs=4))
     for row in train(model, Examples(x, np.zeros(10, np.int64))):
         assert row["train.loss"] == pytest.approx(0.3)
 

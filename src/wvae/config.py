@@ -46,9 +46,11 @@ class Config:
     """
 
     d_label: int = _parameter(10, "dimensions of z_label", 1)
-    d_rest: int = _parameter(10, "dimensions of z_rest", 1)
+    d_rest: int = _parameter(16, "dimensions of z_rest", 1)
 
-    backbone: Literal["article", "mlp", "conv"] = _parameter("mlp", "networks of encoder and decoder")
+    backbone: Literal["article", "mlp", "conv"] = _parameter(
+        "conv", "networks: the article's, perceptrons, or convolutions that read and a perceptron that draws"
+    )
     width: int = _parameter(400, "units of a hidden layer", 1)
     depth: int = _parameter(2, "hidden layers of encoder and of decoder (article: always 1)", 1)
 
@@ -59,12 +61,23 @@ class Config:
         "class", "what of z_label the decoder sees: the code itself, or only the class it means, so no style can pass"
     )
     label_kl_weight: float = _parameter(4.0, "weight of KL(q(z_label|x) || p(z_label)); above 1 drives style out", 0)
-    rest_kl_weight: float = _parameter(1.5, "weight of KL(q(z_rest|x) || p(z_rest)), the beta of a beta-VAE", 0)
+    style_weight: float = _parameter(
+        10.0, "weight of the style statistics of an image, which z_rest must explain, too; 0 leaves them out", 0
+    )
+    rest_kl_weight: float = _parameter(0.5, "weight of KL(q(z_rest|x) || p(z_rest)), the beta of a beta-VAE", 0)
     classifier_weight: float = _parameter(20.0, "weight of the classifier's cross-entropy; 0 trains without labels", 0)
-    separation: Literal["none", "covariance"] = _parameter("none", "what keeps the label out of z_rest")
+    separation: Literal["none", "covariance", "hsic", "adversary", "swap"] = _parameter(
+        "none", "term that keeps the label out of z_rest while training"
+    )
     separation_weight: float = _parameter(0.0, "weight of the separation term", 0)
+    alignment: Literal["none", "mean", "gaussian", "transport"] = _parameter(
+        "transport",
+        "map after training that gives z_rest one distribution for all labels: equal means, Gaussians, or all",
+    )
+    alignment_steps: int = _parameter(400, "steps of alignment='transport' at most: it stops when no label is read", 1)
 
     epochs: int = _parameter(30, "passes over the training data", 1)
+    augment: float = _parameter(0.7, "share of the training images that are slanted, stretched, thickened anew", 0, 1)
     batch_size: int = _parameter(256, "examples in one step", 2)
     learning_rate: float = _parameter(3e-3, "Adam's step size (its peak, if the schedule moves it)", 1e-8, 10)
     schedule: Literal["constant", "one-cycle"] = _parameter("one-cycle", "course of the learning rate")
@@ -109,6 +122,18 @@ class Config:
                 "label_path is 'class', which needs label_prior='class' and classifier_weight above 0: "
                 "take label_path='code', or give those"
             )
+        if not self.classifier_weight:
+            taken = {"alignment": "none", "style_weight": 0.0} | (
+                {} if self.separation == "covariance" else {"separation": "none"}
+            )
+            wrong = {name: value for name, value in taken.items() if getattr(self, name) != value}
+            if wrong:
+                raise ValueError(
+                    f"classifier_weight is 0, which trains without labels, but "
+                    f"{', '.join(f'{name} is {getattr(self, name)!r}' for name in wrong)}: "
+                    f"take {', '.join(f'{name}={value!r}' for name, value in wrong.items())}, "
+                    "or classifier_weight above 0"
+                )
 
 
 @dataclass(frozen=True)
@@ -152,16 +177,20 @@ def parameters() -> tuple[Parameter, ...]:
 
 
 _ARTICLE: dict[str, Any] = {
+    "d_rest": 10,
     "backbone": "article",
     "width": 500,
     "depth": 1,
     "label_prior": "standard",
     "label_path": "code",
     "label_kl_weight": 1.0,
+    "style_weight": 0.0,
     "rest_kl_weight": 1.0,
     "classifier_weight": ARTICLE_WEIGHT,
     "separation": "none",
     "separation_weight": 0.0,
+    "alignment": "none",
+    "augment": 0.0,
     "epochs": 50,
     "batch_size": ARTICLE_BATCH,
     "learning_rate": 1e-3,
@@ -174,7 +203,10 @@ def _objective(preset: Preset, objective: Objective | None) -> dict[str, Any]:
         return {"separation": "covariance", "separation_weight": ARTICLE_WEIGHT}
     if objective == "plain":
         # Without labels there is no class to give a prior to.
-        return {"classifier_weight": 0.0, "separation": "none", "separation_weight": 0.0} | (
+        # Nor anything that a style could be relative to, or aligned across.
+        without = {"classifier_weight": 0.0, "separation": "none", "separation_weight": 0.0}
+        without |= {"style_weight": 0.0, "alignment": "none"}
+        return without | (
             {"label_prior": "standard", "label_path": "code", "label_kl_weight": 1.0} if preset == "best" else {}
         )
     return {}

@@ -124,29 +124,31 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         model = build(config, X.shape[1:], len(classes))
         held_out = None if test is None else labelled(*test, X.shape[1:], classes)
         history = train(model, Examples(X, indices), test=held_out, checkpoint=checkpoint, on_epoch=on_epoch)
+        (z_label, _), (mean, sd) = _posterior(model.eval(), X)
+        if config.classifier_weight:
+            # The label that z_label means, not the true one: that is all there is when new examples are encoded.
+            with torch.no_grad():
+                means = model.classify(torch.from_numpy(z_label).to(_device_of(model))).probs.argmax(-1)
+            model.alignment.fit(mean, sd, means.cpu().numpy(), model.weighted_loadings(), config.random_state)
         self._set(model, classes, history)
-        z_label = self.encode(X)[0]
         self.label_centres_ = np.stack([z_label[indices == k].mean(0) for k in range(len(classes))])
         return self
 
     def encode(self, X: Array) -> tuple[Array, Array]:
-        """Return the posterior means z_label (n, d_label) and z_rest (n, d_rest)."""
+        """Return the posterior means z_label (n, d_label) and z_rest (n, d_rest), aligned."""
         q_label, q_rest = self.posterior(X)
-        return q_label[0], q_rest[0]
+        return self._read(q_label[0], q_rest[0])
 
-    @torch.no_grad()
+    def sample(self, X: Array, seed: int = 0) -> tuple[Array, Array]:
+        """Return one sample of each posterior, z_label (n, d_label) and z_rest (n, d_rest), aligned."""
+        rng = np.random.default_rng(seed)
+        codes = [mean + sd * rng.standard_normal(mean.shape, np.float32) for mean, sd in self.posterior(X)]
+        return self._read(*codes)
+
     def posterior(self, X: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-        """Return (mean, standard deviation) of q(z_label|x) and of q(z_rest|x)."""
+        """Return (mean, standard deviation) of q(z_label|x) and of q(z_rest|x), before the alignment."""
         model = self._fitted()
-        X = check_shape(X, self.shape_)
-        data = Examples(X, np.zeros(len(X), np.int64))
-        parts: list[list[Array]] = [[], [], [], []]
-        for rows in batches(len(X)):
-            q_label, q_rest = model.encode(data.batch(rows, self._device())[0])
-            for part, value in zip(parts, (q_label.mean, q_label.stddev, q_rest.mean, q_rest.stddev), strict=True):
-                part.append(value.cpu().numpy())
-        a, b, c, d = (np.concatenate(part) for part in parts)
-        return (a, b), (c, d)
+        return _posterior(model, check_shape(X, self.shape_))
 
     def transform(self, X: Array) -> Array:
         """Return posterior means: z_rest, z_label or both side by side, as `code` says."""
@@ -172,7 +174,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             codes.append(torch.from_numpy(np.array(z)).to(device))
         if len(codes[0]) != len(codes[1]):
             raise ValueError(f"z_label has {len(codes[0])} rows and z_rest {len(codes[1])}, expected as many")
-        images = [model.decode(codes[0][rows], codes[1][rows]).mean.cpu().numpy() for rows in batches(len(codes[0]))]
+        images = [model.draw(codes[0][rows], codes[1][rows]).mean.cpu().numpy() for rows in batches(len(codes[0]))]
         return np.concatenate(images) if images else np.zeros((0, *model.shape), np.float32)
 
     def inverse_transform(self, Z: Array, y: Array | None = None) -> Array:
@@ -211,7 +213,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         model = self._fitted()
         if not model.config.classifier_weight:
             raise ValueError("this model was trained without labels (classifier_weight is 0) and cannot predict")
-        z_label = torch.from_numpy(self.encode(X)[0]).to(self._device())
+        z_label = torch.from_numpy(self.posterior(X)[0][0]).to(self._device())
         return model.classify(z_label).probs.cpu().numpy()
 
     def predict(self, X: Array) -> Array:
@@ -254,6 +256,8 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             model = build(config, tuple(about["shape"]), len(about["classes"]))
             classes, history = np.array(about["classes"]), [{}] * about["epochs"]
             estimator._code()
+            if model.alignment.kind != "none" and "alignment.turn" in tensors:
+                model.alignment.end(len(tensors["alignment.turn"]))
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise storage.ModelFileError(f"{path} is damaged: its config cannot be used ({error})") from error
         storage.load_weights(Path(path), model, tensors)
@@ -287,5 +291,28 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             raise ValueError("the label centres of an imported model are not known: take swap or decode instead")
         return self.label_centres_[indices_of(y, self.classes_)]
 
+    @torch.no_grad()
+    def _read(self, z_label: Array, z_rest: Array) -> tuple[Array, Array]:
+        model, device = self._fitted(), self._device()
+        codes = [torch.from_numpy(z).to(device) for z in (z_label, z_rest)]
+        parts = [model.read(codes[0][rows], codes[1][rows]) for rows in batches(len(z_label))]
+        return z_label, torch.cat([part.z_rest for part in parts]).cpu().numpy()
+
     def _device(self) -> torch.device:
-        return next(self._fitted().parameters()).device
+        return _device_of(self._fitted())
+
+
+def _device_of(model: SplitVAE) -> torch.device:
+    return next(model.parameters()).device
+
+
+@torch.no_grad()
+def _posterior(model: SplitVAE, X: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    data = Examples(X, np.zeros(len(X), np.int64))
+    parts: list[list[Array]] = [[], [], [], []]
+    for rows in batches(len(X)):
+        q_label, q_rest = model.encode(data.batch(rows, _device_of(model))[0])
+        for part, value in zip(parts, (q_label.mean, q_label.stddev, q_rest.mean, q_rest.stddev), strict=True):
+            part.append(value.cpu().numpy())
+    a, b, c, d = (np.concatenate(part) for part in parts)
+    return (a, b), (c, d)

@@ -16,6 +16,7 @@ q(z_rest|x)       Gaussian of everything else                  (B, d_rest)      
 p(z_label|y)      N(0, I), or N(μ_y, I) with μ learnt          (B, d_label)       ``label_prior``
 p(x|z)            independent Bernoulli pixels                 (B, \\*shape)       ``decode``
 p(y|z_label)      linear classifier                            (B, classes)       ``classify``
+t(x, y)           style statistics, relative to the label's    (B, size)          ``relative``
 ================  ===========================================  =================  ==================
 
 With ``label_path="class"`` (the preset ``best``) the decoder does not see z_label itself but Σ_y p(y|z_label) μ_y,
@@ -26,21 +27,34 @@ The loss of an example, in nats, is ::
     −log p(x|z_label, z_rest)                            "reconstruction"
     + w · KL(q(z_label|x) ‖ p(z_label))                  "kl_label"
     + w · KL(q(z_rest|x) ‖ N(0, I))                      "kl_rest"
+    + w · ½ Σ_j v_j (t_j(x, y) − (W z_rest)_j)²          "style"
     − w · log p(y|z_label)                               "classification"
     + w · separation(z_label, z_rest, y)                 "separation"
 
-with z_label and z_rest sampled once by the reparametrisation trick (Kingma & Welling, 2014, arXiv:1312.6114).
+The style statistics t (`wvae.statistics`) are a second thing that z_rest must explain, as Gaussians of variances
+1 / (w v_j): pen, slant and proportions of an image, in standard deviations of its label. Their loadings W,
+(size, d_rest), are shared by all labels, and so a direction of z_rest means the same for each. Data that are no images
+have none.
+
+Both codes are sampled once, by the reparametrisation trick (Kingma & Welling, 2014, arXiv:1312.6114).
+
+The z_rest of this file is the network's own. What users see is its posterior mean after `wvae.alignment`, a bijection
+given the label, which `read` applies and `draw` undoes.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Categorical, Independent, Normal, kl_divergence
+from torch.nn import functional
 
 from . import networks
+from .alignment import Alignment
 from .config import Config
-from .separation import SEPARATIONS, Codes
+from .separation import SEPARATIONS, Codes, critic
+from .statistics import StyleStatistics
 
 Noise = tuple[Tensor, Tensor]  # standard normal, (B, d_label) and (B, d_rest)
 
@@ -67,6 +81,9 @@ class SplitVAE(nn.Module):
     torch.Size([6, 4, 4])
     """
 
+    style_mean: Tensor
+    style_sd: Tensor
+
     def __init__(self, config: Config, shape: tuple[int, ...], n_classes: int) -> None:
         super().__init__()
         self.config, self.shape, self.n_classes = config, tuple(shape), n_classes
@@ -76,10 +93,19 @@ class SplitVAE(nn.Module):
         self.weighs_classes = config.label_path == "class" and config.d_label < n_classes - 1
         self.label_mean = networks.head(config, features, n_classes if self.weighs_classes else config.d_label)
         self.label_log_variance = networks.head(config, features, config.d_label)
-        self.rest_mean = networks.head(config, features, config.d_rest)
-        self.rest_log_variance = networks.head(config, features, config.d_rest)
+        self.statistics = StyleStatistics(self.shape)
+        n_style = self.statistics.size if config.style_weight else 0
+        self.rest_mean = networks.head(config, features + n_style, config.d_rest)
+        self.rest_log_variance = networks.head(config, features + n_style, config.d_rest)
+        if n_style:
+            self.loadings = nn.Linear(config.d_rest, n_style, bias=False)
+            self.register_buffer("style_mean", torch.zeros(n_classes, n_style))
+            self.register_buffer("style_sd", torch.ones(n_classes, n_style))
         self.decoder = networks.decoder(config, self.shape)
         self.classifier = networks.head(config, config.d_label, n_classes)
+        self.alignment = Alignment(config, n_classes)
+        if config.separation == "adversary":
+            self.critic = critic(config.d_rest, n_classes)
         if config.label_prior == "class":
             self.prior_mean = nn.Parameter(_apart(n_classes, config.d_label))
         if self.weighs_classes:
@@ -87,16 +113,57 @@ class SplitVAE(nn.Module):
                 self.classifier.weight.copy_(self.prior_mean)
                 self.classifier.bias.copy_(-0.5 * self.prior_mean.square().sum(1))
 
-    def encode(self, x: Tensor) -> tuple[Normal, Normal]:
-        """Return q(z_label|x) and q(z_rest|x), diagonal Gaussians of (B, d_label) and (B, d_rest)."""
+    def encode(self, x: Tensor, found: Tensor | None = None) -> tuple[Normal, Normal]:
+        """Return q(z_label|x) and q(z_rest|x), diagonal Gaussians of (B, d_label) and (B, d_rest).
+
+        ``found`` are the style statistics of x, if they are at hand already.
+        """
         h = self.trunk(x)  # (B, width)
         label_mean = self.label_mean(h)
         if self.weighs_classes:
             label_mean = label_mean.softmax(-1) @ self.prior_mean  # (B, d_label)
-        return (
-            _gaussian(label_mean, self.label_log_variance(h)),
-            _gaussian(self.rest_mean(h), self.rest_log_variance(h)),
-        )
+        q_label = _gaussian(label_mean, self.label_log_variance(h))
+        if self.explains_style:
+            # Relative to the label that the image seems to have: what is thick for a 1 is not for an 8.
+            with torch.no_grad():
+                likely = self.classify(label_mean).probs  # (B, classes)
+                style = self.relative(self.statistics(x) if found is None else found, likely)
+            h = torch.cat([h, style], 1)
+        return q_label, _gaussian(self.rest_mean(h), self.rest_log_variance(h))
+
+    @property
+    def explains_style(self) -> bool:
+        """Whether z_rest is asked to explain style statistics: of images, if they have a weight."""
+        return bool(self.config.style_weight and self.statistics.size)
+
+    def weighted_loadings(self) -> np.ndarray | None:
+        """Return the loadings of the style statistics, (size, d_rest), each row times the root of its weight."""
+        if not self.explains_style:
+            return None
+        weighted = self.statistics.weight.sqrt().unsqueeze(1) * self.loadings.weight
+        return weighted.detach().cpu().numpy().astype(np.float64)
+
+    def relative(self, found: Tensor, shares: Tensor) -> Tensor:
+        """Return style statistics relative to the label's, (B, size), in standard deviations.
+
+        ``shares`` are weights of the labels, (B, classes): one-hot, or probabilities.
+        """
+        return ((found - shares @ self.style_mean) / (shares @ self.style_sd)).clamp(-3, 3)
+
+    def picture(self, z_label: Tensor, z_rest: Tensor) -> Tensor:
+        """Return the mean of p(x|z_label, z_rest), (B, \\*shape)."""
+        return self.decode(z_label, z_rest).mean
+
+    def read(self, z_label: Tensor, z_rest: Tensor) -> Codes:
+        """Return codes as users see them: z_rest aligned, given the label that z_label means."""
+        return Codes(z_label, self.alignment(z_rest, self._label(z_label)))
+
+    def draw(self, z_label: Tensor, z_rest: Tensor) -> Independent:  # pyright: ignore[reportMissingTypeArgument]
+        """Return p(x|codes) for codes as users see them; the same style is drawn as each label's own."""
+        return self.decode(z_label, self.alignment.inverse(z_rest, self._label(z_label)))
+
+    def _label(self, z_label: Tensor) -> Tensor:
+        return self.classifier(z_label).argmax(-1)
 
     def classify(self, z_label: Tensor) -> Categorical:
         """Return p(y|z_label), (B,)."""
@@ -129,11 +196,14 @@ class SplitVAE(nn.Module):
         noise
             Standard normal draws for z_label (B, d_label) and z_rest (B, d_rest).
         """
-        q_label, q_rest = self.encode(x)
+        found = self.statistics(x) if self.explains_style else None
+        q_label, q_rest = self.encode(x, found)
         codes = Codes(*(q.mean + q.stddev * e for q, e in zip((q_label, q_rest), noise, strict=True)))
-        return self.terms(x, y, q_label, q_rest, codes)
+        return self.terms(x, y, q_label, q_rest, codes, found)
 
-    def terms(self, x: Tensor, y: Tensor, q_label: Normal, q_rest: Normal, codes: Codes) -> dict[str, Tensor]:
+    def terms(
+        self, x: Tensor, y: Tensor, q_label: Normal, q_rest: Normal, codes: Codes, found: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """Return the same from posteriors and samples already at hand: several samples need one encoding."""
         config = self.config
         prior_rest = Normal(torch.zeros_like(q_rest.loc), torch.ones_like(q_rest.loc), validate_args=False)
@@ -142,10 +212,16 @@ class SplitVAE(nn.Module):
             "kl_label": config.label_kl_weight * kl_divergence(q_label, self.label_prior(y)).sum(-1).mean(),
             "kl_rest": config.rest_kl_weight * kl_divergence(q_rest, prior_rest).sum(-1).mean(),
         }
+        if self.explains_style:
+            style = self.relative(
+                self.statistics(x) if found is None else found, functional.one_hot(y, self.n_classes).to(x.dtype)
+            )
+            away = style - self.loadings(codes.z_rest)
+            terms["style"] = 0.5 * config.style_weight * (away.square() @ self.statistics.weight).mean()
         if config.classifier_weight:
             terms["classification"] = -config.classifier_weight * self.classify(codes.z_label).log_prob(y).mean()
         if config.separation != "none":
-            terms["separation"] = config.separation_weight * SEPARATIONS[config.separation](codes, y)
+            terms["separation"] = config.separation_weight * SEPARATIONS[config.separation](self, codes, y)
         terms["loss"] = torch.stack(list(terms.values())).sum()
         if config.classifier_weight:
             with torch.no_grad():

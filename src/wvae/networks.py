@@ -55,25 +55,17 @@ class AdditiveDecoder(nn.Module):
 
 
 class JointDecoder(nn.Module):
-    """Concatenate the codes, then a perceptron, followed by transposed convolutions for the backbone ``conv``."""
+    """Concatenate the codes, then a perceptron."""
 
     def __init__(self, config: Config, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
-        codes = config.d_label + config.d_rest
-        if config.backbone == "conv":
-            self.body = nn.Sequential(*_hidden([codes, config.width]), *_conv_decoder(config, shape))
-        else:
-            sizes = [codes] + [config.width] * config.depth
-            self.body = nn.Sequential(*_hidden(sizes), nn.Linear(config.width, math.prod(shape)))
+        sizes = [config.d_label + config.d_rest] + [config.width] * config.depth
+        self.body = nn.Sequential(*_hidden(sizes), nn.Linear(config.width, math.prod(shape)))
 
     def forward(self, z_label: Tensor, z_rest: Tensor) -> Tensor:
         """Return logits, (B, \\*shape)."""
-        out = self.body(torch.cat([z_label, z_rest], 1))
-        if out.dim() == 2:
-            return out.unflatten(1, self.shape)
-        height, width = self.shape[-2:]
-        return out[:, :, :height, :width].reshape(len(out), *self.shape)
+        return self.body(torch.cat([z_label, z_rest], 1)).unflatten(1, self.shape)
 
 
 def _lecun(inputs: int, outputs: int) -> nn.Linear:
@@ -91,46 +83,24 @@ def _hidden(sizes: list[int]) -> list[nn.Module]:
     return layers
 
 
-_CHANNELS = (32, 64)  # two halvings: 28 × 28 becomes 64 × 7 × 7
-
-
-def _image_shape(shape: Shape) -> tuple[int, int, int]:
-    if len(shape) == 2:
-        return 1, *shape
-    if len(shape) == 3:
-        return shape
-    raise ValueError(
-        f"backbone 'conv' got examples of shape {shape}, expected (height, width) or (channels, height, width): "
-        "reshape the data or take backbone='mlp'"
-    )
+_CHANNELS = (16, 32)  # two halvings: 28 × 28 becomes 32 × 7 × 7
 
 
 def _conv_trunk(config: Config, shape: Shape) -> nn.Module:
-    channels, height, width = _image_shape(shape)
-    padded = (4 * math.ceil(height / 4), 4 * math.ceil(width / 4))
+    if len(shape) not in (2, 3):
+        raise ValueError(
+            f"backbone 'conv' got examples of shape {shape}, expected (height, width) or (channels, height, width): "
+            "reshape the data or take backbone='mlp'"
+        )
+    channels, height, width = (1, *shape) if len(shape) == 2 else shape
     first, second = _CHANNELS
     return nn.Sequential(
-        nn.Unflatten(1, (channels, shape[0])) if len(shape) == 2 else nn.Identity(),
-        nn.ZeroPad2d((0, padded[1] - width, 0, padded[0] - height)),
-        nn.Conv2d(channels, first, 4, stride=2, padding=1),
+        nn.Unflatten(1, (channels, height)) if len(shape) == 2 else nn.Identity(),
+        nn.Conv2d(channels, first, 5, stride=2, padding=2),
         nn.SiLU(),
-        nn.Conv2d(first, second, 4, stride=2, padding=1),
+        nn.Conv2d(first, second, 5, stride=2, padding=2),
         nn.SiLU(),
         nn.Flatten(),
-        nn.Linear(second * padded[0] * padded[1] // 16, config.width),
+        nn.Linear(second * math.ceil(height / 4) * math.ceil(width / 4), config.width),
         nn.SiLU(),
     )
-
-
-def _conv_decoder(config: Config, shape: Shape) -> list[nn.Module]:
-    channels, height, width = _image_shape(shape)
-    rows, columns = math.ceil(height / 4), math.ceil(width / 4)
-    first, second = _CHANNELS
-    return [
-        nn.Linear(config.width, second * rows * columns),
-        nn.SiLU(),
-        nn.Unflatten(1, (second, rows, columns)),
-        nn.ConvTranspose2d(second, first, 4, stride=2, padding=1),
-        nn.SiLU(),
-        nn.ConvTranspose2d(first, channels, 4, stride=2, padding=1),
-    ]

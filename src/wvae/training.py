@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 import time
+import warnings
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .augmentation import varied
 from .config import Config
-from .examples import Examples, batches
+from .diagnosis import TrainingWarning, diagnose
+from .examples import Array, Examples, batches
 from .model import SplitVAE
-from .separation import Codes
+from .separation import CRITIC_RESET, CRITIC_STEPS, Codes, critic_loss
 from .storage import ModelFileError, read_tensors, write_json, write_tensors
 
 Row = dict[str, float]
 CHECKPOINT_FILE = "checkpoint.safetensors"
 CHECKPOINT_SECONDS = 5.0
+DIAGNOSED, DIAGNOSED_FROM = 512, 5  # examples looked at after an epoch; epochs before which it is too early to say
 
 
 class TrainingError(RuntimeError):
@@ -79,6 +83,11 @@ def train(
     ------
     TrainingError
         If the loss is no longer finite, or the checkpoint is of another config.
+
+    Warns
+    -----
+    TrainingWarning
+        From the middle of the training on, once for each fault that `wvae.diagnosis` finds.
     """
     config, device = model.config, next(model.parameters()).device
     optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
@@ -86,7 +95,9 @@ def train(
     steps = math.ceil(len(data.x) / config.batch_size)
     fingerprint = data.fingerprint() if checkpoint else ""
     history = _resume(checkpoint, model, optimiser, generator, fingerprint) if checkpoint else []
-    saved = time.monotonic()
+    if not history:
+        _measure_style(model, data, device)
+    saved, told = time.monotonic(), set[str]()
 
     for epoch in range(len(history) + 1, config.epochs + 1):
         model.train()
@@ -96,23 +107,77 @@ def train(
         for step, start in enumerate(range(0, len(order), config.batch_size)):
             _set_learning_rate(optimiser, config, ((epoch - 1) * steps + step) / (config.epochs * steps))
             x, y = data.batch(order[start : start + config.batch_size], device)
+            if config.augment and x.dim() > 2:
+                x = varied(x, config.augment, generator)
+            if config.separation == "adversary":
+                _train_critic(model, optimiser, x, y, generator)
             terms = model(x, y, draw_noise(config, len(x), generator))
             optimiser.zero_grad(set_to_none=True)
             terms["loss"].backward()
+            if config.separation == "adversary":
+                model.critic.zero_grad(set_to_none=True)  # it learns from its own loss only
             optimiser.step()
             sums.add(terms, len(x))
+        if config.separation == "adversary" and epoch % CRITIC_RESET == 0:
+            _reset_critic(model, optimiser, epoch)
         row = {"epoch": float(epoch), **sums.rows("train."), "seconds": time.monotonic() - started}
         if not math.isfinite(row["train.loss"]):
             raise TrainingError(_not_finite(row, epoch, config, checkpoint))
         if test is not None:
             row |= evaluate(model, test, samples=1, prefix="test.")
         history.append(row)
+        if epoch >= max(DIAGNOSED_FROM, config.epochs // 2):
+            _warn(model, data, order[:DIAGNOSED], told)
         if on_epoch:
             on_epoch(row)
         if checkpoint and (time.monotonic() - saved > CHECKPOINT_SECONDS or epoch == config.epochs):
             _save(checkpoint, model, optimiser, generator, fingerprint, history)
             saved = time.monotonic()
     return history
+
+
+@torch.no_grad()
+def _measure_style(model: SplitVAE, data: Examples, device: torch.device) -> None:
+    """Tell the model what the style statistics of each label are, in the mean and in spread."""
+    if not model.explains_style:
+        return
+    found = torch.cat([model.statistics(data.batch(rows, device)[0]) for rows in batches(len(data.x))])
+    y = torch.from_numpy(np.array(data.y)).to(device)
+    for k in range(model.n_classes):
+        mine = found[y == k]
+        if len(mine) < 2:  # nothing to tell: standard statistics
+            continue
+        model.style_mean[k] = mine.mean(0)
+        model.style_sd[k] = mine.std(0).clamp(min=1e-3)
+
+
+def _warn(model: SplitVAE, data: Examples, rows: Array, told: set[str]) -> None:
+    model.eval()
+    for fault, message in diagnose(model, *data.batch(rows, next(model.parameters()).device)).items():
+        if fault not in told:
+            told.add(fault)
+            warnings.warn(message, TrainingWarning, stacklevel=4)
+
+
+def _train_critic(
+    model: SplitVAE, optimiser: torch.optim.Optimizer, x: Tensor, y: Tensor, generator: torch.Generator
+) -> None:
+    """Let the critic take its own steps on codes of this batch, each with other noise."""
+    with torch.no_grad():
+        q_label, q_rest = model.encode(x)
+    for _ in range(CRITIC_STEPS):
+        noise = draw_noise(model.config, len(x), generator)
+        optimiser.zero_grad(set_to_none=True)  # parameters without a gradient stay where they are
+        critic_loss(model, Codes(q_label.mean, q_rest.mean + q_rest.stddev * noise[1]), y).backward()
+        optimiser.step()
+
+
+def _reset_critic(model: SplitVAE, optimiser: torch.optim.Optimizer, epoch: int) -> None:
+    fresh = build(replace(model.config, random_state=epoch), model.shape, model.n_classes)
+    model.critic.load_state_dict(fresh.critic.state_dict())
+    for parameter in model.critic.parameters():
+        for moment in ("exp_avg", "exp_avg_sq"):
+            optimiser.state[parameter][moment].zero_()
 
 
 @torch.no_grad()

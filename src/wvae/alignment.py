@@ -1,0 +1,279 @@
+"""Alignment: after training, move the codes of every class onto one common distribution, so that none tells its label.
+
+Given the label every map here is a bijection. Nothing of z_rest is lost, and the decoder, which knows the label, undoes
+it first: separation costs no reconstruction. What it changes is which codes of different labels count as alike.
+
+===========  ==============================================  ============================================
+alignment    map of class k                                  what a probe cannot see any more
+===========  ==============================================  ============================================
+none         z                                               –
+mean         z − E[z|k] + E[z]                               the class in the means: any linear probe
+gaussian     A_k (z − E[z|k]) + E[z], A_k optimal transport  means and covariances: quadratic probes
+transport    gaussian, then many sliced transports           any difference that the training data show
+===========  ==============================================  ============================================
+
+``mean`` is LEACE where the label is known (Belrose et al., 2023, arXiv:2306.03819), ``gaussian`` its quadratic
+companion, the optimal transport between Gaussians. ``transport`` repeats: turn the space at random, and along each axis
+map the quantiles of every class to the classes' mean quantiles, their barycentre in one dimension (Pitié, Kokaram,
+Dahyot, 2007, doi:10.1016/j.cviu.2006.11.011; for densities Dai & Seljak, 2021, arXiv:2007.00674). The mean quantiles
+are the nearest common target, so that codes move as little as each step must, and like styles stay together. Every step
+also moves codes a little where it need not: so they end as soon as neither a fresh network nor neighbours read the
+label of examples that no map has seen.
+
+Before all that, z is measured in a metric, z ↦ z M: distances of aligned codes are distances of what the codes explain.
+With W the loadings of the style statistics (`wvae.statistics`) and D = diag(√KL_j / sd_j), KL_j the nats that dimension
+j carries, M² = WᵀW + ε² D², and M = D where there are no statistics. K-Means, neighbours and maps of z_rest then see
+style first, and what is peculiar to one image last.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .config import Config
+from .separation import critic
+
+Array = np.ndarray
+KNOTS = 33  # quantiles of a one-dimensional map
+LEAST_NATS, LEAST_SD = 1e-3, 1e-3  # a dimension that carries nothing is kept, but small
+REST = 0.1  # ε: how much a dimension counts that explains no style
+CHECK, GROWTH = 40, 1.4  # steps before the first look at what is left, and how many times more before each next one
+WATCHED = 7  # one of so many examples is kept from the maps, to be asked about
+CHECK_ROWS, CHECK_STEPS, LOOKS = 60_000, 2000, 10  # of the network that asks: rows, steps, how often it is looked at
+NEIGHBOURS = 30  # that vote
+MARGIN = 0.01  # accuracy above a constant guess that passes for none, besides two standard errors
+
+
+class Alignment(nn.Module):
+    """The maps of all classes, (z_rest, label) → aligned z_rest, and back; the identity until it is fitted.
+
+    Parameters
+    ----------
+    config
+        Says which kind, and how many steps.
+    n_classes
+        Number of labels.
+
+    Examples
+    --------
+    Two classes that differ in mean and spread become alike, and come back:
+
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.arange(400) % 2
+    >>> z = rng.standard_normal((400, 6)) * (1 + y[:, None]) + 5 * y[:, None]
+    >>> align = Alignment(Config(d_rest=6, alignment="gaussian"), 2).fit(z, np.full((400, 6), 0.1), y)
+    >>> codes, labels = torch.tensor(z, dtype=torch.float32), torch.tensor(y)
+    >>> aligned = align(codes, labels)
+    >>> bool((aligned[labels == 0].mean(0) - aligned[labels == 1].mean(0)).abs().max() < 1e-4)
+    True
+    >>> bool((align.inverse(aligned, labels) - codes).abs().max() < 1e-3)
+    True
+    """
+
+    metric: Tensor
+    matrix: Tensor
+    centre: Tensor
+    common: Tensor
+    turn: Tensor
+    source: Tensor
+    target: Tensor
+
+    def __init__(self, config: Config, n_classes: int) -> None:
+        super().__init__()
+        d, self.kind = config.d_rest, config.alignment
+        if self.kind == "none":
+            return
+        # One axis has one optimal map; to turn it again would change nothing.
+        steps = 0 if self.kind != "transport" else config.alignment_steps if d > 1 else 1
+        line = torch.linspace(-3, 3, KNOTS)
+        self.register_buffer("metric", torch.eye(d))
+        self.register_buffer("matrix", torch.eye(d).repeat(n_classes, 1, 1))
+        self.register_buffer("centre", torch.zeros(n_classes, d))
+        self.register_buffer("common", torch.zeros(d))
+        self.register_buffer("turn", torch.eye(d).repeat(steps, 1, 1))
+        self.register_buffer("source", line.repeat(steps, n_classes, d, 1))
+        self.register_buffer("target", line.repeat(steps, d, 1))
+
+    def forward(self, z: Tensor, y: Tensor) -> Tensor:
+        """Return aligned codes, (B, d_rest), of codes (B, d_rest) with labels (B,)."""
+        if self.kind == "none":
+            return z
+        z = z @ self.metric
+        z = torch.einsum("bij,bj->bi", self.matrix[y], z - self.centre[y])  # about 0: knots stay apart in float32
+        for turn, source, target in zip(self.turn, self.source, self.target, strict=True):
+            z = _along(z @ turn, source[y], target.expand(len(z), -1, -1)) @ turn.T
+        return z + self.common
+
+    def inverse(self, z: Tensor, y: Tensor) -> Tensor:
+        """Return what `forward` with these labels made z of: how the label y draws this style."""
+        if self.kind == "none":
+            return z
+        z = z - self.common
+        for step in reversed(range(len(self.turn))):
+            turn, target = self.turn[step], self.target[step].expand(len(z), -1, -1)
+            z = _along(z @ turn, target, self.source[step][y]) @ turn.T
+        z = self.centre[y] + torch.linalg.solve(self.matrix[y], z.unsqueeze(-1)).squeeze(-1)
+        return torch.linalg.solve(self.metric, z.T).T
+
+    def fit(self, mean: Array, sd: Array, y: Array, loadings: Array | None = None, seed: int = 0) -> Alignment:
+        """Learn the maps.
+
+        Parameters
+        ----------
+        mean, sd
+            Posterior means and standard deviations, (n, d_rest).
+        y
+            Labels' indices, (n,). A class that does not occur keeps its codes, but for the metric.
+        loadings
+            Of the style statistics, (size, d_rest), each row times the root of its weight; None if there are none.
+        seed
+            Of the axes, of the rows that the transport is not fitted to, and of the network that is asked about them.
+        """
+        if self.kind == "none":
+            return self
+        metric = _metric(mean, sd, loadings)
+        z = mean.astype(np.float64) @ metric
+        classes = [k for k in range(len(self.centre)) if (y == k).any()]
+        centre = np.stack([z[y == k].mean(0) if k in classes else z.mean(0) for k in range(len(self.centre))])
+        matrix = np.tile(np.eye(z.shape[1]), (len(centre), 1, 1))
+        if self.kind != "mean":
+            within = np.cov((z - centre[y]).T).reshape(z.shape[1], -1)
+            for k in classes:
+                matrix[k] = _between_gaussians(_shrunk(z[y == k] - centre[k], within), within)
+        for name, value in {"metric": metric, "centre": centre, "matrix": matrix, "common": z.mean(0)}.items():
+            _write(getattr(self, name), value)
+        z = np.einsum("bij,bj->bi", matrix[y], z - centre[y])
+        # The quantiles of a handful of examples are noise: such a class keeps its Gaussian map.
+        classes = [k for k in classes if (y == k).sum() >= 2 * KNOTS]
+        if len(classes) < 2:
+            self.end(0)
+        look, rng = CHECK, np.random.default_rng(seed)
+        watched = rng.permutation(len(z)) < len(z) // WATCHED
+        for step in range(len(self.turn)):
+            if step == look:
+                if not _readable(z, y, watched, seed):
+                    self.end(step)
+                    break
+                look = int(look * GROWTH)
+            z = self._slice(step, z, np.where(watched, -1, y), y, classes, rng)
+        return self
+
+    def _slice(
+        self, step: int, z: Array, learnt: Array, y: Array, classes: list[int], rng: np.random.Generator
+    ) -> Array:
+        """Learn one step from the codes whose label is in `learnt`, and return what it makes of all codes z."""
+        counts, levels = np.array([(learnt == k).sum() for k in classes]), (np.arange(KNOTS) + 0.5) / KNOTS
+        turn = np.linalg.qr(rng.standard_normal((z.shape[1], z.shape[1])))[0]
+        u = z @ turn
+        quantiles = _apart(np.stack([np.quantile(u[learnt == k], levels, axis=0).T for k in classes]))  # (K, d, KNOTS)
+        target = np.tensordot(counts / counts.sum(), quantiles, 1)  # (d, KNOTS)
+        source = np.tile(target, (len(self.centre), 1, 1))
+        source[classes] = quantiles
+        for buffer, value in ((self.turn, turn), (self.source, source), (self.target, target)):
+            _write(buffer[step], value)
+        for k in classes:
+            rows = y == k
+            moved = [_interpolate(*column) for column in zip(u[rows].T, source[k], target, strict=True)]
+            u[rows] = np.stack(moved, 1)
+        return u @ turn.T
+
+    def end(self, steps: int) -> None:
+        """Keep the first steps only."""
+        for name in ("turn", "source", "target"):
+            self.register_buffer(name, getattr(self, name)[:steps].clone())
+
+
+def _readable(z: Array, y: Array, watched: Array, seed: int) -> bool:
+    """Return whether neighbours, or a fresh network fitted to the other codes, read the label of those `watched`."""
+    rows = np.random.default_rng(seed).permutation(len(z))[:CHECK_ROWS]
+    codes = torch.from_numpy((z - z.mean(0)) / np.maximum(z.std(0), 1e-9)).float()
+    labels = torch.from_numpy(y).long()
+    known, asked = (torch.from_numpy(part) for part in (rows[~watched[rows]], rows[watched[rows]]))
+    chance = float(torch.bincount(labels).max() / len(labels))
+    limit = chance + MARGIN + 2 * (chance * (1 - chance) / max(len(asked), 1)) ** 0.5
+    right = 0
+    for part in asked.split(1000):
+        near = torch.cdist(codes[part], codes[known]).topk(min(NEIGHBOURS, len(known)), largest=False).indices
+        right += int((labels[known][near].mode(1).values == labels[part]).sum())
+    if right > limit * len(asked):
+        return True
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = critic(z.shape[1], int(y.max()) + 1)
+        optimiser = torch.optim.Adam(network.parameters(), 2e-3, fused=True)
+        for step in range(1, CHECK_STEPS + 1):
+            part = known[torch.randint(len(known), (min(256, len(known)),))]
+            optimiser.zero_grad()
+            functional.cross_entropy(network(codes[part]), labels[part]).backward()
+            optimiser.step()
+            if step % (CHECK_STEPS // LOOKS):
+                continue
+            with torch.no_grad():
+                found = (network(codes[asked]).argmax(1) == labels[asked]).float().mean()
+            if found > limit:
+                return True
+    return False
+
+
+def _metric(mean: Array, sd: Array, loadings: Array | None) -> Array:
+    """Return M, (d, d), symmetric and positive definite."""
+    nats = 0.5 * (mean**2 + sd**2 - 1 - 2 * np.log(sd)).mean(0)
+    scale = np.sqrt(np.maximum(nats, LEAST_NATS)) / np.maximum(mean.std(0), LEAST_SD)
+    if loadings is None:
+        return np.diag(scale)
+    return _power(loadings.T @ loadings + REST**2 * np.diag(scale**2), 0.5)
+
+
+def _along(u: Tensor, source: Tensor, target: Tensor) -> Tensor:
+    """Map each column of u (B, d) by the line through its knots, (B, d, KNOTS) to (B, d, KNOTS), and on beyond them."""
+    right = torch.searchsorted(source.contiguous(), u.unsqueeze(-1)).clamp(1, KNOTS - 1)
+    x0, x1 = source.gather(-1, right - 1), source.gather(-1, right)
+    y0, y1 = target.gather(-1, right - 1), target.gather(-1, right)
+    inside = (y0 + (u.unsqueeze(-1) - x0) * (y1 - y0) / (x1 - x0)).squeeze(-1)
+    # The outermost pieces would carry their own steepness, which few examples decided, out to infinity.
+    slope = (target[..., -1] - target[..., 0]) / (source[..., -1] - source[..., 0])
+    below, above = u < source[..., 0], u > source[..., -1]
+    inside = torch.where(below, target[..., 0] + (u - source[..., 0]) * slope, inside)
+    return torch.where(above, target[..., -1] + (u - source[..., -1]) * slope, inside)
+
+
+def _interpolate(u: Array, source: Array, target: Array) -> Array:
+    """Do the same for one column, (n,), in double precision."""
+    out, slope = np.interp(u, source, target), (target[-1] - target[0]) / (source[-1] - source[0])
+    out = np.where(u < source[0], target[0] + (u - source[0]) * slope, out)
+    return np.where(u > source[-1], target[-1] + (u - source[-1]) * slope, out)
+
+
+def _apart(quantiles: Array) -> Array:
+    """Keep neighbouring knots apart, so that the map and its inverse exist where values repeat."""
+    spread = quantiles[..., -1:] - quantiles[..., :1]
+    gap = np.maximum(1e-3 * spread, 1e-6)
+    return quantiles + gap * np.arange(KNOTS) / KNOTS
+
+
+def _shrunk(z: Array, within: Array) -> Array:
+    """Return the covariance of one class, drawn towards that within all classes as if by as many examples as axes."""
+    d = z.shape[1]
+    return (z.T @ z + d * within) / (len(z) + d)
+
+
+def _between_gaussians(source: Array, target: Array) -> Array:
+    """Return the optimal transport from N(0, S) to N(0, T): S^−½ (S^½ T S^½)^½ S^−½ (Dowson & Landau, 1982)."""
+    # A direction without spread in either is kept as it is, 0 → 0, not blown up.
+    floor = max(1e-6 * np.trace(target) / len(target), 1e-12) * np.eye(len(target))
+    source, target = source + floor, target + floor
+    root = _power(source, 0.5)
+    inverse = _power(source, -0.5)
+    return inverse @ _power(root @ target @ root, 0.5) @ inverse
+
+
+def _power(matrix: Array, exponent: float) -> Array:
+    values, vectors = np.linalg.eigh(matrix)
+    return (vectors * np.maximum(values, 1e-24) ** exponent) @ vectors.T
+
+
+def _write(buffer: Tensor, value: Array) -> None:
+    buffer.copy_(torch.as_tensor(value, dtype=buffer.dtype))
