@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -61,7 +63,17 @@ def one_line(answer: Answer) -> str:
     return answer.err
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["reproduce", "--help"], ["data", "list"], ["import", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["reproduce", "--help"],
+        ["data", "list"],
+        ["import", "--help"],
+        ["fit", "--help"],
+        ["measure", "--help"],
+    ],
+)
 def test_help_does_not_wait_for_torch(arguments: list[str]):
     code = f"""
 import sys
@@ -83,15 +95,61 @@ def test_importing_the_package_does_not_import_torch():
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
+WARNED = """
+import sys, warnings
+from wvae import cli
+
+@cli.app.command()
+def warn():
+    class Own(UserWarning): pass
+    warnings.warn("z_rest has\\n  collapsed", Own)
+    warnings.warn("a function is old", DeprecationWarning)
+    assert "torch" not in sys.modules
+    print("done")
+
+shown = warnings.showwarning
+sys.argv = ["wvae", "warn"]
+try:
+    cli.main()
+finally:
+    assert warnings.showwarning is shown
+"""
+
+
+def test_a_warning_is_one_line():
+    result = subprocess.run(
+        [sys.executable, "-W", "default", "-c", WARNED], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert result.stdout == "done\n"
+    first, *others = result.stderr.splitlines()
+    assert first == "wvae: warning: z_rest has collapsed"
+    assert "DeprecationWarning: a function is old" in others[0]  # about code: Python's own form
+    assert "Own" not in result.stderr
+
+
+def test_a_fault_of_the_training_is_told_in_one_line(command: Command, monkeypatch: pytest.MonkeyPatch):
+    flags = ("--backbone", "mlp", "--width", "16", "--depth", "1", "--epochs", "5", "--alignment", "none")
+    flags = (*flags, "--learning-rate", "1e-2")
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        answer = command("fit", "digits8x8", "--quiet", "--rest-kl-weight", "1e5", "--out", "m", *flags)
+    assert (answer.code, answer.out) == (0, "m\n")
+    assert answer.err.count("wvae: warning: ") == answer.err.count("\n") == 1
+    assert answer.err.startswith("wvae: warning: the decoder reads neither code")
+    assert "rest_kl_weight (now 100000)" in answer.err
+    assert "TrainingWarning" not in answer.err
+
+
 def test_help_names_every_command_and_hyper_parameter(command: Command):
     out = command("--help").out
-    assert all(name in out for name in ("reproduce", "data", "import"))
-    out = command("reproduce", "--help").out
-    for spec in parameters():
-        if spec.name != "random_state":
-            assert f"--{spec.name.replace('_', '-')}" in out
-    assert "--seed" in out
-    assert "--random-state" not in out
+    assert all(name in out for name in ("reproduce", "fit", "measure", "data", "import"))
+    for name in ("reproduce", "fit"):
+        out = command(name, "--help").out
+        for spec in parameters():
+            if spec.name != "random_state":
+                assert f"--{spec.name.replace('_', '-')}" in out
+        assert "--seed" in out
+        assert "--random-state" not in out
 
 
 def test_nothing_at_all_shows_the_help(command: Command):
@@ -233,6 +291,110 @@ def test_going_on_is_said(command: Command, monkeypatch: pytest.MonkeyPatch):
     answer = command(*arguments)
     assert (answer.code, answer.out) == (0, "r/report.html\n")
     assert "there is an unfinished run in r.partial" in answer.err
+
+
+# ------------------------------------------------------------------------------------------ fit, measure
+
+SMALL = ("--backbone", "mlp", "--alignment-steps", "20", *QUICK)
+
+
+def test_fit_prints_the_model_folders_path(command: Command, tmp_path: Path):
+    answer = command("fit", "digits8x8", "--quiet", "--preset", "article", "--seed", "3", *QUICK)
+    assert answer == (0, "models/digits8x8-article\n", "")
+    model = wvae.load(str(tmp_path / "models" / "digits8x8-article"))
+    assert (model.config_.random_state, model.config_.width, model.config_.backbone) == (3, 16, "article")
+    assert "is there already" in one_line(command("fit", "digits8x8", "--preset", "article", "--quiet", *QUICK))
+    answer = command("fit", "digits8x8", "--out", tmp_path / "m", *SMALL)
+    assert answer.out == f"{tmp_path / 'm'}\n"
+    assert "training on digits8x8" in answer.err
+
+
+def test_an_interrupted_fit_says_what_is_kept(command: Command, monkeypatch: pytest.MonkeyPatch):
+    def stop(*arguments: Any, **options: Any) -> None:
+        (Path("m.partial")).mkdir(exist_ok=True)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("wvae.experiments.training.fit_to_folder", stop)
+        answer = command("fit", "digits8x8", "--out", "m", *SMALL)
+        assert answer.code == 130
+        assert "what is done is kept in m.partial: the same command goes on from there" in answer.err
+    answer = command("fit", "digits8x8", "--out", "m", *SMALL)
+    assert (answer.code, answer.out) == (0, "m\n")
+    assert "there is an unfinished run in m.partial" in answer.err
+
+
+@pytest.fixture
+def model(command: Command, tmp_path: Path) -> Path:
+    assert command("fit", "digits8x8", "--out", "m", "--seed", "5", "--quiet", *SMALL).code == 0
+    return tmp_path / "m"
+
+
+def test_measure_prints_tables_and_a_verdict(command: Command, model: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("wvae.experiments.measure.KINDS", ("logistic", "knn"))
+    monkeypatch.setattr("wvae.experiments.measure.SEEN", 2000)
+    monkeypatch.setattr("wvae.evaluation.probes.EPOCHS", 3)
+    answer = command("measure", "m", "digits8x8", "--out", "deep/m.json")
+    assert answer.code == 0
+    lines = [" ".join(line.split()) for line in answer.out.splitlines()]
+    for title in ("leakage: the digit read", "sufficiency: what", "rest: what", "swap: z_label", "retrieval: who"):
+        assert any(line.startswith(title) for line in lines)
+    found = json.loads((model.parent / "deep" / "m.json").read_text())
+    chance = max(found["leakage.mean.majority"], found["leakage.mean.null"])
+    assert f"mean.knn {found['leakage.mean.knn']:.3f} {chance:.3f}" in lines
+    assert "nothing: the data know no writer or other category" in lines
+    assert any(line.startswith(("clean: a fresh", "not clean: a fresh")) for line in lines)
+    assert "measuring leakage" in answer.err
+    assert "was trained on" not in answer.out  # the seed of the test rows is the model's
+    assert [p.name for p in (model.parent / "deep").iterdir()] == ["m.json"]
+
+
+CANNED = {
+    "leakage.mean.mlp": 0.412,
+    "leakage.max": 0.412,
+    "leakage.low": 0.4,
+    "leakage.high": 0.42,
+    "leakage.majority": 0.1,
+    "leakage.null": 0.114,
+    "leakage.clean": 0.0,
+    "leakage.control": 0.98,
+}
+
+
+def test_flags_reach_the_measurement(command: Command, model: Path, monkeypatch: pytest.MonkeyPatch):
+    got: dict[str, Any] = {}
+
+    def measure(estimator: Any, data: Any, **options: Any) -> dict[str, float]:
+        got.update(options, model=estimator, data=data.name)
+        return dict(CANNED)
+
+    monkeypatch.setattr("wvae.experiments.measure.measure", measure)
+    assert command("measure", "m", "digits8x8", "--quiet") == (
+        0,
+        "not clean: a fresh mlp reads the digit from z_rest in 41.2 % of cases (40.0–42.0 %), chance 11.4 %\n",
+        "",
+    )
+    assert (got["seed"], got["factors"], got["progress"], got["data"]) == (5, None, None, "digits8x8")
+    answer = command("measure", "m", "digits8x8", "--seed", "9", "--factor", "writer", "--factor", "pen", "--quiet")
+    assert (got["seed"], got["factors"]) == (9, ["writer", "pen"])
+    assert "other rows than the 1,621 rows of digits8x8 that are for training (seed 9)" in answer.out
+
+
+def test_a_failed_measurement_leaves_the_old_file(command: Command, model: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("wvae.experiments.measure.measure", lambda *a, **k: CANNED | {"leakage.odd": object()})
+    (model.parent / "m.json").write_text("old")
+    assert "not JSON serializable" in one_line(command("measure", "m", "digits8x8", "--out", "m.json", "--quiet"))
+    assert (model.parent / "m.json").read_text() == "old"
+    assert sorted(p.name for p in model.parent.iterdir()) == ["m", "m.json"]
+
+
+def test_what_cannot_be_measured_is_one_line(command: Command, model: Path):
+    assert "nowhere is no model folder" in one_line(command("measure", "nowhere", "digits8x8", "--quiet"))
+    assert "did you mean 'mnist'" in one_line(command("measure", "m", "mnst", "--quiet"))
+    answer = command("measure", "m", "digits8x8", "--factor", "writer", "--quiet")
+    assert "does not know the factor 'writer' (its factors: none at all)" in one_line(answer)
+    assert "the model was trained on (8, 8)" in one_line(command("measure", "m", "handwriting", "--quiet"))
+    assert "m is a folder, expected a file" in one_line(command("measure", "m", "digits8x8", "--out", "m"))
 
 
 # ------------------------------------------------------------------------------------------ data, import

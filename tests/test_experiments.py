@@ -17,8 +17,10 @@ from pyarrow import parquet
 import wvae
 from wvae.config import Config
 from wvae.datasets import Dataset
-from wvae.experiments import RunError, plane, reproduce, run, writers
+from wvae.experiments import RunError, measure, plane, reproduce, run, writers
 from wvae.experiments.run import Run, Silent
+from wvae.experiments.training import doubt_about_rows, fit_to_folder
+from wvae.storage import read_tensors
 
 SIZES: dict[str, Any] = {"d_label": 3, "d_rest": 3, "width": 48, "depth": 1, "epochs": 25, "batch_size": 32}
 CONFIG = Config(**SIZES, learning_rate=1e-2, rest_kl_weight=1.0, device="cpu")
@@ -33,11 +35,17 @@ def first_two_axes(z: np.ndarray, *, seed: int = 0, on_step: Callable[[int], Non
     return z[:, :2]
 
 
+def quicken(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(writers, "tsne", first_two_axes)
+    patch.setattr(writers, "CEILING_EPOCHS", 1)
+    patch.setattr(measure, "SEEN", 1000)
+    patch.setattr("wvae.evaluation.probes.EPOCHS", 3)
+
+
 @pytest.fixture(autouse=True)
 def quick() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(writers, "tsne", first_two_axes)
-        patch.setattr(writers, "CEILING_EPOCHS", 1)
+        quicken(patch)
         yield
 
 
@@ -45,8 +53,7 @@ def quick() -> Iterator[None]:
 def whole(planted: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An unbroken run of everything, two draws."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(writers, "tsne", first_two_axes)
-        patch.setattr(writers, "CEILING_EPOCHS", 1)
+        quicken(patch)
         return reproduce("all", planted, CONFIG, tmp_path_factory.mktemp("runs") / "whole", draws=2, title="test")
 
 
@@ -70,19 +77,25 @@ def test_the_folder_holds_what_the_contract_says(whole: Path):
         "plane/config.json",
         "plane/model.safetensors",
         "plane/history.jsonl",
+        "plane/rows.json",
         "plane/codes.parquet",
         "writers/config.json",
         "writers/model.safetensors",
         "writers/history.jsonl",
+        "writers/rows.json",
         "writers/codes.parquet",
         "figures/plane.png",
         "figures/plane-by-factor.png",
         "figures/plane-reconstructions.png",
         "figures/plane-losses.png",
+        "figures/plane-leakage.png",
+        "figures/plane-swap.png",
         "figures/writers-scores.png",
         "figures/writers-tsne.png",
         "figures/writers-rewritten.png",
         "figures/writers-losses.png",
+        "figures/writers-leakage.png",
+        "figures/writers-swap.png",
     }
     assert [p.name for p in whole.parent.iterdir()] == ["whole"]
 
@@ -175,6 +188,18 @@ def test_the_planes_numbers_are_its_models_on_its_test_part(whole: Path, planted
         assert metrics[f"plane.test.{term}"] == pytest.approx(value, rel=1e-6)
 
 
+@pytest.mark.parametrize("name", ["plane", "writers"])
+def test_the_kept_model_is_measured_on_its_own_test_part(whole: Path, planted: Dataset, name: str):
+    metrics, data = metrics_of(whole), planted
+    if name == "writers":
+        data = writers._both(planted, writers.draw(planted.factors["writer"], seed=0))
+    found = measure.measure(wvae.load(str(whole / name)), data, quick=True)
+    ours = {key.removeprefix(f"{name}.measure."): value for key, value in metrics.items() if f"{name}.measure." in key}
+    assert ours == pytest.approx(found)
+    assert {"leakage.control", "leakage.clean", "swap.label", "swap.control.label", "swap.rest_r2"} <= set(ours)
+    assert f"{name}.measure.leakage.max" in (whole / "report.html").read_text(encoding="utf-8")
+
+
 def test_one_draw_has_no_spread(planted: Dataset, tmp_path: Path):
     metrics = metrics_of(reproduce("writers", planted, CONFIG, tmp_path / "r", draws=1))
     spreads = [value for name, value in metrics.items() if name.endswith(".sd")]
@@ -210,8 +235,9 @@ class Interrupting:
     ("task", "step", "kept"),
     [
         ("training plane", 2, []),
-        ("training writers", 4, ["plane"]),
-        ("ceiling writers-1", 1, ["draw-0", "plane"]),
+        ("measuring leakage", 1, ["plane"]),
+        ("training writers", 4, ["plane", "plane-measure"]),
+        ("ceiling writers-1", 1, ["draw-0", "plane", "plane-measure"]),
     ],
 )
 def test_an_interrupted_run_goes_on_to_the_same_numbers(
@@ -238,7 +264,7 @@ def test_an_interrupted_run_goes_on_to_the_same_numbers(
     calls.clear()
     watching = Interrupting()
     assert again(watching) == out
-    assert calls == [0, 1][len(kept) - 1 if "draw-0" in kept else 0 :]  # a finished draw is not done again
+    assert calls == [0, 1]["draw-0" in kept :]  # a finished draw is not done again
     assert ("training plane" in watching.seen) == ("plane" not in kept)
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
     assert without_seconds(out) == without_seconds(whole)
@@ -257,7 +283,7 @@ def test_a_checkpoint_within_a_training_is_used(planted: Dataset, tmp_path: Path
     class Counting:
         @contextmanager
         def task(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
-            yield steps.append
+            yield steps.append if name == "training plane" else lambda done: None
 
     reproduce("plane", planted, CONFIG, tmp_path / "out", progress=Counting())
     assert steps == list(range(3, 26))
@@ -376,6 +402,78 @@ def test_every_objective_of_the_article_runs(planted: Dataset, tmp_path: Path, o
     metrics = metrics_of(reproduce(which, planted, config, tmp_path / "r", draws=1))
     assert ("plane.test.classification" in metrics) == (objective != "plain")
     assert ("plane.test.separation" in metrics) == (objective == "covariance")
+
+
+# ------------------------------------------------------------------------------------------ one model folder
+
+
+def test_fit_makes_a_model_folder_of_the_train_rows(planted: Dataset, tmp_path: Path):
+    out = fit_to_folder(planted, CONFIG, tmp_path / "deep" / "model")
+    assert {p.name for p in out.iterdir()} == {"config.json", "model.safetensors", "history.jsonl", "rows.json"}
+    assert [p.name for p in out.parent.iterdir()] == ["model"]
+    history = [json.loads(line) for line in (out / "history.jsonl").read_text().splitlines()]
+    assert len(history) == CONFIG.epochs
+    assert "test.loss" in history[0]
+    is_test = plane.held_out(planted, CONFIG.random_state)
+    alone = wvae.WVAE(**vars(CONFIG)).fit(planted.x[~is_test], planted.y[~is_test])
+    np.testing.assert_array_equal(wvae.load(str(out)).transform(planted.x), alone.transform(planted.x))
+
+
+def test_an_interrupted_fit_goes_on_to_the_same_weights(
+    planted: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("wvae.training.CHECKPOINT_SECONDS", 0.0)
+    whole = fit_to_folder(planted, CONFIG, tmp_path / "whole")
+    progress = Interrupting("training on planted", 4)
+    with pytest.raises(KeyboardInterrupt):
+        fit_to_folder(planted, CONFIG, tmp_path / "m", progress=progress)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.partial", "whole"]
+    with pytest.raises(RuntimeError, match=r"is of another training \(epochs 25 → 3\)"):
+        fit_to_folder(planted, replace(CONFIG, epochs=3), tmp_path / "m")
+    out = fit_to_folder(planted, CONFIG, tmp_path / "m")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m", "whole"]
+    ours, theirs = (read_tensors(folder / "model.safetensors")[0] for folder in (out, whole))
+    assert all((ours[name] == theirs[name]).all() for name in theirs)
+    assert len((out / "history.jsonl").read_text().splitlines()) == CONFIG.epochs
+
+
+def test_fit_replaces_only_what_is_a_model_and_only_if_asked(planted: Dataset, tmp_path: Path):
+    quick = replace(CONFIG, epochs=1)
+    for name in ("mine", "m.partial"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "thesis.txt").write_text("keep")
+    for out in ("mine", "m"):
+        with pytest.raises(RunError, match="no training of ours"):
+            fit_to_folder(planted, quick, tmp_path / out, overwrite=True)
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["m.partial", "mine", "thesis.txt", "thesis.txt"]
+    out = fit_to_folder(planted, quick, tmp_path / "model")
+    with pytest.raises(RunError, match="model is there already: take another --out, or --overwrite"):
+        fit_to_folder(planted, quick, out)
+    fit_to_folder(planted, replace(quick, epochs=2), out, overwrite=True)
+    assert wvae.load(str(out)).n_iter_ == 2
+
+
+def test_a_fit_that_cannot_be_leaves_nothing(planted: Dataset, tmp_path: Path):
+    alike = replace(planted, y=np.repeat("ant", len(planted)))
+    with pytest.raises(ValueError, match="one class only"):
+        fit_to_folder(alike, CONFIG, tmp_path / "m")
+
+    class AtOnce(Silent):
+        @contextmanager
+        def task(self, name: str, total: int) -> Generator[Callable[[int], None]]:
+            raise KeyboardInterrupt
+            yield
+
+    with pytest.raises(KeyboardInterrupt):
+        fit_to_folder(planted, CONFIG, tmp_path / "m", progress=AtOnce())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_folder_tells_whether_test_rows_were_learnt(planted: Dataset, whole: Path, tmp_path: Path):
+    assert doubt_about_rows(whole / "plane", planted, seed=0) == ""
+    assert "other rows than the 360 rows of planted" in doubt_about_rows(whole / "plane", planted, seed=1)
+    assert "was trained on 360 rows of planted" in doubt_about_rows(whole / "plane", planted, seed=1)
+    assert "does not say which rows it was trained on" in doubt_about_rows(tmp_path, planted, seed=0)
 
 
 # ------------------------------------------------------------------------------------------ protocols

@@ -164,6 +164,38 @@ def test_rewritten_puts_the_source_beside_its_labels():
     assert drawn(figure)
 
 
+def test_leakage_has_a_bar_for_each_probe_and_the_control_beside_chance():
+    probes = {"logistic": 0.2, "mlp": 0.4, "knn": 0.3}
+    figure = figures.leakage(probes, control=0.95, interval=(0.35, 0.46), majority=0.11, null=0.13, label="digit")
+    axes = figure.axes[0]
+    bars = [bar.get_width() for bar in axes.patches]  # pyright: ignore[reportAttributeAccessIssue]
+    assert bars == pytest.approx([0.2, 0.4, 0.3, 0.95])
+    names = [text.get_text() for text in axes.get_yticklabels()]
+    assert names == ["z_rest, logistic", "z_rest, mlp", "z_rest, knn", "z_label, the control"]
+    lines = {line.get_label(): float(np.asarray(line.get_xdata())[0]) for line in axes.lines}
+    assert lines["the commonest label"] == 0.11
+    assert lines["probes of permuted labels"] == 0.13
+    whisker = np.asarray(axes.collections[0].get_paths()[0].vertices)
+    np.testing.assert_allclose(whisker, [[0.35, 1], [0.46, 1]])  # on the bar of the largest
+    assert axes.get_xlim() == (0, 1)
+    assert "digit" in axes.get_xlabel()
+    assert drawn(figure)
+
+
+def test_swapped_has_its_sources_on_the_margins():
+    labels, rests = np.full((5, 4, 4), 0.2), np.full((3, 4, 4), 0.7)
+    images = np.zeros((3, 5, 4, 4))
+    images[2, 4] = 1
+    figure = figures.swapped(labels, rests, images)
+    above, left, middle = (np.asarray(axes.images[0].get_array()) for axes in figure.axes[1:])
+    assert (above.shape, left.shape, middle.shape) == ((4, 20), (12, 4), (12, 20))
+    assert above.max() == 0.2
+    assert left.max() == 0.7
+    assert middle[8:, 16:].min() == 1
+    assert middle.sum() == 16
+    assert drawn(figure)
+
+
 def test_nothing_is_saved_or_left_open(codes: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     figures.plane_by_factor(codes, np.arange(200) % 3, (-1, 1), (-1, 1), legend="l")

@@ -12,7 +12,7 @@ import pytest
 
 from wvae.config import Config
 from wvae.experiments.writers import ROWS, SCORES, _summary
-from wvae.report import ARTICLE_PLANE, plane_rows, write_report, writer_rows
+from wvae.report import ARTICLE_PLANE, measured, plane_rows, write_report, writer_rows
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 PIXEL = bytes.fromhex(
@@ -98,6 +98,17 @@ def metrics_of(draws: int, objective: str = "classifier") -> dict[str, Any]:
         plane = {n: v for n, v in plane.items() if n.rsplit(".", 1)[1] not in ("classification", "accuracy")}
     counts = {"plane.train.examples": 8700, "plane.test.examples": 1030, "plane.train.seconds": 61.0, "seconds": 99.0}
     return plane | counts | {"writers.draws": draws} | _summary(results)
+
+
+def measured_of(name: str, clean: bool = False) -> dict[str, Any]:
+    """Make the figures of one measured model, no two alike."""
+    found = {"leakage.mean.logistic": 0.211, "leakage.mean.mlp": 0.413, "leakage.mean.knn": 0.315}
+    found |= {"leakage.mean.max": 0.413, "leakage.max": 0.413, "leakage.low": 0.402, "leakage.high": 0.424}
+    found |= {"leakage.majority": 0.107, "leakage.null": 0.118, "leakage.control": 0.971}
+    found |= {"leakage.information.lower": 0.51, "leakage.information.upper": 1.27, "leakage.clean": float(clean)}
+    found |= {"swap.label": 0.861, "swap.label.ant": 0.842, "swap.rest_r2": 0.733}
+    found |= {"swap.control.label": 0.955, "swap.reader": 0.987}
+    return {f"{name}.measure.{key}": value for key, value in found.items()}
 
 
 def page_of(folder: Path, settings: dict[str, Any], metrics: dict[str, Any]) -> Page:
@@ -215,6 +226,45 @@ def test_the_notebooks_figures_stand_beside_its_own_variant(tmp_path: Path, obje
 
 def test_the_articles_row_is_there(page: Page):
     assert page.row("the article, z_rest on EMNIST")[2:5] == ["0.1971", "0.0275", "0.0736"]
+
+
+@pytest.mark.parametrize("name", ["plane", "writers"])
+def test_the_panels_of_a_measured_model(tmp_path: Path, metrics: dict[str, Any], name: str):
+    for picture in ("leakage", "swap"):
+        (tmp_path / "figures").mkdir(exist_ok=True)
+        (tmp_path / "figures" / f"{name}-{picture}.png").write_bytes(PIXEL)
+    page = page_of(tmp_path, settings_of(Config()), metrics | measured_of(name))
+    text = " ".join(page.text.split())
+    assert (
+        "Not clean: a fresh mlp reads the animal from z_rest in 41.3 % of cases (40.2–42.4 %), chance 11.8 %." in text
+    )
+    assert page.row("logistic regression") == ["logistic regression", "0.211", "0.107", "0.118"]
+    assert page.row("network, 2 × 256")[1] == "0.413"
+    assert page.row("nearest neighbours")[1] == "0.315"
+    assert page.row("the control: logistic regression on z_label")[1:] == ["0.971", "0.107", ""]
+    assert "0.402–0.424" in text
+    assert "between 0.51 and about 1.27 nats" in text
+    assert page.row("swapped images that show the wanted animal")[1] == "0.861"
+    assert page.row("the control: plain reconstructions that show their own animal")[1] == "0.955"
+    assert page.row("real test images whose animal the reader names")[1] == "0.987"
+    assert "0.733" in text
+    for caption in ("A blue bar well beyond both red lines is a leak", "Suspicious are rows in which the animal"):
+        assert caption in text
+    assert text.count("Leakage: is the animal still in z_rest?") == 1
+    assert len(page.links) == 6
+
+
+def test_what_was_not_measured_has_no_panels(page: Page, metrics: dict[str, Any]):
+    assert measured("plane", settings_of(Config()), metrics) == {}
+    assert "Leakage: is the" not in page.text
+    assert "Swap: one image" not in page.text
+
+
+def test_doubts_are_on_the_page(tmp_path: Path, metrics: dict[str, Any]):
+    found = measured_of("writers", clean=True) | {"writers.measure.swap.label": 0.1}
+    text = " ".join(page_of(tmp_path, settings_of(Config()), metrics | found).text.split())
+    assert "Clean: a fresh mlp" in text
+    assert "the decoder ignores z_label: swapped images show the wanted animal in 10.0 % of cases" in text
 
 
 def test_no_writers_no_rows():

@@ -185,3 +185,65 @@ def rewritten(sources: Array, images: Array, labels: Sequence[object]) -> Figure
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
     return figure
+
+
+def leakage(
+    probes: Mapping[str, float], *, control: float, interval: Limits, majority: float, null: float, label: str = "label"
+) -> Figure:
+    """How often each fresh probe reads the label from z_rest, beside chance and the negative control.
+
+    Parameters
+    ----------
+    probes
+        Accuracy of each, in [0, 1].
+    control
+        Accuracy of the same kind of probe on z_label.
+    interval
+        95 % interval of the largest of them.
+    majority, null
+        Chance: of a constant guess, and of probes fitted to permuted labels.
+    label
+        What is read.
+    """
+    figure = Figure(figsize=(8.2, 0.42 * len(probes) + 1.5), layout="constrained")
+    axes = figure.subplots()
+    names = [*(f"z_rest, {kind}" for kind in probes), "z_label, the control"]
+    values = [*probes.values(), control]
+    axes.barh(range(len(names)), values, color=["#1f77b4"] * len(probes) + ["#9aa5b1"], height=0.62)
+    highest = int(np.argmax(list(probes.values())))
+    error = np.abs(np.array(interval)[:, None] - values[highest])
+    axes.errorbar(values[highest], highest, xerr=error, color="black", capsize=3, linewidth=1)
+    axes.axvline(majority, color="#d62728", linewidth=1.2, label="the commonest label")
+    axes.axvline(null, color="#d62728", linewidth=1.2, linestyle=":", label="probes of permuted labels")
+    axes.set(xlim=(0, 1), xlabel=f"share of test images whose {label} is read")
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(title="chance", loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, alignment="left")
+    return figure
+
+
+def swapped(labels: Array, rests: Array, images: Array) -> Figure:
+    """Swapped images (rows, columns, height, width) with their sources on the margins.
+
+    Parameters
+    ----------
+    labels
+        What gives z_label to each column, (columns, height, width).
+    rests
+        What gives z_rest to each row, (rows, height, width).
+    images
+        The swapped ones, in [0, 1] like the sources.
+    """
+    rows, columns, _, _ = images.shape
+    figure = Figure(figsize=(0.55 * (columns + 1.8), 0.55 * (rows + 1.8)), layout="constrained")
+    grid = figure.subplots(2, 2, width_ratios=[1, columns], height_ratios=[1, rows])
+    (corner, above), (left, middle) = grid
+    for axes, pictures in ((above, labels[None]), (left, rests[:, None]), (middle, images)):
+        axes.imshow(tiles(pictures), cmap=INK, vmin=0, vmax=1)
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_color(GREY)
+    corner.axis("off")
+    above.set_title("z_label of …")
+    left.set_ylabel("z_rest of …")
+    return figure

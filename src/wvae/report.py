@@ -8,6 +8,7 @@ from typing import Any
 
 from .evaluation.clustering import GMM_FLOOR
 from .storage import atomic
+from .verdict import verdict
 
 # The figures that the article's notebook printed for EMNIST Digits, 240,000 training images, one dimension each.
 ARTICLE_PLANE = {
@@ -29,6 +30,19 @@ _TABLE = (
     ("network trained with writer labels", "", "ceiling"),
 )
 
+_PROBES = {
+    "leakage.mean.logistic": "logistic regression",
+    "leakage.mean.mlp": "network, 2 × 256",
+    "leakage.mean.knn": "nearest neighbours",
+    "leakage.control": "the control: logistic regression on z_label",
+}
+_SWAP = {
+    "swap.label": "swapped images that show the wanted {label}",
+    "swap.control.label": "the control: plain reconstructions that show their own {label}",
+    "swap.reader": "real test images whose {label} the reader names",
+    "swap.rest_r2": "share of z_rest's variance found again when swapped images are encoded, R²",
+}
+
 
 def write_report(folder: Path, settings: dict[str, Any], metrics: dict[str, float | None]) -> Path:
     """Write ``report.html`` into a run folder from its settings, metrics and figures, and return its path.
@@ -46,6 +60,7 @@ def write_report(folder: Path, settings: dict[str, Any], metrics: dict[str, floa
         pictures={p.stem: base64.b64encode(p.read_bytes()).decode() for p in (folder / "figures").glob("*.png")},
         plane=plane_rows(settings, metrics),
         writers=writer_rows(metrics),
+        measured={name: measured(name, settings, metrics) for name in ("plane", "writers")},
         article_writers=ARTICLE_WRITERS,
         gmm_floor=GMM_FLOOR,
     )
@@ -86,3 +101,30 @@ def writer_rows(metrics: dict[str, float | None]) -> list[dict[str, Any]]:
         }
         for space, method, row in _TABLE
     ]
+
+
+def measured(name: str, settings: dict[str, Any], metrics: dict[str, float | None]) -> dict[str, Any]:
+    """Return what the panels on leakage and swapping say of one experiment's model; nothing if it was not measured.
+
+    ``verdict``, sentences; ``probes``, rows of probe, accuracy and whether it is the control; ``interval`` of the
+    largest; ``chance``; ``information``, nats; ``swap``, rows of words and score.
+    """
+    prefix = f"{name}.measure."
+    found = {k.removeprefix(prefix): v for k, v in metrics.items() if k.startswith(prefix) and v is not None}
+    if not found:
+        return {}
+    label = settings["data"]["label_name"]
+    first, *doubts = verdict(found, label)
+    probes = [
+        {"name": words, "accuracy": found[key], "control": key == "leakage.control"}
+        for key, words in _PROBES.items()
+        if key in found
+    ]
+    return {
+        "verdict": [first[0].upper() + first[1:], *doubts],
+        "probes": probes,
+        "interval": (found["leakage.low"], found["leakage.high"]),
+        "chance": {"majority": found["leakage.majority"], "null": found["leakage.null"]},
+        "information": (found["leakage.information.lower"], found["leakage.information.upper"]),
+        "swap": [(words.format(label=label), found[key]) for key, words in _SWAP.items() if key in found],
+    }

@@ -11,14 +11,15 @@ from .. import figures
 from ..config import Config
 from ..datasets import Dataset
 from ..estimator import WVAE
+from .panels import measure_in_run
 from .run import Run
-from .training import fit_in_run, write_codes
+from .training import fit_in_run, held_out, write_codes
 
 GRID = 20  # the plane is decoded at GRID × GRID places
 
 
 def run(data: Dataset, config: Config, run: Run, factor: str = "writer") -> dict[str, Any]:
-    """Train with 1-D z_label and 1-D z_rest, draw everything, and return the metrics ``plane.…``.
+    """Train with 1-D z_label and 1-D z_rest, measure and draw everything, and return the metrics ``plane.…``.
 
     Parameters
     ----------
@@ -31,7 +32,8 @@ def run(data: Dataset, config: Config, run: Run, factor: str = "writer") -> dict
     factor
         Hidden factor to colour by, where the data know it.
     """
-    return run.stage("plane", lambda: _run(data, replace(config, d_label=1, d_rest=1), run, factor))
+    found = run.stage("plane", lambda: _run(data, replace(config, d_label=1, d_rest=1), run, factor))
+    return found | measure_in_run(run, "plane", data, config.random_state)
 
 
 def _run(data: Dataset, config: Config, run: Run, factor: str) -> dict[str, Any]:
@@ -61,17 +63,6 @@ def _run(data: Dataset, config: Config, run: Run, factor: str) -> dict[str, Any]
         "plane.test.examples": len(test),
         "plane.train.seconds": seconds,
     }
-
-
-def held_out(data: Dataset, seed: int) -> np.ndarray:
-    """Return which examples are for test, (n,): the source's split, else a random tenth of every class."""
-    if data.split is not None:
-        return data.split == "test"
-    rng, is_test = np.random.default_rng(seed), np.zeros(len(data), bool)
-    for label in data.classes:
-        rows = rng.permutation(np.flatnonzero(data.y == label))
-        is_test[rows[: max(1, len(rows) // 10)]] = True
-    return is_test
 
 
 def decode_grid(model: WVAE, xlim: figures.Limits, ylim: figures.Limits, n: int = GRID) -> np.ndarray:

@@ -41,6 +41,30 @@ class Silent:
         yield lambda done: None
 
 
+@contextmanager
+def locked(folder: Path) -> Generator[None]:
+    """Keep other processes out of a folder; the lock goes with the process, however that ends.
+
+    Raises
+    ------
+    RunError
+        If another process is at work there.
+    """
+    path = folder / ".lock"
+    with path.open("w") as file:
+        if sys.platform != "win32":
+            import fcntl
+
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise RunError(f"another process is at work in {folder}: wait, or take another --out") from error
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
 class Run:
     """A folder of results.
 
@@ -97,30 +121,9 @@ class Run:
         """Where checkpoints and finished stages are kept until the run is whole."""
         return self.folder / "stages"
 
-    @contextmanager
-    def lock(self) -> Generator[None]:
-        """Keep other processes out of this run; the lock goes with the process, however that ends.
-
-        Raises
-        ------
-        RunError
-            If another process is making this very run.
-        """
-        path = self.folder / ".lock"
-        with path.open("w") as file:
-            if sys.platform != "win32":
-                import fcntl
-
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError as error:
-                    raise RunError(
-                        f"another process is at work in {self.folder}: wait, or take another --out"
-                    ) from error
-            try:
-                yield
-            finally:
-                path.unlink(missing_ok=True)
+    def lock(self) -> AbstractContextManager[None]:
+        """Keep other processes out of this run: see `locked`."""
+        return locked(self.folder)
 
     def stage(self, name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Return what `compute` gives (JSON), or gave when this stage was first reached.

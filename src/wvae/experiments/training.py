@@ -1,36 +1,143 @@
-"""What both experiments do alike: train into a run folder, and write the codes down."""
+"""What all experiments do alike: choose the test rows, train with progress and checkpoints, write the results down."""
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..config import Config
 from ..datasets import Dataset
 from ..estimator import WVAE
-from ..storage import atomic
+from ..examples import Examples, check_examples, check_labels
+from ..storage import WEIGHTS_FILE, atomic, replace_folder, write_json
 from ..training import write_history
-from .run import Run
+from .run import Progress, Run, RunError, Silent, locked
+
+ROWS_FILE = "rows.json"  # in a model folder: what it was trained on
+
+
+def held_out(data: Dataset, seed: int) -> np.ndarray:
+    """Return which examples are for test, (n,): the source's split, else a random tenth of every class."""
+    if data.split is not None:
+        return data.split == "test"
+    rng, is_test = np.random.default_rng(seed), np.zeros(len(data), bool)
+    for label in data.classes:
+        rows = rng.permutation(np.flatnonzero(data.y == label))
+        is_test[rows[: max(1, len(rows) // 10)]] = True
+    return is_test
+
+
+def fit_to_folder(
+    data: Dataset, config: Config, out: str | Path, *, progress: Progress | None = None, overwrite: bool = False
+) -> Path:
+    """Train on the rows that `held_out` leaves, into a model folder with ``history.jsonl``, and return the folder.
+
+    Checkpoints are kept in ``<out>.partial`` until it is whole: a broken training goes on from there when it is
+    started again.
+
+    Parameters
+    ----------
+    data, config
+        What to train on, and how; ``random_state`` also chooses the test rows where the source does not.
+    out
+        The folder to make.
+    progress
+        Who shows progress.
+    overwrite
+        Whether a model folder of that name may be replaced; anything else never is.
+
+    Raises
+    ------
+    ValueError
+        If the data cannot be trained on.
+    RunError
+        If `out` is there already, or another process is making it.
+    wvae.training.TrainingError
+        If ``<out>.partial`` is of another training, or the loss is no longer finite.
+    """
+    out = Path(out)
+    partial = out.with_name(out.name + ".partial")
+    if out.exists() and not overwrite:
+        raise RunError(f"{out} is there already: take another --out, or --overwrite to replace it")
+    for folder, ours in ((out, {WEIGHTS_FILE}), (partial, {"checkpoint", "model", ".lock"})):
+        names = {p.name for p in folder.iterdir()} if folder.is_dir() else {""} if folder.exists() else set()
+        if names and not names & ours:
+            raise RunError(f"{folder} is there and no training of ours, so it is not replaced: take another --out")
+    check_examples(data.x)
+    check_labels(data.y, len(data))
+    is_test = held_out(data, config.random_state)
+    train, test = data.subset(~is_test), data.subset(is_test)
+    partial.mkdir(parents=True, exist_ok=True)
+    try:
+        with locked(partial):
+            model = _fit(config, train, test, partial / "checkpoint", progress or Silent(), f"training on {data.name}")
+            _write_model(partial / "model", model, train)
+            replace_folder(partial / "model", out)
+            shutil.rmtree(partial)
+    finally:
+        if partial.exists() and not any(partial.iterdir()):
+            partial.rmdir()
+    return out
 
 
 def fit_in_run(
     run: Run, name: str, config: Config, train: Dataset, test: Dataset | None = None, *, keep: bool = True
 ) -> WVAE:
     """Train with a progress bar and checkpoints; with `keep`, write the model folder ``<run>/<name>``."""
-    with run.progress.task(f"training {name}", config.epochs) as advance:
-        model = WVAE(**asdict(config)).fit(
+    model = _fit(config, train, test, run.stages / name, run.progress, f"training {name}")
+    if keep:
+        _write_model(run.folder / name, model, train)
+    return model
+
+
+def _fit(
+    config: Config, train: Dataset, test: Dataset | None, checkpoint: Path, progress: Progress, title: str
+) -> WVAE:
+    with progress.task(title, config.epochs) as advance:
+        return WVAE(**asdict(config)).fit(
             train.x,
             train.y,
-            test=None if test is None else (test.x, test.y),
-            checkpoint=run.stages / name,
+            test=None if test is None or not len(test) else (test.x, test.y),
+            checkpoint=checkpoint,
             on_epoch=lambda row: advance(int(row["epoch"])),
         )
-    if keep:
-        model.save(run.folder / name)
-        write_history(run.folder / name / "history.jsonl", model.history_)
-    return model
+
+
+def _write_model(folder: Path, model: WVAE, train: Dataset) -> None:
+    model.save(folder)
+    write_history(folder / "history.jsonl", model.history_)
+    write_json(folder / ROWS_FILE, _about(train))
+
+
+def _about(train: Dataset) -> dict[str, Any]:
+    indices = np.unique(train.y, return_inverse=True)[1]
+    return {"data": train.name, "examples": len(train), "fingerprint": Examples(train.x, indices).fingerprint()}
+
+
+def doubt_about_rows(folder: Path, data: Dataset, seed: int) -> str:
+    """Return why the test rows of these data may have been trained on, or an empty string if they were not.
+
+    A model folder says in ``rows.json`` which rows it was trained on. Test rows among them would flatter it.
+    """
+    train = data.subset(~held_out(data, seed))
+    file = folder / ROWS_FILE
+    if not file.exists():
+        return (
+            f"{folder} does not say which rows it was trained on: if test rows are among them, the figures flatter it"
+        )
+    before, now = json.loads(file.read_text(encoding="utf-8")), _about(train)
+    if before == now:
+        return ""
+    there, here = (f"{rows['examples']:,} rows of {rows['data']}" for rows in (before, now))
+    return (
+        f"{folder} was trained on {there}, other rows than the {here} that are for training (seed {seed}): "
+        "if test rows are among them, the figures flatter it"
+    )
 
 
 def write_codes(path: Path, model: WVAE, data: Dataset) -> None:

@@ -14,6 +14,7 @@ from ..estimator import WVAE
 from ..evaluation.clustering import agreement, gmm, kmeans, random_assignment
 from ..evaluation.embedding import tsne
 from ..evaluation.supervised import train_cnn
+from .panels import measure_in_run
 from .run import Run
 from .training import fit_in_run, write_codes
 
@@ -92,7 +93,7 @@ def run(data: Dataset, config: Config, run: Run, draws: int = 10, factor: str = 
     config
         Hyper-parameters; draw i trains with seed ``random_state + i``.
     run
-        Folder to write into: ``writers/`` becomes the model folder of the first draw.
+        Folder to write into: ``writers/`` becomes the model folder of the first draw, which is also measured.
     draws
         How often.
     factor
@@ -111,7 +112,8 @@ def run(data: Dataset, config: Config, run: Run, draws: int = 10, factor: str = 
     ]
     rows = {row: {score: [r[f"{row}.{score}"] for r in results] for score in SCORES} for row in ROWS}
     run.save_figure("writers-scores", figures.scores({_title(row): values for row, values in rows.items()}))
-    return {"writers.draws": draws, **_summary(results)}
+    first = _both(data, draw(data.factors[factor], seeds[0]))
+    return {"writers.draws": draws, **_summary(results), **measure_in_run(run, "writers", first, seeds[0])}
 
 
 def _one(data: Dataset, config: Config, run: Run, seed: int, factor: str, *, keep: bool) -> dict[str, Any]:
@@ -144,10 +146,15 @@ def _one(data: Dataset, config: Config, run: Run, seed: int, factor: str, *, kee
     return result
 
 
-def _draw_figures(data: Dataset, chosen: Draw, model: WVAE, run: Run, factor: str) -> None:
+def _both(data: Dataset, chosen: Draw) -> Dataset:
+    """Return the rows of a draw with its split."""
     rows = np.concatenate([chosen.train, chosen.test])
     split = np.repeat(["train", "test"], [len(chosen.train), len(chosen.test)])
-    both, test = replace(data.subset(rows), split=split), data.subset(chosen.test)
+    return replace(data.subset(rows), split=split)
+
+
+def _draw_figures(data: Dataset, chosen: Draw, model: WVAE, run: Run, factor: str) -> None:
+    both, test = _both(data, chosen), data.subset(chosen.test)
     write_codes(run.folder / "writers" / "codes.parquet", model, both)
     maps, rng = {}, np.random.default_rng(model.config_.random_state)
     shown = both.subset(np.sort(rng.permutation(len(both))[:SHOWN]))

@@ -1,0 +1,124 @@
+"""The bench of all ways to separate, on planted data: cells, resuming, table, picture."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from dataclasses import asdict
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.text import Annotation
+
+from wvae import WVAE
+from wvae.datasets import Dataset
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+TINY: dict[str, Any] = {"width": 16, "d_rest": 3, "d_label": 3, "batch_size": 32, "alignment_steps": 3, "device": "cpu"}
+PAGE = """<!-- begin handwriting -->
+old
+<!-- end handwriting -->
+<!-- begin picture --><!-- end picture -->
+
+the rest
+"""
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module("separation")
+
+
+def rows_of(bench: Any, methods: list[str] | None = None, seeds: int = 2) -> list[dict[str, Any]]:
+    """Make up rows whose figures follow from method and seed; the first methods share one place."""
+    rows = []
+    for i, method in enumerate(methods or bench.METHODS):
+        for seed in range(seeds):
+            metrics = {key: 0.1 * (i + seed) for key, _, _ in bench.COLUMNS} | {"leakage.majority": 0.25}
+            metrics |= {"leakage.max": 0.95 - 0.05 * max(i - 4, 0), "reconstruction": 90.0 + max(i - 4, 0) + seed}
+            setting = bench.setting(method, 7, {})
+            rows.append({"method": method, "seed": seed, "setting": setting, "metrics": metrics})
+    return rows
+
+
+def test_cells_are_made_once(bench: Any, planted: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, methods, trained = tmp_path / "rows.jsonl", ["none", "best without alignment", "best"], []
+    fit = WVAE.fit
+    monkeypatch.setattr(WVAE, "fit", lambda self, *a, **k: trained.append(self.label_path) or fit(self, *a, **k))
+    numbers = dict.fromkeys([key for key, _, _ in bench.COLUMNS] + ["leakage.majority"], 0.5)
+    monkeypatch.setattr(bench, "measured", lambda model, data, seed: numbers)
+
+    def run() -> list[dict[str, Any]]:
+        bench.run(planted, file, [0], 2, methods, lambda text: None, **TINY)
+        return bench.rows(file, 2, TINY)
+
+    rows = run()
+    assert trained == ["code", "class"]  # best is trained once
+    assert [row["method"] for row in rows] == methods
+    assert rows[2]["metrics"]["seconds"] > rows[1]["metrics"]["seconds"]
+    file.write_text(file.read_text()[:-20])  # cut off while the last line was written
+    assert [row["method"] for row in run()] == methods
+    assert trained == ["code", "class", "class"]
+    run()
+    assert len(trained) == 3
+    assert bench.rows(file, 3, TINY) == []  # of other settings
+
+
+def test_measured_and_aligned(bench: Any, planted: Dataset) -> None:
+    both = bench.drawn_rows(planted, 0)
+    train = both.subset(both.split == "train")
+    config = bench.configured(bench.METHODS["conditional"], 2, 0, **TINY)
+    later = bench.aligned(WVAE(code="rest", **asdict(config)).fit(train.x, train.y), train.x, "transport")
+    # What the bench does afterwards is what fit does.
+    at_once = WVAE(code="rest", **asdict(config) | {"alignment": "transport"}).fit(train.x, train.y)
+    np.testing.assert_array_equal(later.transform(both.x), at_once.transform(both.x))
+    found = bench.measured(later, both, 0)
+    assert np.isfinite(list(found.values())).all()
+    assert {key for key, _, _ in bench.COLUMNS} - {"seconds"} <= found.keys()
+    assert found["leakage.majority"] <= found["leakage.max"] <= 1
+
+
+def test_table(bench: Any) -> None:
+    rows = [*rows_of(bench, ["none"]), *rows_of(bench, ["best"], seeds=1)]
+    lines = bench.table(rows, 7).splitlines()
+    assert lines[0].startswith("Seeds 0, 1; 7 epochs")
+    assert "0.250" in lines[0]
+    assert "| none | 0.950 ± 0.000 |" in lines[4]
+    assert "90.5 ± 0.7" in lines[4]
+    assert lines[5].startswith("| best (1 of 2 seeds) | 0.950 |")
+    assert len({line.count("|") for line in lines[2:]}) == 1
+
+
+def test_report(bench: Any, tmp_path: Path) -> None:
+    page, image = tmp_path / "page.md", tmp_path / "picture.png"
+    page.write_text(PAGE)
+    assert bench.report(tmp_path, page, image, 7) == []  # nothing is there
+    (tmp_path / "handwriting.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows_of(bench, ["best"])))
+    for _ in range(2):
+        assert bench.report(tmp_path, page, image, 7) == ["handwriting"]
+        text = page.read_text()
+        assert text.count("| best |") == 1
+        assert "old" not in text
+        assert text.count("(pictures/picture.png)") == 1
+        assert text.endswith("<!-- end picture -->\n\nthe rest\n")
+    assert image.read_bytes().startswith(b"\x89PNG")
+    page.write_text("# nothing")
+    with pytest.raises(ValueError, match="put them where the table belongs"):
+        bench.report(tmp_path, page, image, 7)
+
+
+def test_names_in_the_picture_do_not_cover_each_other(bench: Any) -> None:
+    figure = bench.picture({"handwriting": rows_of(bench)})
+    renderer = figure.canvas.get_renderer()
+    names = [text for text in figure.axes[0].texts if isinstance(text, Annotation)]
+    assert len(names) == len(bench.METHODS)
+    # The text itself: an annotation's own extent holds its line, too.
+    boxes = [super(Annotation, name).get_window_extent(renderer) for name in names]
+    for a, b in combinations(boxes, 2):
+        assert not a.overlaps(b)
+    inside = figure.axes[0].get_window_extent(renderer).padded(2)
+    assert all(inside.x0 <= box.x0 and box.x1 <= inside.x1 for box in boxes)
