@@ -9,10 +9,10 @@ DEMO   ?= --draws 3
 export GOMP_SPINCOUNT ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs bench clean
+.PHONY: help demo test lint format docs bench bench-separation clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
 demo: $(READY) ## both experiments on the embedded data; ends with the path of a report
 	$(BIN)/wvae reproduce all --out runs/demo --overwrite $(DEMO)
@@ -33,8 +33,11 @@ docs: $(READY) ## the pages, in docs/_build
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build
 
-bench: $(READY) ## every benchmark, one after the other
-	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+bench: $(READY) ## every other benchmark, one after the other
+	@for file in $(filter-out benchmarks/separation.py,$(wildcard benchmarks/*.py)); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+bench-separation: $(READY) ## all ways to separate side by side, hours; writes docs/separation.md. BENCH='--data mnist'
+	$(BIN)/python benchmarks/separation.py $(BENCH)
 
 clean: ## remove the environment and what was built (runs are kept)
 	rm -rf $(VENV) docs/_build dist build .pytest_cache .ruff_cache .hypothesis

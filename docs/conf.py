@@ -13,5 +13,6 @@ exclude_patterns = ["_build", "jupyter_execute"]
 nb_execution_mode = "force"  # what a page prints is what the code of this version prints
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
+myst_heading_anchors = 2  # pages link to each other's sections
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"

@@ -1,0 +1,457 @@
+"""All ways to keep the label out of z_rest, side by side: one network, the same draws, the same probes.
+
+    make bench-separation
+
+For each data set and seed: a draw of 100 writers (`wvae.experiments.writers.draw`), each method of `METHODS` trained on
+its train rows with the labels only, and everything measured on its test rows. A finished cell is one line of
+``runs/bench-separation/<data>.jsonl``, so that a bench that was stopped goes on, and processes with different
+``--data`` can run side by side. At the end the tables of docs/separation.md and the picture
+docs/pictures/separation.png are written, from all the lines there are; ``--report-only`` does only that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+from threadpoolctl import threadpool_limits
+
+from wvae import WVAE, datasets
+from wvae.alignment import Alignment
+from wvae.config import ARTICLE_WEIGHT, Config
+from wvae.datasets import Dataset
+from wvae.evaluation import leakage, style, sufficiency
+from wvae.evaluation.clustering import agreement, kmeans
+from wvae.evaluation.probes import Kind
+from wvae.experiments.coded import encoded
+from wvae.experiments.writers import check, draw
+from wvae.storage import atomic
+
+Array = np.ndarray
+Row = dict[str, Any]  # method, seed, setting, metrics
+ROOT = Path(__file__).resolve().parents[1]
+DATA = ("handwriting", "mnist")
+KINDS: tuple[Kind, ...] = ("logistic", "mlp", "knn")
+EVERY = 10**9  # rows: all of a draw are measured
+
+
+@dataclass(frozen=True)
+class Method:
+    """What differs from the preset ``best`` in training, and the alignment fitted afterwards."""
+
+    changes: dict[str, Any] = field(default_factory=dict)
+    alignment: str = "none"
+
+
+# The decoder sees z_label itself, whose prior is N(0, I) with its weight of an ELBO: all is left to the penalty.
+OPEN = {"label_path": "code", "label_prior": "standard", "label_kl_weight": 1.0, "style_weight": 0.0}
+CLOSED = {"style_weight": 0.0}  # the decoder sees the class only, which a prior for each class makes free
+
+
+def _open(separation: str, weight: float) -> Method:
+    return Method(OPEN | {"separation": separation, "separation_weight": weight})
+
+
+METHODS: dict[str, Method] = {
+    "none": Method(OPEN),
+    "covariance 39": _open("covariance", ARTICLE_WEIGHT),  # the notebook's, 10,000 per batch of 256
+    "covariance 1000": _open("covariance", 1000.0),
+    "hsic 200": _open("hsic", 200.0),
+    "hsic 500": _open("hsic", 500.0),
+    "adversary 10": _open("adversary", 10.0),
+    "adversary 30": _open("adversary", 30.0),
+    "swap 5": _open("swap", 5.0),
+    "swap 20": _open("swap", 20.0),
+    "conditional": Method(CLOSED),
+    "conditional + mean (LEACE)": Method(CLOSED, "mean"),
+    "conditional + gaussian": Method(CLOSED, "gaussian"),
+    "conditional + transport": Method(CLOSED, "transport"),
+    "best without alignment": Method(),
+    "best": Method({}, "transport"),
+}
+# Key of a cell's metrics, column of the table, decimals.
+COLUMNS = (
+    ("leakage.max", "leakage", 3),
+    ("leakage.logistic", "linear leakage", 3),
+    ("reconstruction", "reconstruction, nats", 1),
+    ("label.accuracy", "label from z_label", 3),
+    ("writer.ami", "writer AMI", 3),
+    ("style.r2", "style R²", 3),
+    ("label.style", "style in z_label", 3),
+    ("seconds", "CPU s", 0),
+)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# One cell
+
+
+def configured(method: Method, epochs: int, seed: int, **changes: Any) -> Config:
+    """Return what a method trains with; the alignment comes after, and does not change the training."""
+    return Config.preset(
+        "best", **{"epochs": epochs, **changes, **method.changes, "alignment": "none"}, random_state=seed
+    )
+
+
+def aligned(model: WVAE, x: Array, kind: str) -> WVAE:
+    """Return the same trained model with an alignment fitted to its codes of x, as `WVAE.fit` would have fitted it."""
+    if kind == "none":
+        return model
+    predicted = model.predict_proba(x).argmax(1)
+    _, (mean, sd) = model.posterior(x)
+    twin = copy.deepcopy(model)
+    twin.config_ = replace(model.config_, alignment=kind)  # pyright: ignore[reportArgumentType]
+    network = twin.model_
+    network.config = twin.config_
+    network.alignment = Alignment(twin.config_, network.n_classes).to(next(network.parameters()).device)
+    network.alignment.fit(mean, sd, predicted, network.weighted_loadings(), twin.config_.random_state)
+    return twin
+
+
+def measured(model: WVAE, data: Dataset, seed: int) -> dict[str, float]:
+    """Return the metrics of one model; data are the draw's rows with their split."""
+    coded = encoded(model, data, None, (EVERY, EVERY), seed, samples=False)
+    (z, z_test), (label, label_test), (y, y_test) = coded.z_rest, coded.z_label, coded.y
+    who = coded.factors["writer"][1]
+    factors = coded.varying()  # handwriting knows its style; elsewhere slant, width and thickness are measured
+    known, asked = ({name: pair[part] for name, pair in factors.items()} for part in (0, 1))
+    # The probes' matrices are small: more threads only wait for each other.
+    with threadpool_limits(1, user_api="blas"):
+        found = leakage.leakage(z, y, z_test, y_test, kinds=KINDS, null=False, seed=seed)
+        clusters = kmeans(z_test, len(np.unique(who)), seed=seed)
+        r2 = style.explained(z, known, z_test, asked, seed=seed)
+        told = sufficiency.factors_in_label(label, y, known, label_test, y_test, asked, seed=seed)
+    drawn = model.decode(label_test, z_test)
+    return found | {
+        "reconstruction": style.reconstruction(coded.x[1], drawn, y_test)["rest.reconstruction"],
+        "label.accuracy": float((model.predict(coded.x[1]) == y_test).mean()),
+        "writer.ami": agreement(clusters, who)["ami"],
+        "style.r2": r2["rest.r2.mean"],
+        "label.style": told["sufficiency.leak.max"],
+    }
+
+
+def drawn_rows(data: Dataset, seed: int) -> Dataset:
+    """Return the rows of one draw of writers, with its split."""
+    chosen = draw(data.factors["writer"], seed)
+    split = np.repeat(["train", "test"], [len(chosen.train), len(chosen.test)])
+    return replace(data.subset(np.concatenate([chosen.train, chosen.test])), split=split)
+
+
+def run(
+    data: Dataset,
+    file: Path,
+    seeds: Sequence[int],
+    epochs: int,
+    methods: Sequence[str] = tuple(METHODS),
+    say: Callable[[str], None] = print,
+    **changes: Any,
+) -> None:
+    """Fill the cells that the file lacks, one line each; methods that train alike are trained once."""
+    done = {(row["method"], row["seed"]) for row in rows(file, epochs, changes)}
+    for seed in seeds:
+        trainings: dict[str, list[str]] = {}
+        for name in methods:
+            if (name, seed) not in done:
+                trainings.setdefault(_key(METHODS[name].changes), []).append(name)
+        if not trainings:
+            continue
+        both = drawn_rows(data, seed)
+        train = both.subset(both.split == "train")
+        for names in trainings.values():
+            config = configured(METHODS[names[0]], epochs, seed, **changes)
+            start = time.process_time()
+            model = WVAE(**asdict(config)).fit(train.x, train.y)
+            seconds = time.process_time() - start
+            for name in names:
+                start = time.process_time()
+                finished = aligned(model, train.x, METHODS[name].alignment)
+                whole = seconds + time.process_time() - start
+                metrics = measured(finished, both, seed) | {"seconds": whole}
+                row = {"method": name, "seed": seed, "setting": setting(name, epochs, changes), "metrics": metrics}
+                _append(file, row)
+                values = (f"{title} {metrics[key]:.{digits}f}" for key, title, digits in COLUMNS)
+                say(f"{data.name}, seed {seed}, {name}: {', '.join(values)}")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The lines
+
+
+def setting(name: str, epochs: int, changes: dict[str, Any]) -> dict[str, Any]:
+    """Return what a line must have been made with to count."""
+    method = METHODS[name]
+    return {"epochs": epochs, **changes, **method.changes, "alignment": method.alignment}
+
+
+def rows(file: Path, epochs: int, changes: dict[str, Any] | None = None) -> list[Row]:
+    """Return the finished cells of these settings, the latest of each; a line that was cut off is no cell."""
+    found: dict[tuple[str, int], Row] = {}
+    for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if row["method"] in METHODS and row["setting"] == setting(row["method"], epochs, changes or {}):
+            found[row["method"], row["seed"]] = row
+    order = list(METHODS)
+    return sorted(found.values(), key=lambda row: (order.index(row["method"]), row["seed"]))
+
+
+def _append(file: Path, row: Row) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    cut_off = file.exists() and not file.read_bytes().endswith(b"\n") and file.stat().st_size > 0
+    with file.open("a", encoding="utf-8") as lines:
+        lines.write(("\n" if cut_off else "") + json.dumps(row) + "\n")
+
+
+def _key(changes: dict[str, Any]) -> str:
+    return json.dumps(changes, sort_keys=True)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The table
+
+
+def spread(values: Sequence[float], digits: int) -> str:
+    """Return mean ± sd; one value has no sd.
+
+    >>> spread([0.25, 0.75], 2), spread([12.0], 0)
+    ('0.50 ± 0.35', '12')
+    """
+    mean = f"{np.mean(values):.{digits}f}"
+    return mean if len(values) < 2 else f"{mean} ± {np.std(values, ddof=1):.{digits}f}"
+
+
+def table(found: Iterable[Row], epochs: int) -> str:
+    """Return the rows of one data set as Markdown, with a line that says what they are."""
+    by_method = _grouped(found)
+    seeds = sorted({row["seed"] for cells in by_method.values() for row in cells})
+    chance = np.mean([row["metrics"]["leakage.majority"] for cells in by_method.values() for row in cells])
+    lines = [
+        f"Seeds {', '.join(map(str, seeds))}; {epochs} epochs; mean ± sd. A constant guess reads the label in "
+        f"{chance:.3f} of cases.",
+        "",
+        "| method | " + " | ".join(title for _, title, _ in COLUMNS) + " |",
+        "|---" * (len(COLUMNS) + 1) + "|",
+    ]
+    for name, cells in by_method.items():
+        values = [spread([row["metrics"][key] for row in cells], digits) for key, _, digits in COLUMNS]
+        fewer = f" ({len(cells)} of {len(seeds)} seeds)" if len(cells) < len(seeds) else ""
+        lines.append(f"| {name}{fewer} | " + " | ".join(values) + " |")
+    return "\n".join(lines)
+
+
+def written(page: str, name: str, text: str) -> str:
+    """Return the page with what stands between the markers of a data set replaced.
+
+    >>> written("a <!-- begin x -->old<!-- end x --> b", "x", "new").split()
+    ['a', '<!--', 'begin', 'x', '-->', 'new', '<!--', 'end', 'x', '-->', 'b']
+    """
+    begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+    if begin not in page or end not in page:
+        raise ValueError(f"the page lacks {begin} … {end}, expected both: put them where the table belongs")
+    before, after = page.split(begin, 1)[0], page.split(end, 1)[1]
+    return f"{before}{begin}\n\n{text}\n\n{end}{after}"
+
+
+def _grouped(found: Iterable[Row]) -> dict[str, list[Row]]:
+    by_method: dict[str, list[Row]] = {}
+    for row in found:
+        by_method.setdefault(row["method"], []).append(row)
+    return by_method
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The picture
+
+
+def picture(panels: dict[str, list[Row]]) -> Figure:
+    """Return leakage against reconstruction, one panel for each data set and one marker for each method."""
+    figure = Figure(figsize=(9, 5.4 * len(panels)), layout="constrained")
+    FigureCanvasAgg(figure)
+    drawn = [
+        (axes, _panel(axes, name, found))
+        for axes, (name, found) in zip(
+            figure.subplots(len(panels), 1, squeeze=False)[:, 0], panels.items(), strict=True
+        )
+    ]
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # the labels are placed for this layout
+    for axes, points in drawn:
+        _label(axes, points)
+    return figure
+
+
+def _panel(axes: Axes, name: str, found: list[Row]) -> dict[str, Array]:
+    """Draw the markers and return where each method's is, and its error bars: (x, y), (sd, sd)."""
+    by_method = _grouped(found)
+    keys = ("reconstruction", "leakage.max", "writer.ami", "style.r2")
+    values = {m: np.array([[row["metrics"][key] for key in keys] for row in cells]) for m, cells in by_method.items()}
+    mean = {method: v.mean(0) for method, v in values.items()}
+    sd = {method: v.std(0, ddof=1) if len(v) > 1 else np.zeros(4) for method, v in values.items()}
+    ami = np.array([m[2] for m in mean.values()])
+    chance = float(np.mean([row["metrics"]["leakage.majority"] for row in found]))
+    axes.axhline(chance, color="#7a828c", linestyle="--", linewidth=1)
+    beside = {"transform": axes.get_yaxis_transform(), "fontsize": 9, "color": "#5a626c"}
+    axes.text(0.006, chance - 0.012, "a constant guess", va="top", **beside)
+    x, y = (np.array([m[i] for m in mean.values()]) for i in (0, 1))
+    for i, method in enumerate(mean):
+        axes.errorbar(x[i], y[i], xerr=sd[method][0], yerr=sd[method][1], color="#9aa2ac", linewidth=1.1, zorder=2)
+    sizes = [_area(m[3]) for m in mean.values()]
+    dots = axes.scatter(x, y, s=sizes, c=ami, cmap="viridis", edgecolors="white", linewidths=0.8, zorder=3)
+    assert axes.figure is not None
+    axes.figure.colorbar(dots, ax=axes, label="writer AMI", pad=0.015)
+    shown = [Line2D([], [], linestyle="", marker="o", color="#9aa2ac", markersize=_area(r2) ** 0.5, label=f"{r2:g}")
+             for r2 in (0.2, 0.5, 0.8)]  # fmt: skip
+    axes.legend(handles=shown, title="style R²", loc="upper right", ncols=3, frameon=False, fontsize=9)
+    error = np.array([v[0] for v in sd.values()])
+    left, right = (x - error).min(), (x + error).max()
+    pad = 0.09 * max(float(right - left), 1.0)
+    axes.set(xlim=(left - pad, right + pad), ylim=(0, 1.3), xlabel="reconstruction, nats (left is better)")
+    axes.set(ylabel="leakage: label read from z_rest", title=name, yticks=np.arange(0, 1.1, 0.2))
+    axes.grid(visible=True, color="#eeeeee")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    return {method: np.array([m[:2], sd[method][:2]]) for method, m in mean.items()}
+
+
+def _area(r2: float) -> float:
+    return 30 + 170 * max(r2, 0.0)
+
+
+def _label(axes: Axes, points: dict[str, Array]) -> None:
+    """Write each method's name near its marker, where it and its line cover the fewest markers, bars and names."""
+    figure = axes.figure
+    assert isinstance(figure, Figure)
+    renderer = figure.canvas.get_renderer()  # pyright: ignore[reportAttributeAccessIssue]
+    dpi = figure.dpi / 72
+    inside = axes.get_window_extent(renderer).extents
+    at = np.array([axes.transData.transform(point) for point, _ in points.values()])  # (n, 2), pixels
+    markers = np.hstack([at - 7 * dpi, at + 7 * dpi])
+    bars = np.array(
+        [axes.transData.transform([p - sd * a, p + sd * a]).ravel() for p, sd in points.values() for a in np.eye(2)]
+    )
+    bars += np.array([-1.5, -1.5, 1.5, 1.5]) * dpi
+    legend = axes.get_legend()
+    fixed = [legend.get_window_extent(renderer).extents] if legend else []
+    line = {"arrowstyle": "-", "color": "#9aa2ac", "linewidth": 0.8, "shrinkA": 0, "shrinkB": 5}
+    texts = [
+        axes.annotate(
+            method,
+            tuple(point),
+            xytext=(0, 0),
+            textcoords="offset points",
+            fontsize=9.5,
+            ha="center",
+            va="center",
+            zorder=5,
+            path_effects=[withStroke(linewidth=2.5, foreground="white")],
+            arrowprops=line,
+        )
+        for method, (point, _) in points.items()
+    ]
+    half = np.array([text.get_window_extent(renderer).size for text in texts]) / 2 + 1.5 * dpi  # (n, 2)
+    angles, far = np.arange(16) * np.pi / 8, np.array([1.0, 1.6, 2.3, 3.2, 4.2, 5.5])
+    ways = np.array([(np.cos(a) * (1 + 0.25 * (f - 1)), np.sin(a) * f, f) for a, f in product(angles, far)])
+    steps = np.linspace(0.15, 0.85, 8)[:, None]
+    place = np.full((len(at), 4), np.nan)  # boxes of the names
+    for i in [*range(len(at))] * 3:  # again, when the others have found their places
+        others = np.array([*fixed, *place[[k for k in range(len(at)) if k != i and not np.isnan(place[k, 0])]]])
+        cheapest = np.inf
+        for *way, f in ways:
+            away = way * (half[i] + np.array([8, 2 + 0.25 * half[i, 1] / dpi]) * dpi)
+            box = np.concatenate([at[i] + away - half[i], at[i] + away + half[i]])
+            out = 4 * half[i].prod() - _shared(box, np.reshape(inside, (1, 4)))
+            cost = 5 * _shared(box, others) + 2 * _shared(box, markers) + 3 * _shared(box, bars) + 5 * out
+            crossed = _holds(others, at[i] + steps * away) + _holds(np.delete(markers, i, 0), at[i] + steps * away)
+            cost += (40 * crossed + 14 * f) * dpi**2
+            if cost < cheapest:
+                cheapest, place[i] = cost, box
+                texts[i].set_position(tuple(away / dpi))
+
+
+def _shared(box: Array, boxes: Array) -> float:
+    """Return the area that a box (x0, y0, x1, y1) has in common with each of others, (n, 4), summed."""
+    if not len(boxes):
+        return 0.0
+    sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
+    return float(sides.clip(min=0).prod(1).sum())
+
+
+def _holds(boxes: Array, points: Array) -> int:
+    """Return how many of the points, (m, 2), lie in one of the boxes, (n, 4)."""
+    if not len(boxes):
+        return 0
+    x, y = points[:, :1], points[:, 1:]  # (m, 1), against (n,)
+    within = (x > boxes[:, 0]) & (x < boxes[:, 2]) & (y > boxes[:, 1]) & (y < boxes[:, 3])
+    return int(np.count_nonzero(within.sum(1)))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def report(folder: Path, page: Path, image: Path, epochs: int) -> list[str]:
+    """Write the tables and the picture from the lines that are there; return the data sets that have some."""
+    panels = {name: found for name in DATA if (found := rows(folder / f"{name}.jsonl", epochs))}
+    if not panels:
+        return []
+    text = page.read_text(encoding="utf-8")
+    for name, found in panels.items():
+        text = written(text, name, table(found, epochs))
+    alt = "Leakage against reconstruction, one marker for each method"
+    text = written(text, "picture", f"![{alt}](pictures/{image.name})")
+    with mpl.rc_context({"font.size": 10}), atomic(image) as temporary:
+        picture(panels).savefig(temporary, dpi=150, format="png")
+    with atomic(page) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return list(panels)
+
+
+def main() -> None:
+    """Run what is missing, and write the report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", action="append", choices=DATA, help="data set, again for more (default: all)")
+    parser.add_argument("--method", action="append", choices=METHODS, help="method, again for more (default: all)")
+    parser.add_argument("--seeds", default="0,1,2", help="of the draws and trainings (default: 0,1,2)")
+    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--threads", type=int, default=1, help="torch's threads; the number moves the last digits")
+    parser.add_argument("--report-only", action="store_true", help="write the page and the picture, train nothing")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    folder = ROOT / "runs" / "bench-separation"
+    for name in () if options.report_only else options.data or DATA:
+        try:
+            data = datasets.load(name)
+            check(data)
+        except (OSError, ValueError) as error:
+            print(f"{name} is skipped: {str(error).splitlines()[0]}")
+            continue
+        seeds = [int(seed) for seed in options.seeds.split(",")]
+        run(data, folder / f"{name}.jsonl", seeds, options.epochs, options.method or tuple(METHODS), _say)
+    page, image = ROOT / "docs" / "separation.md", ROOT / "docs" / "pictures" / "separation.png"
+    names = report(folder, page, image, options.epochs)
+    print(f"{page} and {image}: {', '.join(names)}" if names else f"{folder} holds no line of {options.epochs} epochs")
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    main()
