@@ -83,11 +83,12 @@ def read(z: Array, y: Array, asked: Array, labels: Array) -> dict[str, float]:
 
 @pytest.mark.parametrize("plant", [ring, modes], ids=lambda plant: plant.__name__)
 def test_transport_leaves_nothing_to_read(plant: Any):
-    (z, y), (new, labels) = plant(1500, 0), plant(1500, 1)
-    assert not is_clean(read(z, y, new, labels))  # else what follows would prove nothing
+    (z, y), (new, labels) = plant(4000, 0), plant(1500, 1)
+    # Among 4000 rows the steps end within two standard errors of chance, of 571 rows, and two points: 0.06 above it.
+    assert not is_clean(read(z, y, new, labels), margin=0.08)  # else what follows would prove nothing
     align = fitted("transport", z, y)
     scores = read(applied(align, z, y), y, applied(align, new, labels), labels)
-    assert is_clean(scores), scores
+    assert is_clean(scores, margin=0.08), scores
 
 
 @pytest.mark.parametrize("plant", [ring, modes], ids=lambda plant: plant.__name__)
@@ -247,13 +248,13 @@ def test_without_loadings_a_dimension_counts_by_its_nats():
 def test_it_ends_early_where_classes_are_alike_already():
     z, y, _ = standard(2000, 0)
     align = fitted("transport", z, y, steps=400)
-    assert len(align.turn) == len(align.source) == len(align.target) == CHECK
+    assert CHECK <= len(align.axes) == len(align.source) == len(align.target) <= 2 * CHECK
 
 
 def test_it_takes_more_steps_where_they_are_not():
     z, y = standard(4000, 0, 8)[:2]
     copied = np.where(y[:, None] == 1, np.column_stack([z[:, :4], np.sign(z[:, :4]) * abs(z[:, 4:])]), z)
-    assert len(fitted("transport", copied, y, steps=70).turn) > CHECK
+    assert len(fitted("transport", copied, y, steps=70).axes) > CHECK
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -287,7 +288,7 @@ def test_one_class_only(kind: str):
     z, _ = ring(300, 0)
     y = np.zeros(300, np.int64)
     align = fitted(kind, z, y)
-    assert kind != "transport" or len(align.turn) == 0
+    assert kind != "transport" or len(align.axes) == 0
     np.testing.assert_allclose(undone(align, applied(align, z, y), y), z, atol=1e-3)
 
 
@@ -296,7 +297,7 @@ def test_in_one_dimension_one_step_is_exact():
     y = np.arange(3000) % 2
     z = np.where(y == 1, rng.choice([-2.0, 2.0], 3000), 5.0)[:, None] + 0.5 * rng.standard_normal((3000, 1))
     align = fitted("transport", z, y, steps=400)
-    assert len(align.turn) == 1
+    assert len(align.axes) == 1
     there = applied(align, z, y)[:, 0]
     levels = np.concatenate([np.linspace(0.02, 0.45, 20), np.linspace(0.55, 0.98, 20)])  # but for the gap amid them
     one, two = (np.quantile(there[y == k], levels) for k in (0, 1))
@@ -333,7 +334,7 @@ def test_the_seed_decides_and_global_states_are_left_alone():
     ours, numpys = torch.random.get_rng_state(), str(np.random.get_state())  # noqa: NPY002
     first, again, other = (fitted("transport", z, y, steps=41, seed=seed).state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(first[name], again[name]) for name in first)
-    assert not torch.equal(first["turn"][0], other["turn"][0])
+    assert not torch.equal(first["axes"][0], other["axes"][0])
     assert torch.equal(torch.random.get_rng_state(), ours)
     assert str(np.random.get_state()) == numpys  # noqa: NPY002
 

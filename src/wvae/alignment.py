@@ -17,8 +17,10 @@ companion, the optimal transport between Gaussians. ``transport`` repeats: turn 
 map the quantiles of every class to the classes' mean quantiles, their barycentre in one dimension (Pitié, Kokaram,
 Dahyot, 2007, doi:10.1016/j.cviu.2006.11.011; for densities Dai & Seljak, 2021, arXiv:2007.00674). The mean quantiles
 are the nearest common target, so that codes move as little as each step must, and like styles stay together. Every step
-also moves codes a little where it need not: so they end as soon as neither a fresh network nor neighbours read the
-label of examples that no map has seen.
+also moves codes a little where it need not. So the directions that hold nine tenths of the variance come first, alone
+and few, and then stay as they are, while the others are moved along axes that lean on them: a triangular map
+(Rosenblatt, 1952; Knothe, 1957). And steps end as soon as neither a fresh network nor neighbours read the label of
+examples that no map has seen.
 
 Before all that, z is measured in a metric, z ↦ z M: distances of aligned codes are distances of what the codes explain.
 With W the loadings of the style statistics (`wvae.statistics`) and D = diag(√KL_j / sd_j), KL_j the nats that dimension
@@ -40,11 +42,12 @@ Array = np.ndarray
 KNOTS = 33  # quantiles of a one-dimensional map
 LEAST_NATS, LEAST_SD = 1e-3, 1e-3  # a dimension that carries nothing is kept, but small
 REST = 0.1  # ε: how much a dimension counts that explains no style
-CHECK, GROWTH = 40, 1.4  # steps before the first look at what is left, and how many times more before each next one
+LEADING = 0.9  # share of the variance, in the metric, that is aligned first and then left alone
+CHECK, GROWTH = 20, 1.4  # steps before the first look at what is left; how many times more before each next one
 WATCHED = 7  # one of so many examples is kept from the maps, to be asked about
 CHECK_ROWS, CHECK_STEPS, LOOKS = 60_000, 2000, 10  # of the network that asks: rows, steps, how often it is looked at
 NEIGHBOURS = 30  # that vote
-MARGIN = 0.01  # accuracy above a constant guess that passes for none, besides two standard errors
+MARGIN = 0.02  # accuracy above a constant guess that passes for none, besides two standard errors
 
 
 class Alignment(nn.Module):
@@ -77,7 +80,8 @@ class Alignment(nn.Module):
     matrix: Tensor
     centre: Tensor
     common: Tensor
-    turn: Tensor
+    axes: Tensor
+    ways: Tensor
     source: Tensor
     target: Tensor
 
@@ -88,12 +92,14 @@ class Alignment(nn.Module):
             return
         # One axis has one optimal map; to turn it again would change nothing.
         steps = 0 if self.kind != "transport" else config.alignment_steps if d > 1 else 1
-        line = torch.linspace(-3, 3, KNOTS)
-        self.register_buffer("metric", torch.eye(d))
-        self.register_buffer("matrix", torch.eye(d).repeat(n_classes, 1, 1))
-        self.register_buffer("centre", torch.zeros(n_classes, d))
-        self.register_buffer("common", torch.zeros(d))
-        self.register_buffer("turn", torch.eye(d).repeat(steps, 1, 1))
+        # In double precision: over hundreds of steps the rounding errors of single ones grow to the size of codes.
+        line, eye = torch.linspace(-3, 3, KNOTS, dtype=torch.float64), torch.eye(d, dtype=torch.float64)
+        self.register_buffer("metric", eye.clone())
+        self.register_buffer("matrix", eye.repeat(n_classes, 1, 1))
+        self.register_buffer("centre", torch.zeros(n_classes, d, dtype=torch.float64))
+        self.register_buffer("common", torch.zeros(d, dtype=torch.float64))
+        self.register_buffer("axes", eye.repeat(steps, 1, 1))
+        self.register_buffer("ways", eye.repeat(steps, 1, 1))
         self.register_buffer("source", line.repeat(steps, n_classes, d, 1))
         self.register_buffer("target", line.repeat(steps, d, 1))
 
@@ -101,22 +107,23 @@ class Alignment(nn.Module):
         """Return aligned codes, (B, d_rest), of codes (B, d_rest) with labels (B,)."""
         if self.kind == "none":
             return z
-        z = z @ self.metric
-        z = torch.einsum("bij,bj->bi", self.matrix[y], z - self.centre[y])  # about 0: knots stay apart in float32
-        for turn, source, target in zip(self.turn, self.source, self.target, strict=True):
-            z = _along(z @ turn, source[y], target.expand(len(z), -1, -1)) @ turn.T
-        return z + self.common
+        dtype, z = z.dtype, z.double() @ self.metric
+        z = torch.einsum("bij,bj->bi", self.matrix[y], z - self.centre[y])
+        for axes, ways, source, target in zip(self.axes, self.ways, self.source, self.target, strict=True):
+            u = z @ axes
+            z = z + (_along(u, source[y], target.expand(len(z), -1, -1)) - u) @ ways.T
+        return (z + self.common).to(dtype)
 
     def inverse(self, z: Tensor, y: Tensor) -> Tensor:
         """Return what `forward` with these labels made z of: how the label y draws this style."""
         if self.kind == "none":
             return z
-        z = z - self.common
-        for step in reversed(range(len(self.turn))):
-            turn, target = self.turn[step], self.target[step].expand(len(z), -1, -1)
-            z = _along(z @ turn, target, self.source[step][y]) @ turn.T
+        dtype, z = z.dtype, z.double() - self.common
+        for step in reversed(range(len(self.axes))):
+            u, target = z @ self.axes[step], self.target[step].expand(len(z), -1, -1)
+            z = z + (_along(u, target, self.source[step][y]) - u) @ self.ways[step].T
         z = self.centre[y] + torch.linalg.solve(self.matrix[y], z.unsqueeze(-1)).squeeze(-1)
-        return torch.linalg.solve(self.metric, z.T).T
+        return torch.linalg.solve(self.metric, z.T).T.to(dtype)
 
     def fit(self, mean: Array, sd: Array, y: Array, loadings: Array | None = None, seed: int = 0) -> Alignment:
         """Learn the maps.
@@ -150,40 +157,76 @@ class Alignment(nn.Module):
         classes = [k for k in classes if (y == k).sum() >= 2 * KNOTS]
         if len(classes) < 2:
             self.end(0)
-        look, rng = CHECK, np.random.default_rng(seed)
+        rng = np.random.default_rng(seed)
         watched = rng.permutation(len(z)) < len(z) // WATCHED
-        for step in range(len(self.turn)):
-            if step == look:
-                if not _readable(z, y, watched, seed):
-                    self.end(step)
-                    break
-                look = int(look * GROWTH)
-            z = self._slice(step, z, np.where(watched, -1, y), y, classes, rng)
+        learnt = np.where(watched, -1, y)
+        lead, rest, spread = _leading(z)
+        step, most = 0, len(self.axes)
+        for moved in (lead, rest):
+            start, look = step, CHECK
+            seen = lead if moved is lead else np.hstack([lead, rest])
+            # The leading directions, few as they are, take no more than a quarter of the steps.
+            while moved.size and step < (-(-most // 4) if moved is lead and rest.size else most):
+                if step - start == look:
+                    if not _readable(z @ seen, y, watched, seed):
+                        break
+                    look = int(look * GROWTH)
+                turn = np.linalg.qr(rng.standard_normal((moved.shape[1], moved.shape[1])))[0]
+                if moved is lead:
+                    axes = ways = lead @ turn
+                else:
+                    axes, ways = _leaning(lead / spread[: lead.shape[1]], rest, spread[lead.shape[1] :], turn, rng)
+                z = self._slice(step, z, learnt, y, classes, axes, ways)
+                step += 1
+        self.end(step)
         return self
 
     def _slice(
-        self, step: int, z: Array, learnt: Array, y: Array, classes: list[int], rng: np.random.Generator
+        self, step: int, z: Array, learnt: Array, y: Array, classes: list[int], axes: Array, ways: Array
     ) -> Array:
         """Learn one step from the codes whose label is in `learnt`, and return what it makes of all codes z."""
         counts, levels = np.array([(learnt == k).sum() for k in classes]), (np.arange(KNOTS) + 0.5) / KNOTS
-        turn = np.linalg.qr(rng.standard_normal((z.shape[1], z.shape[1])))[0]
-        u = z @ turn
-        quantiles = _apart(np.stack([np.quantile(u[learnt == k], levels, axis=0).T for k in classes]))  # (K, d, KNOTS)
-        target = np.tensordot(counts / counts.sum(), quantiles, 1)  # (d, KNOTS)
+        u = z @ axes
+        quantiles = _apart(np.stack([np.quantile(u[learnt == k], levels, axis=0).T for k in classes]))  # (K, m, KNOTS)
+        target = np.tensordot(counts / counts.sum(), quantiles, 1)  # (m, KNOTS)
         source = np.tile(target, (len(self.centre), 1, 1))
         source[classes] = quantiles
-        for buffer, value in ((self.turn, turn), (self.source, source), (self.target, target)):
-            _write(buffer[step], value)
+        # Fewer axes than dimensions: the others stand still, all zero.
+        m = axes.shape[1]
+        self.axes[step], self.ways[step] = 0.0, 0.0
+        for buffer, value in ((self.axes, axes), (self.ways, ways)):
+            _write(buffer[step, :, :m], value)
+        _write(self.source[step, :, :m], source)
+        _write(self.target[step, :m], target)
+        new = u.copy()
         for k in classes:
             rows = y == k
-            moved = [_interpolate(*column) for column in zip(u[rows].T, source[k], target, strict=True)]
-            u[rows] = np.stack(moved, 1)
-        return u @ turn.T
+            new[rows] = np.stack([_interpolate(*c) for c in zip(u[rows].T, source[k], target, strict=True)], 1)
+        return z + (new - u) @ ways.T
 
     def end(self, steps: int) -> None:
         """Keep the first steps only."""
-        for name in ("turn", "source", "target"):
+        for name in ("axes", "ways", "source", "target"):
             self.register_buffer(name, getattr(self, name)[:steps].clone())
+
+
+def _leading(z: Array) -> tuple[Array, Array, Array]:
+    """Return the principal directions that hold LEADING of the variance, the others, as columns, and all deviations."""
+    variance, directions = np.linalg.eigh(np.cov(z.T).reshape(z.shape[1], -1))
+    variance, directions = variance[::-1].clip(min=0), directions[:, ::-1]
+    n = 1 + int(np.searchsorted(np.cumsum(variance), LEADING * variance.sum()))
+    return directions[:, :n], directions[:, n:], np.maximum(np.sqrt(variance), LEAST_SD)
+
+
+def _leaning(kept: Array, rest: Array, spread: Array, turn: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Return axes A to look along, (d, m), and ways W to move along, (d, m), with Wᵀ A = 1 and Wᵀ kept = 0.
+
+    Then z ↦ z + (T(z A) − z A) Wᵀ makes T(u) of u = z A, for which it can be undone, and leaves z · kept as it is. Axes
+    lean on the kept directions at random, so that what depends on those is seen; all are in standard deviations, so
+    that narrow directions are seen as well as wide ones.
+    """
+    lean = rng.standard_normal((kept.shape[1], turn.shape[1])) / kept.shape[1] ** 0.5
+    return rest / spread @ turn + kept @ lean, rest * spread @ turn
 
 
 def _readable(z: Array, y: Array, watched: Array, seed: int) -> bool:

@@ -74,7 +74,7 @@ class Config:
         "transport",
         "map after training that gives z_rest one distribution for all labels: equal means, Gaussians, or all",
     )
-    alignment_steps: int = _parameter(400, "steps of alignment='transport' at most: it stops when no label is read", 1)
+    alignment_steps: int = _parameter(800, "steps of alignment='transport' at most: it stops when no label is read", 1)
 
     epochs: int = _parameter(30, "passes over the training data", 1)
     augment: float = _parameter(0.7, "share of the training images that are slanted, stretched, thickened anew", 0, 1)

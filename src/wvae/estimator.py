@@ -256,8 +256,8 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             model = build(config, tuple(about["shape"]), len(about["classes"]))
             classes, history = np.array(about["classes"]), [{}] * about["epochs"]
             estimator._code()
-            if model.alignment.kind != "none" and "alignment.turn" in tensors:
-                model.alignment.end(len(tensors["alignment.turn"]))
+            if model.alignment.kind != "none" and "alignment.axes" in tensors:
+                model.alignment.end(len(tensors["alignment.axes"]))
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise storage.ModelFileError(f"{path} is damaged: its config cannot be used ({error})") from error
         storage.load_weights(Path(path), model, tensors)
