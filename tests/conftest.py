@@ -30,7 +30,7 @@ SMALL: dict[str, Any] = {
     "learning_rate": 1e-2,
     "rest_kl_weight": 1.0,
     "augment": 0.0,  # slanted, the patterns of 8×8 pixels are other patterns
-    "alignment_steps": 60,
+    "alignment_steps": 120,
     "device": "cpu",
 }
 

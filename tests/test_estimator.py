@@ -232,7 +232,7 @@ def test_a_few_examples_will_do(each: int):
     """Too few for quantiles: a class keeps its Gaussian map, and comes back from the file with no steps."""
     x, y = np.random.default_rng(0).random((2 * each, 6, 6)), np.arange(2 * each) % 2
     model = WVAE(d_label=2, d_rest=3, width=8, epochs=2, device="cpu").fit(x, y)
-    assert len(model.model_.alignment.turn) == 0
+    assert len(model.model_.alignment.axes) == 0
     assert np.isfinite(model.transform(x)).all()
     assert np.isfinite(model.rewrite(x, 1 - y)).all()
 
@@ -266,10 +266,11 @@ def test_every_alignment_saves_and_loads(tiny: WVAE, planted: Dataset, tmp_path:
 
 
 def test_an_alignment_that_ended_early_comes_back_from_its_file(fitted: WVAE, planted_test: Dataset, tmp_path: Path):
-    assert len(fitted.model_.alignment.turn) == 40 < fitted.config_.alignment_steps
+    steps = len(fitted.model_.alignment.axes)
+    assert 0 < steps < fitted.config_.alignment_steps
     fitted.save(tmp_path / "m")
     again = WVAE.load(tmp_path / "m")
-    assert len(again.model_.alignment.turn) == 40
+    assert len(again.model_.alignment.axes) == steps
     assert again.config_ == replace(fitted.config_, device="auto")
     for one, two in zip(again.encode(planted_test.x), fitted.encode(planted_test.x), strict=True):
         np.testing.assert_array_equal(one, two)

@@ -23,7 +23,7 @@ def test_the_ten_lines_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     told: dict[str, object] = {}
     exec(compile(code.replace("WVAE()", "WVAE(epochs=1)"), "README.md", "exec"), told)
     assert {path.name for path in (tmp_path / "model").iterdir()} == {"config.json", "model.safetensors"}
-    for name, shape in (("z_rest", (1000, 10)), ("digits", (1000,)), ("sevens", (8, 28, 28))):
+    for name, shape in (("z_rest", (1000, 16)), ("digits", (1000,)), ("sevens", (8, 28, 28))):
         assert told[name].shape == shape  # pyright: ignore[reportAttributeAccessIssue]
 
 
