@@ -210,7 +210,8 @@ def test_a_control_that_fails_shows(data: Dataset):
 
 def test_a_real_model_goes_through(data: Dataset, small: dict[str, Any]):
     train = data.subset(data.split == "train")
-    model = WVAE(**small | {"epochs": 8}).fit(train.x, train.y)
+    changes: dict[str, Any] = small | {"epochs": 8}
+    model = WVAE(**changes).fit(train.x, train.y)
     found = measure(model, data, reader_epochs=1)
     assert found["sufficiency.predict"] > 0.5
     assert found["rest.reconstruction"] > 0
