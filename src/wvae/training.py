@@ -191,11 +191,12 @@ def evaluate(model: SplitVAE, data: Examples, samples: int | None = None, prefix
     generator = torch.Generator(device).manual_seed(0)
     for rows in batches(len(data.x)):
         x, y = data.batch(rows, device)
-        q_label, q_rest = model.encode(x)
+        found = model.statistics(x) if model.explains_style else None  # once, not for every sample
+        q_label, q_rest = model.encode(x, found)
         for _ in range(samples or model.config.test_samples):
             noise = draw_noise(model.config, len(x), generator)
             codes = Codes(q_label.mean + q_label.stddev * noise[0], q_rest.mean + q_rest.stddev * noise[1])
-            sums.add(model.terms(x, y, q_label, q_rest, codes), len(x))
+            sums.add(model.terms(x, y, q_label, q_rest, codes, found), len(x))
     return sums.rows(prefix)
 
 
