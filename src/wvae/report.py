@@ -75,7 +75,7 @@ def plane_rows(settings: dict[str, Any], metrics: dict[str, float | None]) -> li
     config = settings["config"]
     variant = "plain" if not config["classifier_weight"] else config["separation"]
     reference = ARTICLE_PLANE[{"none": "classifier"}.get(variant, variant)] if config["backbone"] == "article" else {}
-    terms = ("loss", "reconstruction", "kl_label", "kl_rest", "classification", "separation", "accuracy")
+    terms = ("loss", "reconstruction", "kl_label", "kl_rest", "style", "classification", "separation", "accuracy")
     return [
         {"term": term, "ours": metrics[f"plane.test.{term}"], "article": reference.get(term)}
         for term in terms

@@ -110,8 +110,8 @@ def _doubts(metrics: Metrics, label: str) -> list[str]:
         )
     if metrics.get("swap.rest_r2", 1.0) < LITTLE:
         found.append(
-            f"z_rest carries next to nothing from image to image: {_percent(max(metrics['swap.rest_r2'], 0.0))} of its "
-            "variance comes back when swapped images are encoded again"
+            f"swapped images, encoded again, do not give their z_rest back (R² {metrics['swap.rest_r2']:.2f}): either "
+            "z_rest carries next to nothing, or what is decoded lies off the images that it was learnt from"
         )
     gains = _gains(metrics)
     if gains and max(gains.values()) < LITTLE:
