@@ -38,8 +38,10 @@ from wvae.datasets import Dataset
 from wvae.evaluation import leakage, style, sufficiency
 from wvae.evaluation.clustering import agreement, kmeans
 from wvae.evaluation.probes import Kind
+from wvae.examples import Examples
 from wvae.experiments.coded import encoded
 from wvae.experiments.writers import check, draw
+from wvae.practice import practise
 from wvae.storage import atomic
 
 Array = np.ndarray
@@ -52,10 +54,15 @@ EVERY = 10**9  # rows: all of a draw are measured
 
 @dataclass(frozen=True)
 class Method:
-    """What differs from the preset ``best`` in training, and the alignment fitted afterwards."""
+    """What differs from the preset ``best`` in training, and what comes after: an alignment, and practice or none."""
 
     changes: dict[str, Any] = field(default_factory=dict)
     alignment: str = "none"
+    practises: bool = False
+
+    def finish(self) -> dict[str, Any]:
+        """Return the hyper-parameters of what comes after the training."""
+        return {"alignment": self.alignment, "practice_epochs": Config().practice_epochs if self.practises else 0}
 
 
 # The decoder sees z_label itself, whose prior is N(0, I) with its weight of an ELBO: all is left to the penalty.
@@ -82,7 +89,7 @@ METHODS: dict[str, Method] = {
     "conditional + gaussian": Method(CLOSED, "gaussian"),
     "conditional + transport": Method(CLOSED, "transport"),
     "best without alignment": Method(),
-    "best": Method({}, "transport"),
+    "best": Method({}, "transport", practises=True),
 }
 # Key of a cell's metrics, column of the table, decimals.
 COLUMNS = (
@@ -102,24 +109,25 @@ COLUMNS = (
 
 
 def configured(method: Method, epochs: int, seed: int, **changes: Any) -> Config:
-    """Return what a method trains with; the alignment comes after, and does not change the training."""
+    """Return what a method trains with; what comes after does not change the training."""
     return Config.preset(
-        "best", **{"epochs": epochs, **changes, **method.changes, "alignment": "none"}, random_state=seed
+        "best", **{"epochs": epochs, **changes, **method.changes, **Method().finish()}, random_state=seed
     )
 
 
-def aligned(model: WVAE, x: Array, kind: str) -> WVAE:
-    """Return the same trained model with an alignment fitted to its codes of x, as `WVAE.fit` would have fitted it."""
-    if kind == "none":
+def finished(model: WVAE, train: Dataset, method: Method) -> WVAE:
+    """Return the same trained model, aligned and practised on what it was trained on, as `WVAE.fit` does it."""
+    if method.alignment == "none":
         return model
-    predicted = model.predict_proba(x).argmax(1)
-    _, (mean, sd) = model.posterior(x)
+    predicted = model.predict_proba(train.x).argmax(1)
+    _, (mean, sd) = model.posterior(train.x)
     twin = copy.deepcopy(model)
-    twin.config_ = replace(model.config_, alignment=kind)  # pyright: ignore[reportArgumentType]
+    twin.config_ = replace(model.config_, **method.finish())
     network = twin.model_
     network.config = twin.config_
     network.alignment = Alignment(twin.config_, network.n_classes).to(next(network.parameters()).device)
     network.alignment.fit(mean, sd, predicted, network.weighted_loadings(), twin.config_.random_state)
+    practise(network, Examples(train.x, np.searchsorted(model.classes_, train.y)))
     return twin
 
 
@@ -180,9 +188,9 @@ def run(
             seconds = time.process_time() - start
             for name in names:
                 start = time.process_time()
-                finished = aligned(model, train.x, METHODS[name].alignment)
+                done_with = finished(model, train, METHODS[name])
                 whole = seconds + time.process_time() - start
-                metrics = measured(finished, both, seed) | {"seconds": whole}
+                metrics = measured(done_with, both, seed) | {"seconds": whole}
                 row = {"method": name, "seed": seed, "setting": setting(name, epochs, changes), "metrics": metrics}
                 _append(file, row)
                 values = (f"{title} {metrics[key]:.{digits}f}" for key, title, digits in COLUMNS)
@@ -196,7 +204,8 @@ def run(
 def setting(name: str, epochs: int, changes: dict[str, Any]) -> dict[str, Any]:
     """Return what a line must have been made with to count."""
     method = METHODS[name]
-    return {"epochs": epochs, **changes, **method.changes, "alignment": method.alignment}
+    practice = {"practice_epochs": method.finish()["practice_epochs"]} if method.practises else {}
+    return {"epochs": epochs, **changes, **method.changes, "alignment": method.alignment, **practice}
 
 
 def rows(file: Path, epochs: int, changes: dict[str, Any] | None = None) -> list[Row]:

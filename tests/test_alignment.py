@@ -22,8 +22,10 @@ def alignment(kind: str, d: int = 2, n_classes: int = 2, steps: int = 41) -> Ali
     return Alignment(Config(**changes), n_classes)
 
 
-def fitted(kind: str, z: Array, y: Array, n_classes: int = 2, steps: int = 41, **options: Any) -> Alignment:
-    return alignment(kind, z.shape[1], n_classes, steps).fit(z, np.full(z.shape, 0.3), y, **options)
+def fitted(
+    kind: str, z: Array, y: Array, n_classes: int = 2, steps: int = 41, sd: float = 0.03, **options: Any
+) -> Alignment:
+    return alignment(kind, z.shape[1], n_classes, steps).fit(z, np.full(z.shape, sd), y, **options)
 
 
 def applied(align: Alignment, z: Array, y: Array) -> Array:

@@ -71,11 +71,13 @@ def test_cells_are_made_once(bench: Any, planted: Dataset, tmp_path: Path, monke
 def test_measured_and_aligned(bench: Any, planted: Dataset) -> None:
     both = bench.drawn_rows(planted, 0)
     train = both.subset(both.split == "train")
-    config = bench.configured(bench.METHODS["conditional"], 2, 0, **TINY)
-    later = bench.aligned(WVAE(code="rest", **asdict(config)).fit(train.x, train.y), train.x, "transport")
+    best = bench.METHODS["best"]
+    config = bench.configured(best, 2, 0, **TINY)
+    later = bench.finished(WVAE(code="rest", **asdict(config)).fit(train.x, train.y), train, best)
     # What the bench does afterwards is what fit does.
-    at_once = WVAE(code="rest", **asdict(config) | {"alignment": "transport"}).fit(train.x, train.y)
+    at_once = WVAE(code="rest", **asdict(config) | best.finish()).fit(train.x, train.y)
     np.testing.assert_array_equal(later.transform(both.x), at_once.transform(both.x))
+    np.testing.assert_array_equal(later.reconstruct(both.x), at_once.reconstruct(both.x))
     found = bench.measured(later, both, 0)
     assert np.isfinite(list(found.values())).all()
     assert {key for key, _, _ in bench.COLUMNS} - {"seconds"} <= found.keys()

@@ -18,7 +18,7 @@ from wvae.config import ARTICLE_WEIGHT, Config, Parameter, check_names, paramete
 NUMBERS = [p for p in parameters() if not p.choices]
 CHOICES = [p for p in parameters() if p.choices]
 # With these, every other hyper-parameter may take its whole range.
-FREE: dict[str, Any] = {"label_path": "code", "alignment": "none", "style_weight": 0.0}
+FREE: dict[str, Any] = {"label_path": "code", "alignment": "none", "style_weight": 0.0, "practice_epochs": 0}
 
 
 def config_with(**values: Any) -> Config:

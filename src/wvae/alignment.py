@@ -40,10 +40,12 @@ from .separation import critic
 
 Array = np.ndarray
 KNOTS = 33  # quantiles of a one-dimensional map
+HALVES = (16, 8, 4, 2, 1)  # of its pieces
 LEAST_NATS, LEAST_SD = 1e-3, 1e-3  # a dimension that carries nothing is kept, but small
 REST = 0.1  # ε: how much a dimension counts that explains no style
 LEADING = 0.9  # share of the variance, in the metric, that is aligned first and then left alone
 CHECK, GROWTH = 20, 1.4  # steps before the first look at what is left; how many times more before each next one
+SAMPLED = 2  # one of so many examples is aligned as its posterior's mean and as a sample of it
 WATCHED = 7  # one of so many examples is kept from the maps, to be asked about
 CHECK_ROWS, CHECK_STEPS, LOOKS = 60_000, 2000, 10  # of the network that asks: rows, steps, how often it is looked at
 NEIGHBOURS = 30  # that vote
@@ -111,7 +113,7 @@ class Alignment(nn.Module):
         z = torch.einsum("bij,bj->bi", self.matrix[y], z - self.centre[y])
         for axes, ways, source, target in zip(self.axes, self.ways, self.source, self.target, strict=True):
             u = z @ axes
-            z = z + (_along(u, source[y], target.expand(len(z), -1, -1)) - u) @ ways.T
+            z = z + (_along(u, source, target, y) - u) @ ways.T
         return (z + self.common).to(dtype)
 
     def inverse(self, z: Tensor, y: Tensor) -> Tensor:
@@ -120,8 +122,8 @@ class Alignment(nn.Module):
             return z
         dtype, z = z.dtype, z.double() - self.common
         for step in reversed(range(len(self.axes))):
-            u, target = z @ self.axes[step], self.target[step].expand(len(z), -1, -1)
-            z = z + (_along(u, target, self.source[step][y]) - u) @ self.ways[step].T
+            u = z @ self.axes[step]
+            z = z + (_along(u, self.target[step], self.source[step], y) - u) @ self.ways[step].T
         z = self.centre[y] + torch.linalg.solve(self.matrix[y], z.unsqueeze(-1)).squeeze(-1)
         return torch.linalg.solve(self.metric, z.T).T.to(dtype)
 
@@ -152,13 +154,20 @@ class Alignment(nn.Module):
                 matrix[k] = _between_gaussians(_shrunk(z[y == k] - centre[k], within), within)
         for name, value in {"metric": metric, "centre": centre, "matrix": matrix, "common": z.mean(0)}.items():
             _write(getattr(self, name), value)
-        z = np.einsum("bij,bj->bi", matrix[y], z - centre[y])
         # The quantiles of a handful of examples are noise: such a class keeps its Gaussian map.
         classes = [k for k in classes if (y == k).sum() >= 2 * KNOTS]
         if len(classes) < 2:
             self.end(0)
+        if not len(self.axes):
+            return self
         rng = np.random.default_rng(seed)
         watched = rng.permutation(len(z)) < len(z) // WATCHED
+        # Every other example comes with a sample of its posterior, too: maps of means alone leave the label in samples.
+        some = rng.permutation(len(z))[::SAMPLED]
+        samples = mean[some] + sd[some] * rng.standard_normal((len(some), z.shape[1]))
+        z, y = np.vstack([z, samples @ metric]), np.concatenate([y, y[some]])
+        watched = np.concatenate([watched, watched[some]])
+        z = np.einsum("bij,bj->bi", matrix[y], z - centre[y])
         learnt = np.where(watched, -1, y)
         lead, rest, spread = _leading(z)
         step, most = 0, len(self.axes)
@@ -270,17 +279,27 @@ def _metric(mean: Array, sd: Array, loadings: Array | None) -> Array:
     return _power(loadings.T @ loadings + REST**2 * np.diag(scale**2), 0.5)
 
 
-def _along(u: Tensor, source: Tensor, target: Tensor) -> Tensor:
-    """Map each column of u (B, d) by the line through its knots, (B, d, KNOTS) to (B, d, KNOTS), and on beyond them."""
-    right = torch.searchsorted(source.contiguous(), u.unsqueeze(-1)).clamp(1, KNOTS - 1)
-    x0, x1 = source.gather(-1, right - 1), source.gather(-1, right)
-    y0, y1 = target.gather(-1, right - 1), target.gather(-1, right)
-    inside = (y0 + (u.unsqueeze(-1) - x0) * (y1 - y0) / (x1 - x0)).squeeze(-1)
+def _along(u: Tensor, source: Tensor, target: Tensor, y: Tensor) -> Tensor:
+    """Map each column of u (B, d) by the line through its knots, and on beyond them.
+
+    Source and target are knots, (d, KNOTS), or those of every class, (classes, d, KNOTS), of which y (B,) chooses.
+    """
+    column = torch.arange(u.shape[1], device=u.device) * KNOTS
+    own = y.unsqueeze(1) * (u.shape[1] * KNOTS) + column  # where in a flat table of all classes one's knots begin
+    common = column.expand_as(u)
+    from_, to = (own if table.dim() == 3 else common for table in (source, target))
+    piece = from_
+    for half in HALVES:  # bisection
+        piece = piece + half * (source.take(piece + half) <= u)
+    other = piece - from_ + to
+    x0, y0 = source.take(piece), target.take(other)
+    slope = (target.take(other + 1) - y0) / (source.take(piece + 1) - x0)
     # The outermost pieces would carry their own steepness, which few examples decided, out to infinity.
-    slope = (target[..., -1] - target[..., 0]) / (source[..., -1] - source[..., 0])
-    below, above = u < source[..., 0], u > source[..., -1]
-    inside = torch.where(below, target[..., 0] + (u - source[..., 0]) * slope, inside)
-    return torch.where(above, target[..., -1] + (u - source[..., -1]) * slope, inside)
+    ends = [table.take(at + end) for table, at in ((source, from_), (target, to)) for end in (0, KNOTS - 1)]
+    outside = (u < ends[0]) | (u > ends[1])
+    slope = torch.where(outside, (ends[3] - ends[2]) / (ends[1] - ends[0]), slope)
+    x0, y0 = torch.where(u > ends[1], ends[1], x0), torch.where(u > ends[1], ends[3], y0)
+    return y0 + (u - x0) * slope
 
 
 def _interpolate(u: Array, source: Array, target: Array) -> Array:

@@ -76,6 +76,10 @@ class Config:
     )
     alignment_steps: int = _parameter(800, "steps of alignment='transport' at most: it stops when no label is read", 1)
 
+    practice_epochs: int = _parameter(
+        5, "passes after the alignment in which the decoder practises swapped codes; 0 leaves it as it is", 0
+    )
+
     epochs: int = _parameter(30, "passes over the training data", 1)
     augment: float = _parameter(0.7, "share of the training images that are slanted, stretched, thickened anew", 0, 1)
     batch_size: int = _parameter(256, "examples in one step", 2)
@@ -123,7 +127,7 @@ class Config:
                 "take label_path='code', or give those"
             )
         if not self.classifier_weight:
-            taken = {"alignment": "none", "style_weight": 0.0} | (
+            taken = {"alignment": "none", "style_weight": 0.0, "practice_epochs": 0} | (
                 {} if self.separation == "covariance" else {"separation": "none"}
             )
             wrong = {name: value for name, value in taken.items() if getattr(self, name) != value}
@@ -190,6 +194,7 @@ _ARTICLE: dict[str, Any] = {
     "separation": "none",
     "separation_weight": 0.0,
     "alignment": "none",
+    "practice_epochs": 0,
     "augment": 0.0,
     "epochs": 50,
     "batch_size": ARTICLE_BATCH,
@@ -205,7 +210,7 @@ def _objective(preset: Preset, objective: Objective | None) -> dict[str, Any]:
         # Without labels there is no class to give a prior to.
         # Nor anything that a style could be relative to, or aligned across.
         without = {"classifier_weight": 0.0, "separation": "none", "separation_weight": 0.0}
-        without |= {"style_weight": 0.0, "alignment": "none"}
+        without |= {"style_weight": 0.0, "alignment": "none", "practice_epochs": 0}
         return without | (
             {"label_prior": "standard", "label_path": "code", "label_kl_weight": 1.0} if preset == "best" else {}
         )

@@ -17,6 +17,7 @@ from . import storage
 from .config import Config, Objective, Preset, check_names
 from .examples import Array, Examples, batches, check_examples, check_labels, check_shape, indices_of, labelled
 from .model import SplitVAE
+from .practice import practise
 from .training import Row, build, evaluate, train
 
 Code = Literal["rest", "label", "both"]
@@ -123,13 +124,15 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         # Attributes are set only once training has ended well: a failed fit leaves no half-fitted estimator.
         model = build(config, X.shape[1:], len(classes))
         held_out = None if test is None else labelled(*test, X.shape[1:], classes)
-        history = train(model, Examples(X, indices), test=held_out, checkpoint=checkpoint, on_epoch=on_epoch)
+        examples = Examples(X, indices)
+        history = train(model, examples, test=held_out, checkpoint=checkpoint, on_epoch=on_epoch)
         (z_label, _), (mean, sd) = _posterior(model.eval(), X)
         if config.classifier_weight:
             # The label that z_label means, not the true one: that is all there is when new examples are encoded.
             with torch.no_grad():
                 means = model.classify(torch.from_numpy(z_label).to(_device_of(model))).probs.argmax(-1)
             model.alignment.fit(mean, sd, means.cpu().numpy(), model.weighted_loadings(), config.random_state)
+            practise(model, examples)
         self._set(model, classes, history)
         self.label_centres_ = np.stack([z_label[indices == k].mean(0) for k in range(len(classes))])
         return self
