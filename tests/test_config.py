@@ -174,7 +174,7 @@ def test_objectives_change_only_what_they_are_about(preset: Any):
     assert (plain.separation, plain.label_prior, plain.label_kl_weight) == ("none", "standard", 1)
     assert (plain.label_path, plain.style_weight, plain.alignment) == ("code", 0, "none")
     about = {"classifier_weight", "separation", "separation_weight", "label_prior", "label_kl_weight", "label_path"}
-    about |= {"style_weight", "alignment"}
+    about |= {"style_weight", "alignment", "practice_epochs"}
     assert {n: v for n, v in asdict(plain).items() if n not in about} == {n: own[n] for n in own if n not in about}
 
 

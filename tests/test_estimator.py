@@ -88,10 +88,12 @@ def test_swap_takes_the_label_of_one_and_the_style_of_the_other(fitted: WVAE, pl
 
 
 def test_rewrite_keeps_the_style_and_writes_the_label(fitted: WVAE, planted_test: Dataset):
-    a, wanted = one_of(planted_test, "ant", 1), one_of(planted_test, "cat", 1) / 255
-    got = fitted.rewrite(a, np.array(["cat"]))
-    assert abs(got - wanted).mean() < 0.15
-    assert fitted.predict(got.astype(np.float32)).tolist() == ["cat"]
+    writers = range(5)
+    a, wanted = (np.concatenate([one_of(planted_test, y, k) for k in writers]) for y in ("ant", "cat"))
+    got = fitted.rewrite(a, np.array(["cat"] * 5))
+    # Of these few images a transport may take one writer of a label for another's.
+    assert np.median(abs(got - wanted / 255).mean((1, 2))) < 0.1
+    assert fitted.predict(got.astype(np.float32)).tolist() == ["cat"] * 5
 
 
 def test_reconstruct_is_decode_of_encode(fitted: WVAE, planted_test: Dataset):
