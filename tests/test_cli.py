@@ -13,7 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
+from pyarrow import parquet
 
 import wvae
 from wvae import cli, experiments
@@ -72,6 +74,10 @@ def one_line(answer: Answer) -> str:
         ["import", "--help"],
         ["fit", "--help"],
         ["measure", "--help"],
+        ["encode", "--help"],
+        ["cluster", "--help"],
+        ["swap", "--help"],
+        ["export", "--help"],
     ],
 )
 def test_help_does_not_wait_for_torch(arguments: list[str]):
@@ -142,14 +148,15 @@ def test_a_fault_of_the_training_is_told_in_one_line(command: Command, monkeypat
 
 def test_help_names_every_command_and_hyper_parameter(command: Command):
     out = command("--help").out
-    assert all(name in out for name in ("reproduce", "fit", "measure", "data", "import"))
+    assert all(name in out for name in ("reproduce", "fit", "measure", "encode", "cluster", "swap", "export", "data"))
     for name in ("reproduce", "fit"):
         out = command(name, "--help").out
         for spec in parameters():
-            if spec.name != "random_state":
+            if spec.name not in ("random_state", "kind"):
                 assert f"--{spec.name.replace('_', '-')}" in out
         assert "--seed" in out
         assert "--random-state" not in out
+        assert "--kind" not in out  # the data say it
 
 
 def test_nothing_at_all_shows_the_help(command: Command):
@@ -375,9 +382,12 @@ def test_flags_reach_the_measurement(command: Command, model: Path, monkeypatch:
         "",
     )
     assert (got["seed"], got["factors"], got["progress"], got["data"]) == (5, None, None, "digits8x8")
-    answer = command("measure", "m", "digits8x8", "--seed", "9", "--factor", "writer", "--factor", "pen", "--quiet")
+    digits = wvae.datasets.load("digits8x8")
+    writer, pen = np.arange(len(digits)) % 7, np.arange(len(digits)) % 2
+    np.savez("own.npz", x=digits.x, digit=digits.y, writer=writer, pen=pen)
+    answer = command("measure", "m", "own.npz", "--seed", "9", "--factor", "writer", "--factor", "pen", "--quiet")
     assert (got["seed"], got["factors"]) == (9, ["writer", "pen"])
-    assert "other rows than the 1,621 rows of digits8x8 that are for training (seed 9)" in answer.out
+    assert "other rows than the 1,621 rows of own that are for training (seed 9)" in answer.out
 
 
 def test_a_failed_measurement_leaves_the_old_file(command: Command, model: Path, monkeypatch: pytest.MonkeyPatch):
@@ -392,9 +402,107 @@ def test_what_cannot_be_measured_is_one_line(command: Command, model: Path):
     assert "nowhere is no model folder" in one_line(command("measure", "nowhere", "digits8x8", "--quiet"))
     assert "did you mean 'mnist'" in one_line(command("measure", "m", "mnst", "--quiet"))
     answer = command("measure", "m", "digits8x8", "--factor", "writer", "--quiet")
-    assert "does not know the factor 'writer' (its factors: none at all)" in one_line(answer)
+    assert "digits8x8: there is no column 'writer' for the factor" in one_line(answer)
     assert "the model was trained on (8, 8)" in one_line(command("measure", "m", "handwriting", "--quiet"))
     assert "m is a folder, expected a file" in one_line(command("measure", "m", "digits8x8", "--out", "m"))
+
+
+# ------------------------------------------------------------------------------------------ own data, and the rest
+
+
+@pytest.fixture
+def own(command: Command, tmp_path: Path) -> Path:
+    """Own data, and a model folder made of them in one line."""
+    digits = wvae.datasets.load("digits8x8")
+    np.savez("own.npz", x=digits.x[:600], number=digits.y[:600], pen=np.arange(600) % 3)
+    answer = command("fit", "own.npz", "--label", "number", "--factor", "pen", "--seed", "2", *SMALL)
+    assert (answer.code, answer.out) == (0, "models/own-best\n")
+    assert "label 'number': 10 classes in 600 rows" in answer.err
+    return tmp_path / "models" / "own-best"
+
+
+def test_own_data_go_from_nothing_to_clusters(command: Command, own: Path):
+    answer = command("cluster", own, "own.npz", "--k", "4", "--out", "deep/c.parquet")
+    assert answer.code == 0
+    lines = [" ".join(line.split()) for line in answer.out.splitlines()]
+    assert lines[0] == "agreement with purity ARI AMI"
+    assert [line.split()[0] for line in lines[1:5]] == ["number", "at", "pen", "at"]
+    assert lines[-1].startswith("4 clusters of z_rest by K-Means, of ")
+    table = parquet.read_table("deep/c.parquet")
+    assert (table.column_names, len(table)) == (["cluster", "number", "pen"], 600)
+    answer = command("cluster", own, "own.npz", "--k", "4", "--quiet", "--method", "gmm", "--on", "label")
+    assert (answer.code, answer.err, answer.out.count("\n")) == (0, "", 1)
+    assert "4 clusters of z_label by Gaussians" in answer.out
+
+
+def test_how_many_clusters_were_tried_is_shown(command: Command, own: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("wvae.evaluation.clustering.GRID", (2, 3))
+    answer = command("cluster", own, "own.npz", "--on", "pixels")
+    lines = [" ".join(line.split()) for line in answer.out.splitlines()]
+    assert lines[0] == "k silhouette no clusters stability"
+    assert [line[0] for line in lines[1:3]] == ["2", "3"]
+    assert sum(line.endswith(("chosen", "nearest")) for line in lines) == 1
+    assert "choosing the number of clusters" in answer.err
+
+
+def test_encode_writes_a_table(command: Command, own: Path):
+    assert command("encode", own, "own.npz", "--quiet") == (0, "own-codes.parquet\n", "")
+    names = parquet.read_table("own-codes.parquet").column_names
+    assert names[-3:] == ["number", "pen", "predicted"]
+    assert len(names) == 10 + 16 + 3
+    answer = command("encode", own, "own.npz", "--out", "c.parquet")
+    assert (answer.out, "encoding own" in answer.err) == ("c.parquet\n", True)
+
+
+def test_swap_writes_a_picture(command: Command, own: Path):
+    answer = command("swap", own, "own.npz:0", "own.npz:5")
+    assert (answer.code, answer.out) == (0, "own-npz-0-in-own-npz-5.png\n")
+    assert "A in B's style as" in answer.err
+    assert Path("own-npz-0-in-own-npz-5.png").read_bytes().startswith(b"\x89PNG")
+    assert command("swap", own, "own.npz:0", "own.npz:5", "--out", "s.npy", "--quiet") == (0, "s.npy\n", "")
+
+
+def test_export_is_passed_on(command: Command, own: Path, monkeypatch: pytest.MonkeyPatch):
+    got: dict[str, Any] = {}
+
+    def export(model: Any, out: Path, *, overwrite: bool) -> Path:
+        got.update(model=model, overwrite=overwrite)
+        return out
+
+    monkeypatch.setattr("wvae.export.export_onnx", export)
+    assert command("export", own, "--to", "onnx", "--overwrite").out == f"{own}-onnx\n"
+    assert got["overwrite"]
+    assert command("export", own, "--out", "there").out == "there\n"
+    assert not got["overwrite"]
+
+
+def test_a_missing_package_is_one_line_with_its_extra(
+    command: Command, own: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    message = one_line(command("export", own))
+    assert message == "wvae: the package onnx is not installed: pip install 'wvae[onnx]'\n"
+    assert not (tmp_path / "models" / "own-best-onnx").exists()
+
+
+def test_what_the_commands_cannot_do_is_one_line(command: Command, own: Path):
+    Path("there").mkdir()
+    for name in ("encode", "cluster"):
+        assert "nowhere is no model folder" in one_line(command(name, "nowhere", "own.npz", "--quiet"))
+        assert "did you mean 'own.npz'" in one_line(command(name, own, "owm.npz", "--quiet"))
+        assert "there is a folder, expected a file" in one_line(command(name, own, "own.npz", "--out", "there"))
+        assert "did you mean 'pen'" in one_line(command(name, own, "own.npz", "--factor", "pin", "--quiet"))
+    assert "the model was trained on (8, 8)" in one_line(command("encode", own, "handwriting", "--quiet"))
+    assert "--k is many, expected a number of clusters" in one_line(command("cluster", own, "own.npz", "--k", "many"))
+    assert "k is 301, expected 2 to 300" in one_line(command("cluster", own, "own.npz", "--k", "301", "--quiet"))
+    assert "expected a row from 0 to 599, not 600" in one_line(command("swap", own, "own.npz:600", "own.npz:1"))
+    assert "nowhere is no model folder" in one_line(command("export", "nowhere"))
+    assert "no column 'numbr' for the label – did you mean 'number'" in one_line(
+        command("fit", "own.npz", "--label", "numbr", "--quiet")
+    )
+    assert command("export", own, "--to", "tflite").code == 2
+    assert sorted(p.name for p in Path().iterdir()) == ["models", "own.npz", "there"]
+    assert [p.name for p in Path("models").iterdir()] == ["own-best"]
 
 
 # ------------------------------------------------------------------------------------------ data, import

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
-from wvae.evaluation.clustering import agreement, gmm, kmeans, purity, random_assignment
+from wvae.evaluation.clustering import agreement, choose_k, gmm, kmeans, purity, random_assignment, stability
 
 METHODS = [kmeans, gmm]
 
@@ -136,3 +136,76 @@ def test_scores_do_not_depend_on_names_or_order(pairs: list[tuple[int, int]], na
 def test_lengths_must_agree():
     with pytest.raises(ValueError, match="3 clusters and 2 values"):
         agreement(np.zeros(3), np.zeros(2))
+
+
+# ------------------------------------------------------------------------------------------ how many
+
+
+def test_stability_tells_the_true_number_from_others():
+    z, _ = blobs(k=4, each=50)
+    found = {k: stability(z, k, draws=4) for k in (3, 4, 8)}
+    assert found[4] > 0.98
+    assert found[8] < found[4] - 0.2
+    # Negative control: what has no clusters is cut anew each time.
+    assert stability(np.random.default_rng(0).normal(size=(200, 6)), 6, draws=4) < 0.5
+
+
+def test_one_cluster_is_always_the_same():
+    assert stability(np.random.default_rng(0).normal(size=(50, 2)), 1) == 1
+
+
+def test_stability_depends_on_the_seed_alone():
+    z = np.random.default_rng(0).normal(size=(100, 3))
+    assert stability(z, 5, draws=2, seed=3) == stability(z, 5, draws=2, seed=3) != stability(z, 5, draws=2, seed=4)
+
+
+@pytest.mark.parametrize("k", [0, 9])
+def test_stability_needs_as_many_points_in_each_part(k: int):
+    with pytest.raises(ValueError, match=f"k is {k}, expected (at most 8|1 to 10)"):
+        stability(np.zeros((10, 2)), k)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("k", [2, 6])
+def test_the_planted_number_is_chosen(method: Callable[..., np.ndarray], k: int):
+    choice = choose_k(blobs(k)[0], method=method, most=9)
+    assert (choice.k, choice.structure) == (k, True)
+
+
+def test_a_number_between_the_coarse_steps_is_found():
+    rng = np.random.default_rng(0)
+    centres = 20 * rng.normal(size=(13, 8))
+    steps: list[tuple[int, int]] = []
+    choice = choose_k(
+        np.repeat(centres, 20, 0) + rng.normal(size=(260, 8)), on_step=lambda done, all_: steps.append((done, all_))
+    )
+    assert (choice.k, choice.structure) == (13, True)
+    assert [t.k for t in choice.tried] == sorted({t.k for t in choice.tried})
+    assert steps[-1][0] == steps[-1][1] >= len(choice.tried)
+    assert all(done <= all_ for done, all_ in steps)
+
+
+@pytest.mark.parametrize("shape", ["round", "long", "square", "line"])
+def test_no_structure_is_called_so(shape: str):
+    rng = np.random.default_rng(1)
+    z = {
+        "round": rng.normal(size=(300, 6)),
+        "long": rng.normal(size=(300, 3)) * [9, 1, 1],  # two halves come back every time
+        "square": rng.random((300, 2)),  # and four quarters
+        "line": rng.random((300, 1)),
+    }[shape]
+    choice = choose_k(z, most=6)
+    assert not choice.structure
+    assert not any(t.holds for t in choice.tried)
+
+
+def test_a_collapsed_code_has_no_structure():
+    choice = choose_k(np.zeros((40, 3)), most=4)
+    assert (choice.structure, {t.silhouette for t in choice.tried}) == (False, {-1.0})
+
+
+def test_what_cannot_be_chosen_from():
+    with pytest.raises(ValueError, match="there are 19 points, expected at least 20"):
+        choose_k(np.zeros((19, 2)))
+    with pytest.raises(ValueError, match="most is 1, expected at least 2"):
+        choose_k(np.zeros((30, 2)), most=1)

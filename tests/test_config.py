@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from wvae.config import ARTICLE_WEIGHT, Config, Parameter, check_names, parameters
 
-NUMBERS = [p for p in parameters() if not p.choices]
+FLAGS = [p for p in parameters() if p.type is bool]
+NUMBERS = [p for p in parameters() if not p.choices and p not in FLAGS]
 CHOICES = [p for p in parameters() if p.choices]
 # With these, every other hyper-parameter may take its whole range.
 FREE: dict[str, Any] = {"label_path": "code", "alignment": "none", "style_weight": 0.0, "practice_epochs": 0}
@@ -31,7 +32,7 @@ def name_of(spec: Parameter) -> str:
 
 def test_every_field_is_described_once_and_in_order():
     assert [p.name for p in parameters()] == [f.name for f in fields(Config)]
-    assert len(NUMBERS) + len(CHOICES) == len(parameters())
+    assert len(NUMBERS) + len(CHOICES) + len(FLAGS) == len(parameters())
 
 
 @pytest.mark.parametrize("spec", parameters(), ids=name_of)
@@ -41,7 +42,7 @@ def test_default_is_allowed_and_has_a_meaning(spec: Parameter):
     assert getattr(config_with(**{spec.name: spec.default}), spec.name) == spec.default
     if spec.choices:
         assert spec.default in spec.choices
-    else:
+    elif spec not in FLAGS:
         assert spec.low is not None
         assert spec.low <= spec.default
         assert spec.high is None or spec.default <= spec.high
@@ -66,6 +67,17 @@ def test_what_is_no_number_is_refused_with_the_meaning(spec: Parameter, value: A
         config_with(**{spec.name: value})
     assert spec.meaning in str(caught.value)
     assert spec.type.__name__ in str(caught.value)
+
+
+@pytest.mark.parametrize("spec", FLAGS, ids=name_of)
+def test_a_flag_is_true_or_false(spec: Parameter):
+    for value in (True, False, np.True_, np.False_):
+        found = getattr(config_with(**{spec.name: value}), spec.name)
+        assert found is bool(value)
+    for value in (1, 0.0, "yes", None):
+        with pytest.raises(TypeError, match=f"{spec.name} is .*, expected True or False") as caught:
+            config_with(**{spec.name: value})
+        assert spec.meaning in str(caught.value)
 
 
 @pytest.mark.parametrize("spec", [p for p in NUMBERS if p.type is int], ids=name_of)
@@ -137,6 +149,7 @@ def test_preset_article_is_the_notebook():
     config = Config.preset("article")
     assert ARTICLE_WEIGHT == 39.0625
     expected = {
+        "likelihood": "bernoulli",
         "backbone": "article",
         "width": 500,
         "depth": 1,

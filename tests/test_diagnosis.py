@@ -128,6 +128,7 @@ def test_without_labels_none_is_missed(trained: Trained, batch: Any):
         "style_weight": 0.0,
         "label_path": "code",
         "label_prior": "standard",
+        "practice_epochs": 0,
     }
     assert diagnose(trained(**plain, epochs=8), *batch) == {}
     assert set(diagnose(trained(**plain, rest_kl_weight=1000.0, epochs=8), *batch)) == {"collapsed"}

@@ -10,10 +10,14 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
+from wvae import networks
+from wvae.augmentation import shifted
+from wvae.calibration import measure
 from wvae.config import Config, Objective
+from wvae.examples import Examples
 from wvae.model import SplitVAE
 from wvae.separation import Codes
-from wvae.training import build
+from wvae.training import build, evaluate, train
 
 B, SIDE, CLASSES = 256, 8, 10
 Arrays = dict[str, np.ndarray]
@@ -183,3 +187,203 @@ def test_the_two_codes_get_gradients_of_their_own() -> None:
     model.classify(z_label).log_prob(torch.tensor([0, 1, 2, 0, 1])).sum().backward()
     touched = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
     assert touched == {"classifier.weight", "classifier.bias"}
+
+
+# ------------------------------------------------------------------------------------------ what an example is
+
+
+def gaussian(shape: tuple[int, ...], **changes: Any) -> SplitVAE:
+    return build(Config(d_label=2, d_rest=3, width=16, device="cpu", **changes), shape, 3, pixels=False)
+
+
+def test_the_likelihood_follows_the_data_unless_it_is_named() -> None:
+    assert build(Config(width=8), (4, 4), 3).likelihood == "bernoulli"
+    assert gaussian((4, 4)).likelihood == "gaussian"
+    assert build(Config(width=8, likelihood="gaussian"), (4, 4), 3).likelihood == "gaussian"
+    with pytest.raises(ValueError, match=r"likelihood is 'bernoulli', which needs values in \[0, 1\].*'gaussian' or"):
+        gaussian((4,), likelihood="bernoulli")
+
+
+def test_a_likelihood_of_its_own_leaves_the_other_weights_alone() -> None:
+    one, two = build(Config(width=8), (5,), 3), build(Config(width=8, likelihood="gaussian"), (5,), 3)
+    assert set(two.state_dict()) - set(one.state_dict()) == {"shift", "scale", "log_scale"}
+    assert all(torch.equal(value, two.state_dict()[name]) for name, value in one.state_dict().items())
+
+
+@pytest.mark.parametrize("shape", [(5,), (4, 6), (3, 4, 4)])
+def test_gaussian_reconstruction_is_the_density_of_the_data_in_their_own_units(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    unit = 10.0 ** np.arange(-2, 3) if len(shape) == 1 else 40.0
+    x = (rng.normal(3, 1, (90, *shape)) * unit).astype(np.float32)
+    data = Examples(x, np.arange(90) % 3)
+    model = gaussian(shape)
+    measure(model, data)
+    axes = 0 if len(shape) == 1 else None
+    np.testing.assert_allclose(model.shift.numpy(), x.mean(axes, dtype=float), rtol=1e-5)
+    np.testing.assert_allclose(model.scale.numpy(), x.std(axes, dtype=float), rtol=1e-5)
+    seen = model.standardised(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(seen.std(axes), 1, rtol=1e-4)
+    with torch.no_grad():
+        model.log_scale.fill_(-0.7)
+        q_label, q_rest = model.encode(torch.from_numpy(x))
+        p = model.decode(q_label.mean, q_rest.mean)
+        terms = model.terms(
+            torch.from_numpy(x), torch.from_numpy(data.y), q_label, q_rest, Codes(q_label.mean, q_rest.mean)
+        )
+    sd = np.exp(-6 + np.log1p(np.exp(-0.7 + 6))) * model.scale.numpy().astype(float)
+    mean = p.mean.numpy().astype(float)
+    nats = 0.5 * ((x - mean) / sd) ** 2 + np.log(sd) + 0.5 * np.log(2 * np.pi)
+    assert terms["reconstruction"].item() == pytest.approx(nats.reshape(90, -1).sum(1).mean(), rel=1e-5)
+    # The same data in another unit cost n log(unit) nats more, and nothing else changes.
+    other = gaussian(shape)
+    measure(other, Examples(1000 * x, data.y))
+    a, b = (evaluate(m, d) for m, d in ((gaussian_measured(model), data), (other, Examples(1000 * x, data.y))))
+    assert b["reconstruction"] - a["reconstruction"] == pytest.approx(np.prod(shape) * np.log(1000), rel=1e-4)
+    assert b["kl_rest"] == pytest.approx(a["kl_rest"], rel=1e-3)
+
+
+def gaussian_measured(model: SplitVAE) -> SplitVAE:
+    with torch.no_grad():
+        model.log_scale.zero_()
+    return model
+
+
+def test_columns_that_do_not_vary_divide_nothing_by_zero() -> None:
+    x = np.random.default_rng(0).normal(size=(60, 4))
+    x[:, 1], x[:, 2], x[:, 3] = 0, 7.7, 1e9
+    model = gaussian((4,), epochs=3)
+    measure(model, Examples(x, np.arange(60) % 3))
+    assert model.scale.tolist()[1:] == [1, 1, 1000]
+    assert float(model.standardised(torch.from_numpy(x).float())[:, 1:].abs().max()) < 0.1
+    assert float(model.standardised(torch.full((1, 4), 1e30)).max()) == 5  # what is far out is not extrapolated
+    train(model, Examples(x, np.arange(60) % 3))
+    assert all(value.isfinite().all() for value in model.state_dict().values())
+
+
+@pytest.mark.filterwarnings("ignore::wvae.diagnosis.TrainingWarning")  # the labels mean nothing
+def test_a_scale_is_learnt_and_bounded() -> None:
+    rng = np.random.default_rng(0)
+    for noise in (0.3, 0.0):
+        x = rng.normal(size=(256, 1)) * np.ones((1, 6)) + noise * rng.normal(size=(256, 6))
+        model = gaussian((6,), epochs=80, batch_size=32, learning_rate=1e-2, rest_kl_weight=0.1)
+        data = Examples(x, np.arange(256) % 3)
+        train(model, data)
+        with torch.no_grad():
+            sd = float(model.decode(torch.zeros(1, 2), torch.zeros(1, 3)).stddev[0, 0] / model.scale[0])
+        # What no code can say is the noise: less than all of it, where six values share three dimensions.
+        assert (0.1 < sd < 0.35) if noise else (0.002 < sd < 0.1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "pixels", "style", "varied"),
+    [
+        ("image", (8, 8), True, True, True),
+        ("image", (3, 8, 8), True, True, True),
+        ("image", (8, 8), False, False, False),  # neither ink nor paper is known
+        ("image", (64,), True, False, False),
+        ("audio", (8, 20), True, False, True),
+        ("audio", (8, 20), False, False, True),
+        ("audio", (1, 8, 20), True, False, True),
+        ("table", (8, 8), True, False, False),
+        ("table", (8,), False, False, False),
+    ],
+)
+def test_style_and_augmentation_suit_the_kind(
+    kind: Any, shape: tuple[int, ...], pixels: bool, style: bool, varied: bool
+) -> None:
+    model = build(Config(kind=kind, width=8, augment=1.0, device="cpu"), shape, 3, pixels)
+    assert model.explains_style == style
+    x = torch.rand(6, *shape, generator=torch.Generator().manual_seed(0))
+    found = model.augmented(x, torch.Generator().manual_seed(0))
+    assert found.shape == x.shape
+    assert torch.equal(found, x) != varied
+    if pixels:
+        assert 0 <= float(found.min()) <= float(found.max()) <= 1
+    still = build(Config(kind=kind, width=8, augment=0.0, device="cpu"), shape, 3, pixels)
+    assert torch.equal(still.augmented(x, torch.Generator().manual_seed(0)), x)
+
+
+def test_a_spectrogram_is_shifted_in_time_and_changed_in_loudness_only() -> None:
+    x = torch.arange(20.0).expand(300, 5, 20) + 100 * torch.arange(5.0).unsqueeze(1)
+    found = shifted(x, 1.0, torch.Generator().manual_seed(0))
+    gain = (found - x).mean((1, 2)) - (found - x).round().mean((1, 2))
+    steps = found[:, 0].diff(dim=1)
+    assert set(steps.round().unique().tolist()) == {0, 1}  # frames move as they are, and the edge is repeated
+    torch.testing.assert_close(found - found[:, :1], x - x[:, :1])  # all bands alike
+    assert 0.03 < float(gain.std()) < 0.07
+    shift = (steps.round() == 0).sum(1)
+    assert shift.unique().tolist() == [0, 1, 2]  # 8 % of 20 frames
+    some = (shifted(x, 0.5, torch.Generator().manual_seed(0)) != x).flatten(1).any(1).float().mean()
+    assert 0.4 < float(some) < 0.6
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "expected"),
+    [("image", (8, 8), "conv"), ("audio", (8, 20), "conv"), ("image", (8,), "mlp"), ("table", (8, 8), "mlp")],
+)
+def test_the_backbone_follows_the_shape(kind: Any, shape: tuple[int, ...], expected: str) -> None:
+    assert networks.backbone(Config(kind=kind), shape) == expected
+    assert networks.backbone(Config(kind=kind, backbone="article"), shape) == "article"
+
+
+# ------------------------------------------------------------------------------------------ weights, unknown labels
+
+
+def weighed(model: SplitVAE, x: torch.Tensor, y: torch.Tensor, weight: list[float]) -> dict[str, torch.Tensor]:
+    data = Examples(x.numpy(), y.numpy(), np.array(weight) / np.mean(weight))
+    noise = [torch.arange(len(x) * d).reshape(len(x), d) % 7 / 3 - 1 for d in (2, 3)]
+    weights = data.weights(slice(None), torch.device("cpu"))
+    with torch.no_grad():
+        return model(x, y, tuple(noise), weights)
+
+
+@pytest.mark.parametrize("prior", ["class", "standard"])
+def test_weights_multiply_every_term_of_an_example(prior: Any) -> None:
+    path: Any = {"label_prior": prior, "label_path": "class" if prior == "class" else "code"}
+    model = build(Config(d_label=2, d_rest=3, width=8, device="cpu", **path), (6, 6), 3)
+    x, y = torch.rand(5, 6, 6, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 2, 0, 1])
+    each = [weighed(model, x, y, [float(i == k) for i in range(5)]) for k in range(5)]
+    weight = np.array([1.0, 2.0, 0.0, 0.5, 3.0])
+    found = weighed(model, x, y, weight.tolist())
+    with torch.no_grad():
+        plain = model(x, y, tuple(torch.arange(5 * d).reshape(5, d) % 7 / 3 - 1 for d in (2, 3)))
+    equal = weighed(model, x, y, [4.0] * 5)
+    for name in plain:
+        values = np.array([float(row[name]) for row in each])
+        assert float(found[name]) == pytest.approx(np.average(values, weights=weight), rel=1e-4), name
+        assert float(equal[name]) == pytest.approx(float(plain[name]), rel=1e-5), name
+        assert name == "accuracy" or float(found[name]) != pytest.approx(float(plain[name]), rel=1e-3), name
+
+
+def test_an_unknown_label_counts_nothing_for_the_classifier_and_else_as_the_model_guesses() -> None:
+    model = build(Config(d_label=2, d_rest=3, width=8, device="cpu"), (6, 6), 3)
+    x, y = torch.rand(4, 6, 6, generator=torch.Generator().manual_seed(0)), torch.tensor([0, -1, 2, -1])
+    noise = torch.zeros(4, 2), torch.zeros(4, 3)
+    data = Examples(x.numpy(), y.numpy())
+    weights = data.weights(slice(None), torch.device("cpu"))
+    assert weights is not None
+    assert weights.every.tolist() == [1, 1, 1, 1]
+    assert weights.label.tolist() == [2, 0, 2, 0]  # of mean 1: the classifier's term stays a mean over labels
+    with torch.no_grad():
+        terms = model(x, y, noise, weights)
+        known = model(x[[0, 2]], y[[0, 2]], (noise[0][:2], noise[1][:2]))
+    for name in ("classification", "kl_label"):
+        assert float(terms[name]) == pytest.approx(float(known[name]), rel=1e-5)
+    assert float(terms["accuracy"]) == float(known["accuracy"])
+    # Where the classifier is sure, an unknown label is worth the label it guesses.
+    with torch.no_grad():
+        model.classifier.weight.mul_(1e4)
+        guess = model.classify(model.encode(x)[0].mean).probs.argmax(1)
+        sure, told = model(x, torch.full((4,), -1), noise, weights), model(x, guess, noise)
+    for name in ("reconstruction", "kl_rest", "style"):
+        assert float(sure[name]) == pytest.approx(float(told[name]), rel=1e-4), name
+
+
+def test_guesses_give_the_classifier_no_gradient() -> None:
+    model = build(Config(d_label=2, d_rest=3, width=8, label_path="code", device="cpu"), (6, 6), 3)
+    x, y = torch.rand(4, 6, 6), torch.full((4,), -1)
+    weights = Examples(x.numpy(), y.numpy()).weights(slice(None), torch.device("cpu"))
+    model(x, y, (torch.randn(4, 2), torch.randn(4, 3)), weights)["loss"].backward()
+    for name, parameter in model.named_parameters():
+        silent = parameter.grad is None or not parameter.grad.any()
+        assert silent == name.startswith(("classifier", "prior_mean")), name

@@ -21,7 +21,8 @@ from wvae.training import TrainingError
 
 @pytest.fixture(scope="module")
 def unpractised(planted: Dataset, small: dict[str, Any]) -> WVAE:
-    return WVAE(code="rest", **small | {"practice_epochs": 0, "epochs": 6}).fit(planted.x, planted.y)
+    parameters: dict[str, Any] = small | {"practice_epochs": 0, "epochs": 6}
+    return WVAE(**parameters).fit(planted.x, planted.y)
 
 
 def practised(model: WVAE, data: Dataset, epochs: int = 5) -> WVAE:
@@ -97,6 +98,6 @@ def test_a_decoder_that_diverges_is_told_and_undone(
     [{"alignment": "none"}, {"label_path": "code"}, {"separation": "adversary", "separation_weight": 1.0}],
 )
 def test_every_kind_of_model_can_practise(planted: Dataset, small: dict[str, Any], changes: dict[str, Any]):
-    model = WVAE(code="rest", **small | {"epochs": 2, "practice_epochs": 1, "alignment_steps": 20} | changes)
-    model.fit(planted.x, planted.y)
+    parameters: dict[str, Any] = small | {"epochs": 2, "practice_epochs": 1, "alignment_steps": 20} | changes
+    model = WVAE(**parameters).fit(planted.x, planted.y)
     assert np.isfinite(model.reconstruct(planted.x[:9])).all()

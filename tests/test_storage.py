@@ -218,6 +218,20 @@ def test_every_field_is_needed(saved: Path, field: str, value: Any):
     assert "damaged" in refusal(edited(saved, **{field: value}))
 
 
+@pytest.mark.parametrize("value", [None, "?", 1, [True]])
+def test_what_pixels_are_is_true_or_false(saved: Path, value: Any):
+    assert "pixels is" in refusal(edited(saved, pixels=value))
+
+
+def test_a_folder_from_before_there_were_gaussians_is_read(saved: Path, fitted: WVAE, planted_test: Dataset):
+    about = json.loads((saved / "config.json").read_text())
+    new = ("kind", "likelihood", "early_stopping", "validation_fraction", "n_iter_no_change")
+    edited(saved, pixels=..., config={name: value for name, value in about["config"].items() if name not in new})
+    again = WVAE.load(saved)
+    assert again.likelihood_ == "bernoulli"
+    np.testing.assert_array_equal(again.transform(planted_test.x), fitted.transform(planted_test.x))
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -282,13 +282,16 @@ def test_no_checkpoint_is_promised_where_none_was_written(data: Examples, config
 class Fixed(torch.nn.Module):
     """Stands for a model: the mean of the batch is its loss."""
 
-    explains_style = False
+    explains_style, likelihood = False, "bernoulli"
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config, self.weight = config, torch.nn.Parameter(torch.zeros(1))
 
-    def forward(self, x: torch.Tensor, y: torch.Tensor, noise: object) -> dict[str, torch.Tensor]:
+    def augmented(self, x: torch.Tensor, generator: object) -> torch.Tensor:
+        return x
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor, noise: object, weights: object) -> dict[str, torch.Tensor]:
         return {"loss": x.mean() + 0 * self.weight.sum()}
 
 

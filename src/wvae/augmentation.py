@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 SLANT, WIDTH, HEIGHT = 0.2, 0.12, 0.06  # standard deviations: of the slant, and of the logarithms of the stretches
+SHIFT, GAIN = 0.08, 0.05  # of a spectrogram: at most, as a share of its frames; standard deviation, in x's unit
 PEN = 0.7  # at most, how far towards the image drawn with strokes one pixel wider, or thinner, on both sides
 
 
@@ -44,3 +45,40 @@ def varied(x: Tensor, share: float, generator: torch.Generator) -> Tensor:
     pen = (PEN * (2 * uniform[:, 0] - 1)).view(n, 1, 1, 1)
     moved = moved + pen.clamp(min=0) * (thick - moved) + pen.clamp(max=0) * (moved - thin)
     return torch.where(uniform[:, 1].view(n, 1, 1, 1) < share, moved.clamp(0, 1), images).reshape(x.shape)
+
+
+def shifted(x: Tensor, share: float, generator: torch.Generator, unit: float | Tensor = 1.0) -> Tensor:
+    """Return a batch of log spectrograms of which a share begins earlier or later, and is louder or softer.
+
+    A shift is up to 8 % of the frames, and at least one, either way; the first or last frame is repeated to fill the
+    gap. A gain is the same number added everywhere. Blocks are not masked out as in SpecAugment (Park et al., 2019,
+    arXiv:1904.08779): what is read is also what must be rebuilt, and z_rest would have to say where the blocks are.
+
+    Parameters
+    ----------
+    x
+        (B, mels, frames) or (B, channels, mels, frames), on a logarithmic scale.
+    share
+        Of the spectrograms that are changed, in [0, 1].
+    generator
+        On the same device as x.
+    unit
+        The gain's standard deviation is 0.05 of it.
+
+    Examples
+    --------
+    >>> x = torch.rand(4, 8, 30)
+    >>> shifted(x, 1.0, torch.Generator().manual_seed(0)).shape
+    torch.Size([4, 8, 30])
+    >>> bool((shifted(x, 0.0, torch.Generator().manual_seed(0)) == x).all())
+    True
+    """
+    n, frames, device = len(x), x.shape[-1], x.device
+    uniform = torch.rand(n, 2, generator=generator, device=device)
+    gain = GAIN * unit * torch.randn(n, generator=generator, device=device)
+    reach = max(1, round(SHIFT * frames))
+    shift = ((2 * reach + 1) * uniform[:, 0]).floor().long() - reach  # (B,)
+    source = (torch.arange(frames, device=device) - shift.unsqueeze(1)).clamp(0, frames - 1)  # (B, frames)
+    ones = [1] * (x.dim() - 2)
+    moved = x.gather(-1, source.view(n, *ones, frames).expand_as(x)) + gain.view(n, *ones, 1)
+    return torch.where(uniform[:, 1].view(n, *ones, 1) < share, moved, x)

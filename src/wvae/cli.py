@@ -10,14 +10,18 @@ import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
+from . import commands
+from .commands import Factor, Label, Model
 from .config import Config, Objective, Preset, parameters
+from .screen import going_on, print_metrics, say_unless
+from .screen import progress as progress_on
 
-if TYPE_CHECKING:
-    from .experiments.run import Advance
+EXTRAS = {"onnx": "onnx", "onnxscript": "onnx", "onnxruntime": "onnx", "soundfile": "audio", "librosa": "audio"}
+EXTRAS |= {"PIL": "files", "datasets": "files"}
 
 app: typer.Typer = typer.Typer(
     help="You have data and one label that explains part of it; wvae gives you the rest.",
@@ -35,7 +39,7 @@ def with_hyper_parameters(command: Callable[..., None]) -> Callable[..., None]:
     own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
     flags = []
     for spec in parameters():
-        if spec.name == "random_state":  # --seed
+        if spec.name in ("random_state", "kind"):  # --seed; and the data say what kind they are
             continue
         kind = Literal[spec.choices] if spec.choices else spec.type
         option = typer.Option(
@@ -58,9 +62,13 @@ def with_hyper_parameters(command: Callable[..., None]) -> Callable[..., None]:
 @with_hyper_parameters
 def reproduce(
     which: Annotated[
-        Literal["plane", "writers", "all"], typer.Argument(help="Experiment I, Experiment II, or both.")
+        Literal["plane", "writers", "all", "worlds"],
+        typer.Argument(help="Experiment I, Experiment II, or both; or digits, speech and scenes side by side."),
     ] = "all",
-    data: Annotated[str, typer.Option(help="Data set; see `wvae data list`.")] = "handwriting",
+    data: Annotated[
+        list[str] | None,
+        typer.Option(help="Data set; see `wvae data list`. For worlds again for more.", show_default="handwriting"),
+    ] = None,
     preset: Annotated[Preset, typer.Option(help="article: the notebook to the letter.")] = "best",
     objective: Annotated[
         Objective | None, typer.Option(help="The notebook's three variants. (default: the preset's)")
@@ -72,38 +80,47 @@ def reproduce(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the report's path and nothing else.")] = False,
     **changes: Any,
 ) -> None:
-    """Run the article's two experiments; ends with the path of a report.
+    """Run the article's two experiments, or three worlds side by side; ends with the path of a report.
 
     An interrupted run goes on where it stopped when the same command is given again.
     """
     config = _config(preset, objective, seed, changes)
-    out = out or Path("runs") / "-".join(filter(None, [which, data, preset, objective]))
+    if which != "worlds" and data and len(data) > 1:
+        raise ValueError(f"--data came {len(data)} times, expected once: only `wvae reproduce worlds` takes more")
+    named = data or (["handwriting"] if which != "worlds" else [])
+    out = out or Path("runs") / "-".join(filter(None, [which, *named, preset, objective]))
 
     from . import datasets
     from .experiments import reproduce as run
+    from .experiments.worlds import WORLDS, reproduce_worlds
 
-    loaded = datasets.load(data, progress=not quiet)
-    title = f"preset {preset}" + (f", objective {objective}" if objective else "")
-    command = shlex.join(["wvae", *sys.argv[1:]])
-    with _going_on(out, quiet), _progress(quiet) as progress:
-        folder = run(
-            which,
-            loaded,
-            config,
-            out,
-            draws=draws,
-            title=title,
-            command=command,
-            progress=progress,
-            overwrite=overwrite,
-        )
+    loaded = [datasets.load(name, progress=not quiet) for name in named or WORLDS]
+    about: dict[str, Any] = {
+        "title": f"preset {preset}" + (f", objective {objective}" if objective else ""),
+        "command": shlex.join(["wvae", *sys.argv[1:]]),
+    }
+    with going_on(out, quiet), progress_on(quiet) as progress:
+        about |= {"progress": progress, "overwrite": overwrite}
+        if which == "worlds":
+            folder = reproduce_worlds(loaded, config, out, **about)
+        else:
+            folder = run(which, loaded[0], config, out, draws=draws, **about)
     print(folder / "report.html")
 
 
 @app.command()
 @with_hyper_parameters
 def fit(
-    data: Annotated[str, typer.Argument(help="Data set; see `wvae data list`.")],
+    data: Annotated[str, typer.Argument(help="Data set of `wvae data list`, or a path.")],
+    label: Annotated[
+        str | None, typer.Option(help="Column of the label. (default: label, y, target or class)", metavar="NAME")
+    ] = None,
+    factor: Annotated[
+        list[str] | None,
+        typer.Option(help="Column of a hidden factor, not to be learnt from, again for more.", metavar="NAME"),
+    ] = None,
+    size: Annotated[int | None, typer.Option(help="Bring images to squares of N pixels.", metavar="N")] = None,
+    rate: Annotated[int | None, typer.Option(help="Bring sounds to HZ samples per second.", metavar="HZ")] = None,
     out: Annotated[Path | None, typer.Option(help="Model folder to make. (default: models/DATA-PRESET)")] = None,
     preset: Annotated[Preset, typer.Option(help="article: the notebook to the letter.")] = "best",
     objective: Annotated[
@@ -116,29 +133,41 @@ def fit(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the folder's path and nothing else.")] = False,
     **changes: Any,
 ) -> None:
-    """Train a model on the train rows of a data set; ends with the path of a model folder.
+    """Train a model on the train rows of data; ends with the path of a model folder.
+
+    DATA is a data set by name, or your own: a folder of images or sounds with one sub-folder for each class, or with a
+    table of labels; a .csv, .tsv or .parquet; an .npz; an .npy with its labels beside it.
 
     An interrupted training goes on where it stopped when the same command is given again.
     """
     config = _config(preset, objective, seed, changes)
-    out = out or Path("models") / "-".join(filter(None, [data, preset, objective]))
+    stem = Path(data).resolve().name if Path(data).is_dir() else Path(data).stem
+    out = out or Path("models") / "-".join(filter(None, [stem, preset, objective]))
 
     from . import datasets
+    from .experiments.encoding import rate_of
     from .experiments.training import fit_to_folder
 
-    loaded = datasets.load(data, progress=not quiet)
-    with _going_on(out, quiet), _progress(quiet) as progress:
-        fit_to_folder(loaded, config, out, progress=progress, overwrite=overwrite)
+    loaded = datasets.open_data(
+        data,
+        label=label,
+        factors=factor or (),
+        size=size,
+        rate=rate,
+        say=say_unless(quiet),
+        progress=not quiet,
+    )
+    with going_on(out, quiet), progress_on(quiet) as progress:
+        fit_to_folder(loaded, config, out, rate=rate_of(data, loaded, rate), progress=progress, overwrite=overwrite)
     print(out)
 
 
 @app.command()
 def measure(
-    model: Annotated[Path, typer.Argument(help="Model folder, as `wvae fit` makes it.")],
-    data: Annotated[str, typer.Argument(help="Data set; its test rows must be new to the model.")],
-    factor: Annotated[
-        list[str] | None, typer.Option(help="Hidden factor to look for, again for more. (default: all)")
-    ] = None,
+    model: Model,
+    data: Annotated[str, typer.Argument(help="Data set or path; its test rows must be new to the model.")],
+    label: Label = None,
+    factor: Factor = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Seed of test rows and probes. (default: the model's)")
     ] = None,
@@ -151,25 +180,38 @@ def measure(
     """
     if out is not None and out.is_dir():
         raise ValueError(f"--out {out} is a folder, expected a file such as {out / 'metrics.json'}")
-    from . import datasets, load
+    from . import load
+    from .experiments.encoding import open_like
     from .experiments.measure import measure as run
     from .experiments.training import doubt_about_rows
     from .storage import write_json
     from .verdict import verdict
 
     estimator = load(str(model))
-    loaded = datasets.load(data, progress=not quiet)
+    loaded = open_like(
+        model,
+        estimator,
+        data,
+        label=label,
+        factors=factor or (),
+        say=say_unless(quiet),
+        progress=not quiet,
+    )
     seed = estimator.config_.random_state if seed is None else seed
-    with _progress(quiet) as progress:
+    with progress_on(quiet) as progress:
         found = run(estimator, loaded, factors=factor or None, seed=seed, progress=progress)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_json(out, found)
     if not quiet:
-        _print_metrics(found, loaded.label_name)
+        print_metrics(found, loaded.label_name)
     doubt = doubt_about_rows(model, loaded, seed)
     for line in [*verdict(found, loaded.label_name), *([doubt] if doubt else [])]:
         print(line)
+
+
+for command in (commands.encode, commands.cluster, commands.swap, commands.export):
+    app.command()(command)
 
 
 @data_app.command("list")
@@ -221,84 +263,6 @@ def _config(preset: Preset, objective: Objective | None, seed: int, changes: dic
 
 
 @contextmanager
-def _going_on(out: Path, quiet: bool) -> Generator[None]:
-    """Say what an interruption leaves in ``<out>.partial``, and that something was left there before."""
-    say = (lambda text: None) if quiet else (lambda text: print(text, file=sys.stderr))
-    partial = out.with_name(out.name + ".partial")
-    if partial.exists():
-        say(f"there is an unfinished run in {partial}")
-    try:
-        yield
-    except KeyboardInterrupt:
-        kept = f"what is done is kept in {partial}: the same command goes on from there"
-        say(f"stopped; {kept if partial.exists() else 'nothing was done yet'}")
-        raise typer.Exit(130) from None
-
-
-def _print_metrics(found: dict[str, float], label: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from .verdict import GROUPS, rows
-
-    console, lines = Console(), rows(found)
-    for group, title in GROUPS.items():
-        console.print(title.format(label=label), style="bold")
-        table = Table(box=None, pad_edge=False)
-        for column in ("", "value", "chance", "95 % interval"):
-            table.add_column(column, justify="right" if column else "left", no_wrap=True, min_width=7 if column else 34)
-        for row in (row for row in lines if row.group == group):
-            value = f"{row.value:,.0f}" if row.name.endswith("people") else f"{row.value:.3f}"
-            chance = "" if row.chance is None else f"{row.chance:.3f}"
-            table.add_row(
-                row.name, value, chance, f"{row.interval[0]:.3f}–{row.interval[1]:.3f}" if row.interval else ""
-            )
-        console.print(table if table.row_count else "nothing: the data know no writer or other category")
-        console.print()
-
-
-class _Bars:
-    """The experiments' `Progress`, drawn by Rich on stderr."""
-
-    def __init__(self, bars: Any) -> None:
-        self.bars = bars
-
-    @contextmanager
-    def task(self, name: str, total: int) -> Generator[Advance]:
-        """Show a bar while the task runs."""
-        bar = self.bars.add_task(name, total=total)
-        yield lambda done: self.bars.update(bar, completed=done)
-        self.bars.update(bar, completed=total)
-
-
-@contextmanager
-def _progress(quiet: bool) -> Generator[_Bars | None]:
-    if quiet:
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bars:
-        yield _Bars(bars)
-
-
-@contextmanager
 def _warnings_in_one_line() -> Generator[None]:
     """Tell warnings that are meant for users without Python's file, line and source."""
     pythons = warnings.showwarning
@@ -329,7 +293,8 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("wvae"):
             raise
-        print(f"wvae: the package {error.name} is not installed: pip install 'wvae[report]'", file=sys.stderr)
+        extra = EXTRAS.get(error.name.partition(".")[0], "report")
+        print(f"wvae: the package {error.name} is not installed: pip install 'wvae[{extra}]'", file=sys.stderr)
         sys.exit(2)
     except (ValueError, TypeError, OSError, RuntimeError) as error:
         known = type(error).__module__.startswith("wvae") or isinstance(error, ValueError | TypeError | OSError)

@@ -48,8 +48,17 @@ class Config:
     d_label: int = _parameter(10, "dimensions of z_label", 1)
     d_rest: int = _parameter(16, "dimensions of z_rest", 1)
 
-    backbone: Literal["article", "mlp", "conv"] = _parameter(
-        "conv", "networks: the article's, perceptrons, or convolutions that read and a perceptron that draws"
+    kind: Literal["image", "audio", "table"] = _parameter(
+        "image", "what an example is; style statistics and slanting suit images only, shifts in time spectrograms"
+    )
+    likelihood: Literal["auto", "bernoulli", "gaussian"] = _parameter(
+        "auto",
+        "p(x|z): Bernoulli for values in [0, 1], Gaussian of a learnt scale for any; auto takes Bernoulli where it can",
+    )
+    backbone: Literal["auto", "article", "mlp", "conv"] = _parameter(
+        "auto",
+        "networks: the article's, perceptrons, or convolutions that read and a perceptron that draws; "
+        "auto takes conv for images and spectrograms, mlp for tables",
     )
     width: int = _parameter(400, "units of a hidden layer", 1)
     depth: int = _parameter(2, "hidden layers of encoder and of decoder (article: always 1)", 1)
@@ -81,10 +90,20 @@ class Config:
     )
 
     epochs: int = _parameter(30, "passes over the training data", 1)
-    augment: float = _parameter(0.7, "share of the training images that are slanted, stretched, thickened anew", 0, 1)
+    augment: float = _parameter(
+        0.7,
+        "share of the training images slanted, stretched, thickened anew, of spectrograms shifted; not of tables",
+        0,
+        1,
+    )
     batch_size: int = _parameter(256, "examples in one step", 2)
     learning_rate: float = _parameter(3e-3, "Adam's step size (its peak, if the schedule moves it)", 1e-8, 10)
     schedule: Literal["constant", "one-cycle"] = _parameter("one-cycle", "course of the learning rate")
+    early_stopping: bool = _parameter(False, "stop when the loss of rows held out no longer falls, at the best epoch")
+    validation_fraction: float = _parameter(
+        0.1, "share of the rows (or groups) held out for early_stopping", 0.001, 0.9
+    )
+    n_iter_no_change: int = _parameter(10, "epochs without a better validation loss that early_stopping waits", 1)
     test_samples: int = _parameter(10, "samples of the codes that a test loss is averaged over", 1)
     random_state: int = _parameter(0, "seed of weights, shuffling and noise", 0, 2**32 - 1)
     device: Literal["auto", "cpu", "cuda"] = _parameter("auto", "where to compute; auto takes a GPU if there is one")
@@ -182,6 +201,7 @@ def parameters() -> tuple[Parameter, ...]:
 
 _ARTICLE: dict[str, Any] = {
     "d_rest": 10,
+    "likelihood": "bernoulli",
     "backbone": "article",
     "width": 500,
     "depth": 1,
@@ -222,6 +242,10 @@ def _checked(spec: Parameter, value: Any) -> Any:
         if value not in spec.choices:
             raise ValueError(f"{spec.name} is {value!r}, expected one of {', '.join(spec.choices)}")
         return value
+    if spec.type is bool:
+        if type(value).__name__ not in ("bool", "bool_"):  # Python's or NumPy's
+            raise TypeError(f"{spec.name} is {value!r}, expected True or False ({spec.meaning})")
+        return bool(value)
     number = Real if spec.type is float else Integral
     if isinstance(value, bool) or not isinstance(value, number):
         raise TypeError(f"{spec.name} is {value!r}, expected {spec.type.__name__} ({spec.meaning})")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.distributions import kl_divergence
@@ -10,7 +12,11 @@ from .model import SplitVAE
 from .separation import Codes
 
 NATS = 0.05  # less than that in the whole of z_rest is nothing
-GAIN = 0.002  # share of the reconstruction's loss that the right label must save over a wrong one
+GAIN = 0.002  # share of the size of a reconstruction's loss that the right label must save over a wrong one
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on; the message says why and what to do."""
 
 
 class TrainingWarning(UserWarning):
@@ -33,7 +39,7 @@ def diagnose(model: SplitVAE, x: Tensor, y: Tensor) -> dict[str, str]:
     model
         Trained for some epochs.
     x, y
-        Training examples (B, \\*shape) in [0, 1], in random order, and their labels' indices, (B,).
+        Training examples (B, \\*shape), in random order, and their labels' indices, (B,).
     """
     config, found = model.config, {}
     q_label, q_rest = model.encode(x)
@@ -57,9 +63,11 @@ def diagnose(model: SplitVAE, x: Tensor, y: Tensor) -> dict[str, str]:
         )
         return found  # what the decoder makes of such a z_label says nothing
     own, other = (_loss(model, x, Codes(z, q_rest.mean)) for z in (q_label.mean, q_label.mean.roll(1, 0)))
-    if other - own >= GAIN * abs(own):
+    # A density depends on the unit of x and may be negative: what counts is its squared errors, half a nat a value.
+    gain = GAIN * (own if model.likelihood == "bernoulli" else 0.5 * math.prod(model.shape))
+    if other - own >= gain:
         return found
-    if _loss(model, x, Codes(q_label.mean, q_rest.mean.roll(1, 0))) - own < GAIN * abs(own):
+    if _loss(model, x, Codes(q_label.mean, q_rest.mean.roll(1, 0))) - own < gain:
         found["unread"] = (
             f"the decoder reads neither code: with another example's it rebuilds as well ({own:.2f} nats), so all "
             f"images are drawn alike. Train longer, raise learning_rate (now {config.learning_rate:g}), or lower "

@@ -6,21 +6,37 @@ import inspect
 from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics import accuracy_score
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.validation import validate_data
 
-from . import storage
+from .coding import Posterior, aligned, decoded, posterior, probabilities
 from .config import Config, Objective, Preset, check_names
-from .examples import Array, Examples, batches, check_examples, check_labels, check_shape, indices_of, labelled
+from .examples import (
+    Array,
+    Examples,
+    are_pixels,
+    check_examples,
+    check_groups,
+    check_labels,
+    check_shape,
+    check_weights,
+    coded,
+    column,
+    indices_of,
+    labelled,
+    missing_in,
+)
+from .fitting import Fit, check_objective, continued, copied, learn, learn_on
+from .folder import Code, Saved, check_code, read_saved, write_saved
 from .model import SplitVAE
-from .practice import practise
-from .training import Row, build, evaluate, train
-
-Code = Literal["rest", "label", "both"]
+from .training import Row, build, evaluate, optimiser_of
 
 
 class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
@@ -31,8 +47,10 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
     code
         What `transform` returns: ``"rest"`` (n, d_rest), ``"label"`` (n, d_label) or ``"both"``
         (n, d_label + d_rest).
+    warm_start
+        Whether `fit` goes on from the weights of the fit before, with a new schedule, instead of from chance.
     parameters
-        The hyper-parameters of `wvae.config.Config`, by name.
+        The hyper-parameters of `wvae.config.Config`, by name. ``random_state`` may also be None or a RandomState.
 
     Attributes
     ----------
@@ -40,10 +58,14 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         The labels, sorted, (classes,).
     config_, shape_
         The hyper-parameters it was fitted with; shape of one example.
+    feature_names_in_
+        Names of the columns, if X was a data frame with names.
     history_
         One row of figures per epoch.
     label_centres_
         Mean z_label of each class in training, (classes, d_label): what `rewrite` sets.
+    likelihood_
+        What ``likelihood="auto"`` has become: ``"bernoulli"`` or ``"gaussian"``.
     n_features_in_, n_iter_
         Values per example; epochs trained.
 
@@ -56,6 +78,13 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
     ((64, 3), (64,))
     >>> model.swap(X[:5], X[5:10]).shape
     (5, 6, 6)
+
+    A table, with some labels unknown:
+
+    >>> table, y = np.random.default_rng(0).normal(9, 3, (64, 5)), np.where(np.arange(64) % 4, np.arange(64) % 2, -1)
+    >>> model = WVAE(d_label=2, d_rest=3, width=16, epochs=2).fit(table, y)
+    >>> model.likelihood_, model.classes_.tolist(), model.reconstruct(table).shape
+    ('gaussian', [0, 1], (64, 5))
     """
 
     model_: SplitVAE
@@ -64,11 +93,14 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
     classes_: Array
     label_centres_: Array
     history_: list[Row]
+    likelihood_: str
     n_iter_: int
     n_features_in_: int
+    feature_names_in_: Array
 
-    def __init__(self, *, code: Code = "rest", **parameters: Any) -> None:
+    def __init__(self, *, code: Code = "rest", warm_start: bool = False, **parameters: Any) -> None:
         self.code = code
+        self.warm_start = warm_start
         check_names(parameters)
         for spec in fields(Config):
             setattr(self, spec.name, parameters.get(spec.name, spec.default))
@@ -78,6 +110,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         [
             inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD),
             inspect.Parameter("code", inspect.Parameter.KEYWORD_ONLY, default="rest"),
+            inspect.Parameter("warm_start", inspect.Parameter.KEYWORD_ONLY, default=False),
             *(inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default) for f in fields(Config)),
         ]
     )
@@ -89,21 +122,32 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
 
     def fit(
         self,
-        X: Array,
-        y: Array,
+        X: Any,
+        y: Any,
         *,
+        sample_weight: Any = None,
+        groups: Any = None,
         test: tuple[Array, Array] | None = None,
         checkpoint: Path | None = None,
         on_epoch: Callable[[Row], None] | None = None,
     ) -> Self:
-        """Train from scratch.
+        """Train from scratch, or with ``warm_start`` from where the fit before has ended.
 
         Parameters
         ----------
         X
-            (n, \\*shape): uint8 in [0, 255] or floating in [0, 1]. A memory map is read batch by batch.
+            (n, \\*shape), uint8 in [0, 255] or floating; or a table (n, d) of any numbers, also as a data frame. A
+            memory map is read batch by batch.
         y
-            (n,) labels, integers or strings; at least two classes with two examples each.
+            (n,) labels, integers or strings; at least two classes with two examples each. Rows with None, NaN, or −1
+            among integers from 0 on, have no label and train everything but the classifier.
+        sample_weight
+            (n,) weights from 0 on, scaled to a mean of 1. They multiply an example's terms of the objective; a row of
+            weight 0 is left out. The rest counts each other row once: the scale of the data, the style of a label, the
+            alignment, the practice. So weight 2 is, in expectation, what a repeated row is to the objective, not to it
+            all. No separation term but ``"none"`` can be weighed.
+        groups
+            (n,) of a factor such as the writer: ``early_stopping`` then watches groups that training does not see.
         test
             (X, y) whose loss is measured after every epoch; it has no other effect.
         checkpoint
@@ -119,41 +163,81 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             If the loss is no longer finite.
         """
         config = self._config()
-        X = check_examples(X)
-        classes, indices = check_labels(y, len(X))
+        x = check_examples(X)
+        weight, y = check_weights(sample_weight, len(x)), column(y, len(x))
+        groups = check_groups(groups, len(x))
+        if weight is not None and not weight.all():
+            kept = np.flatnonzero(weight)
+            x, y, weight = x[kept], y[kept], weight[kept]
+            groups = None if groups is None else groups[kept]
+        classes, indices = check_labels(y, len(x))
+        data = Examples(x, indices, None if weight is None else weight / weight.mean())
+        check_objective(config, data)
         # Attributes are set only once training has ended well: a failed fit leaves no half-fitted estimator.
-        model = build(config, X.shape[1:], len(classes))
-        held_out = None if test is None else labelled(*test, X.shape[1:], classes)
-        examples = Examples(X, indices)
-        history = train(model, examples, test=held_out, checkpoint=checkpoint, on_epoch=on_epoch)
-        (z_label, _), (mean, sd) = _posterior(model.eval(), X)
-        if config.classifier_weight:
-            # The label that z_label means, not the true one: that is all there is when new examples are encoded.
-            with torch.no_grad():
-                means = model.classify(torch.from_numpy(z_label).to(_device_of(model))).probs.argmax(-1)
-            model.alignment.fit(mean, sd, means.cpu().numpy(), model.weighted_loadings(), config.random_state)
-            practise(model, examples)
-        self._set(model, classes, history)
-        self.label_centres_ = np.stack([z_label[indices == k].mean(0) for k in range(len(classes))])
+        warm = self.warm_start and hasattr(self, "model_")
+        if warm:
+            self._check_same(X, classes)
+            model = continued(self.model_, config)
+        else:
+            model = build(config, x.shape[1:], len(classes), are_pixels(x))
+        held_out = None if test is None else labelled(*test, model.shape, classes, model.pixels)
+        fit = learn(model, data, groups=groups, fresh=not warm, test=held_out, checkpoint=checkpoint, on_epoch=on_epoch)
+        return self._learnt(fit, classes, X)
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, *, sample_weight: Any = None) -> Self:
+        """Pass once over some more data, at a constant learning rate.
+
+        The scale of the data and the style of each label are measured in the first call, so let it be large. After each
+        call the alignment is fitted anew to its rows, if every class is read in them (``alignment="none"`` spares the
+        time); there is no practice and no early stopping.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`; a call may hold some of the classes only.
+        classes
+            All classes there will be. If None, the first call's labels hold them all.
+        """
+        x = check_examples(X)
+        first = not hasattr(self, "model_")
+        if first:
+            known = check_labels(y, len(x))[0] if classes is None else np.unique(np.asarray(classes))
+            if len(known) < 2:
+                raise ValueError(f"classes holds one class only ({known.tolist()}), expected at least two")
+            model = build(self._config(), x.shape[1:], len(known), are_pixels(x))
+            optimiser, history, centres = optimiser_of(model), [], None
+        else:
+            known = self.classes_ if classes is None else np.unique(np.asarray(classes))
+            self._check_same(X, known)
+            # Copies, so that a failure leaves the model as it was.
+            model, optimiser = copied(self.model_, self._optimiser or optimiser_of(self.model_))
+            history, centres = self.history_, self.label_centres_
+        weight, indices = check_weights(sample_weight, len(x)), coded(y, len(x), known)
+        if weight is not None:
+            kept = np.flatnonzero(weight)
+            x, indices, weight = x[kept], indices[kept], weight[kept] / weight[kept].mean()
+        data = Examples(x, indices, weight)
+        check_objective(model.config, data)
+        self._learnt(learn_on(model, data, optimiser, history, centres), known, X if first else None)
+        self._optimiser = optimiser
         return self
 
-    def encode(self, X: Array) -> tuple[Array, Array]:
+    def encode(self, X: Any) -> tuple[Array, Array]:
         """Return the posterior means z_label (n, d_label) and z_rest (n, d_rest), aligned."""
         q_label, q_rest = self.posterior(X)
-        return self._read(q_label[0], q_rest[0])
+        return q_label[0], aligned(self._fitted(), q_label[0], q_rest[0])
 
-    def sample(self, X: Array, seed: int = 0) -> tuple[Array, Array]:
+    def sample(self, X: Any, seed: int = 0) -> tuple[Array, Array]:
         """Return one sample of each posterior, z_label (n, d_label) and z_rest (n, d_rest), aligned."""
         rng = np.random.default_rng(seed)
-        codes = [mean + sd * rng.standard_normal(mean.shape, np.float32) for mean, sd in self.posterior(X)]
-        return self._read(*codes)
+        z_label, z_rest = (mean + sd * rng.standard_normal(mean.shape, np.float32) for mean, sd in self.posterior(X))
+        return z_label, aligned(self._fitted(), z_label, z_rest)
 
-    def posterior(self, X: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    def posterior(self, X: Any) -> Posterior:
         """Return (mean, standard deviation) of q(z_label|x) and of q(z_rest|x), before the alignment."""
-        model = self._fitted()
-        return _posterior(model, check_shape(X, self.shape_))
+        return posterior(self._fitted(), self._examples(X))
 
-    def transform(self, X: Array) -> Array:
+    def transform(self, X: Any) -> Array:
         """Return posterior means: z_rest, z_label or both side by side, as `code` says."""
         z_label, z_rest = self.encode(X)
         return {"rest": z_rest, "label": z_label, "both": np.hstack([z_label, z_rest])}[self._code()]
@@ -165,20 +249,9 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         rest = [f"z_rest{i}" for i in range(config.d_rest)]
         return np.array({"rest": rest, "label": label, "both": label + rest}[self._code()], dtype=object)
 
-    @torch.no_grad()
     def decode(self, z_label: Array, z_rest: Array) -> Array:
-        """Return the mean image of p(x|z_label, z_rest), (n, \\*shape) in [0, 1]."""
-        model, device = self._fitted(), self._device()
-        codes = []
-        for name, z, width in (("z_label", z_label, model.config.d_label), ("z_rest", z_rest, model.config.d_rest)):
-            z = np.asarray(z, np.float32)
-            if z.ndim != 2 or z.shape[1] != width:
-                raise ValueError(f"{name} has shape {z.shape}, expected (n, {width})")
-            codes.append(torch.from_numpy(np.array(z)).to(device))
-        if len(codes[0]) != len(codes[1]):
-            raise ValueError(f"z_label has {len(codes[0])} rows and z_rest {len(codes[1])}, expected as many")
-        images = [model.draw(codes[0][rows], codes[1][rows]).mean.cpu().numpy() for rows in batches(len(codes[0]))]
-        return np.concatenate(images) if images else np.zeros((0, *model.shape), np.float32)
+        """Return the mean of p(x|z_label, z_rest), (n, \\*shape), in the units of the data; of uint8, in [0, 1]."""
+        return decoded(self._fitted(), z_label, z_rest)
 
     def inverse_transform(self, Z: Array, y: Array | None = None) -> Array:
         """Return images (n, \\*shape) from what `transform` gave.
@@ -198,49 +271,48 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             raise ValueError("z_rest alone does not say which label to write: give y, or take code='both'")
         return self.decode(self._centres(y), Z)
 
-    def reconstruct(self, X: Array) -> Array:
-        """Return every example as decoded from its posterior means, (n, \\*shape) in [0, 1]."""
+    def reconstruct(self, X: Any) -> Array:
+        """Return every example as decoded from its posterior means, (n, \\*shape)."""
         return self.decode(*self.encode(X))
 
-    def swap(self, X_label: Array, X_rest: Array) -> Array:
-        """Return the label of one example in the style of another, (n, \\*shape) in [0, 1]."""
+    def swap(self, X_label: Any, X_rest: Any) -> Array:
+        """Return the label of one example in the style of another, (n, \\*shape)."""
         return self.decode(self.encode(X_label)[0], self.encode(X_rest)[1])
 
-    def rewrite(self, X: Array, y: Array) -> Array:
-        """Return each example's style writing the label y, (n, \\*shape) in [0, 1]."""
+    def rewrite(self, X: Any, y: Any) -> Array:
+        """Return each example's style writing the label y, (n, \\*shape)."""
         return self.decode(self._centres(y), self.encode(X)[1])
 
-    @torch.no_grad()
-    def predict_proba(self, X: Array) -> Array:
+    def predict_proba(self, X: Any) -> Array:
         """Return p(y|z_label) at the posterior mean, (n, classes)."""
         model = self._fitted()
         if not model.config.classifier_weight:
             raise ValueError("this model was trained without labels (classifier_weight is 0) and cannot predict")
-        z_label = torch.from_numpy(self.posterior(X)[0][0]).to(self._device())
-        return model.classify(z_label).probs.cpu().numpy()
+        return probabilities(model, self.posterior(X)[0][0])
 
-    def predict(self, X: Array) -> Array:
+    def predict(self, X: Any) -> Array:
         """Return the most probable label of each example, (n,)."""
         best = self.predict_proba(X).argmax(1)
         return self.classes_[best]
 
-    def evaluate(self, X: Array, y: Array, samples: int | None = None) -> Row:
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy of `predict` on the rows that have a label."""
+        found = self.predict(X)
+        y, weight = column(y, len(found)), check_weights(sample_weight, len(found))
+        known = ~missing_in(y, self.classes_)
+        return float(accuracy_score(y[known], found[known], sample_weight=None if weight is None else weight[known]))
+
+    def evaluate(self, X: Any, y: Any, samples: int | None = None) -> Row:
         """Return every term of the objective on given data, in nats, averaged over samples of the codes."""
         model = self._fitted()
-        return evaluate(model, labelled(X, y, self.shape_, self.classes_), samples)
+        return evaluate(model, Examples(self._examples(X), coded(y, len(X), self.classes_)), samples)
 
     def save(self, path: str | Path) -> None:
         """Write a model folder: config.json and model.safetensors."""
         model = self._fitted()
-        about = {
-            "config": asdict(model.config),
-            "code": self._code(),
-            "shape": list(model.shape),
-            "classes": self.classes_.tolist(),
-            "epochs": self.n_iter_,
-        }
-        tensors = {**model.state_dict(), "label_centres": torch.from_numpy(self.label_centres_)}
-        storage.write_model(Path(path), about, tensors)
+        names = getattr(self, "feature_names_in_", None)
+        saved = Saved(model, self._code(), self.classes_, self.label_centres_, self.n_iter_, names)
+        write_saved(Path(path), saved)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -251,71 +323,74 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         wvae.storage.ModelFileError
             If the folder is missing, damaged or of another format.
         """
-        about, tensors = storage.read_model(Path(path))
-        try:
-            config = Config(**about["config"] | {"device": "auto"})
-            estimator = cls(code=about["code"], **asdict(config))
-            centres = tensors.pop("label_centres")
-            model = build(config, tuple(about["shape"]), len(about["classes"]))
-            classes, history = np.array(about["classes"]), [{}] * about["epochs"]
-            estimator._code()
-            if model.alignment.kind != "none" and "alignment.axes" in tensors:
-                model.alignment.end(len(tensors["alignment.axes"]))
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise storage.ModelFileError(f"{path} is damaged: its config cannot be used ({error})") from error
-        storage.load_weights(Path(path), model, tensors)
-        estimator._set(model, classes, history)
-        estimator.label_centres_ = centres.numpy()
+        saved = read_saved(Path(path))
+        estimator = cls(code=saved.code, **asdict(saved.model.config))
+        estimator._set(saved.model, saved.classes, [{}] * saved.epochs)
+        estimator.label_centres_ = saved.centres
+        if saved.feature_names is not None:
+            estimator.feature_names_in_ = saved.feature_names
         return estimator
 
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []  # codes are float32
+        tags.input_tags.three_d_array = True
+        return tags
+
+    def _learnt(self, fit: Fit, classes: Array, X: Any) -> Self:
+        """Take over what was learnt, and the names of X's columns, if it is given and has some."""
+        self._set(fit.model, classes, fit.history)
+        self.label_centres_ = fit.centres
+        if X is not None:
+            vars(self).pop("feature_names_in_", None)
+            if len(self.shape_) == 1:
+                validate_data(self, X, reset=True, skip_check_array=True)
+        return self
+
+    def _check_same(self, X: Any, classes: Array) -> None:
+        """Raise a ValueError if these data cannot follow on those before."""
+        self._examples(X)
+        if not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"the classes are {classes.tolist()}, and before they were {self.classes_.tolist()}: a model can go on "
+                "with the same ones only"
+            )
+
+    def _examples(self, X: Any) -> Array:
+        """Return X checked against what the model was fitted to."""
+        model, x = self._fitted(), check_examples(X)
+        if x.ndim == 2 and len(self.shape_) == 1:  # a table: scikit-learn compares number and names of the columns
+            validate_data(self, X, reset=False, skip_check_array=True)
+        return check_shape(x, self.shape_, model.pixels)
+
     def _set(self, model: SplitVAE, classes: Array, history: list[Row]) -> None:
-        self.model_, self.config_ = model.eval(), model.config
+        self.model_, self.config_, self.likelihood_ = model.eval(), model.config, model.likelihood
+        self._optimiser: torch.optim.Optimizer | None = None
         self.classes_, self.history_ = classes, history
         self.shape_, self.n_iter_ = model.shape, len(history)
         self.n_features_in_ = int(np.prod(model.shape))
 
     def _config(self) -> Config:
         self._code()
-        return Config(**{spec.name: getattr(self, spec.name) for spec in fields(Config)})
+        chosen = {spec.name: getattr(self, spec.name) for spec in fields(Config)}
+        if chosen["random_state"] is None or isinstance(chosen["random_state"], np.random.RandomState):
+            chosen["random_state"] = int(check_random_state(chosen["random_state"]).randint(2**31 - 1))
+        return Config(**chosen)
 
     def _code(self) -> Code:
-        if self.code not in ("rest", "label", "both"):
-            raise ValueError(f"code is {self.code!r}, expected 'rest', 'label' or 'both'")
-        return self.code
+        return check_code(self.code)
 
     def _fitted(self) -> SplitVAE:
         if not hasattr(self, "model_"):
             raise NotFittedError("this WVAE is not fitted yet: call fit(X, y) first, or wvae.load(path)")
         return self.model_
 
-    def _centres(self, y: Array) -> Array:
+    def _centres(self, y: Any) -> Array:
         self._fitted()
-        if np.isnan(self.label_centres_).any():
-            raise ValueError("the label centres of an imported model are not known: take swap or decode instead")
-        return self.label_centres_[indices_of(y, self.classes_)]
-
-    @torch.no_grad()
-    def _read(self, z_label: Array, z_rest: Array) -> tuple[Array, Array]:
-        model, device = self._fitted(), self._device()
-        codes = [torch.from_numpy(z).to(device) for z in (z_label, z_rest)]
-        parts = [model.read(codes[0][rows], codes[1][rows]) for rows in batches(len(z_label))]
-        return z_label, torch.cat([part.z_rest for part in parts]).cpu().numpy()
-
-    def _device(self) -> torch.device:
-        return _device_of(self._fitted())
-
-
-def _device_of(model: SplitVAE) -> torch.device:
-    return next(model.parameters()).device
-
-
-@torch.no_grad()
-def _posterior(model: SplitVAE, X: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-    data = Examples(X, np.zeros(len(X), np.int64))
-    parts: list[list[Array]] = [[], [], [], []]
-    for rows in batches(len(X)):
-        q_label, q_rest = model.encode(data.batch(rows, _device_of(model))[0])
-        for part, value in zip(parts, (q_label.mean, q_label.stddev, q_rest.mean, q_rest.stddev), strict=True):
-            part.append(value.cpu().numpy())
-    a, b, c, d = (np.concatenate(part) for part in parts)
-    return (a, b), (c, d)
+        centres = self.label_centres_[indices_of(y, self.classes_)]
+        if np.isnan(centres).any():
+            raise ValueError(
+                "the label centres are not known, of an imported model or of a label that partial_fit has not seen: "
+                "take swap or decode instead"
+            )
+        return centres

@@ -64,9 +64,25 @@ def highlight(axes: Axes, points: Array, groups: Array, *, legend: str, shown: i
 
 
 def tiles(images: Array) -> Array:
-    """Lay images (rows, columns, height, width) out as one picture, (rows · height, columns · width)."""
+    """Lay images (rows, columns, height, width) out as one picture, (rows · height, columns · width).
+
+    Images in colour are (rows, columns, 3, height, width), and so the picture is (rows · height, columns · width, 3).
+    """
+    if images.ndim == 5:
+        return np.stack([tiles(images[:, :, channel]) for channel in range(images.shape[2])], -1)
     rows, columns, height, width = images.shape
     return images.transpose(0, 2, 1, 3).reshape(rows * height, columns * width)
+
+
+def _show(axes: Axes, images: Array, *, sound: bool = False) -> None:
+    """Draw tiles in their own colours, grey ones as ink on paper, spectrograms with low tones at the bottom."""
+    if sound:
+        axes.imshow(tiles(images[..., ::-1, :]), cmap="magma", vmin=0, vmax=1)
+    elif images.ndim == 5:
+        axes.imshow(tiles(images).clip(0, 1))
+    else:
+        axes.imshow(tiles(images), cmap=INK, vmin=0, vmax=1)
+    axes.set(xticks=[], yticks=[])
 
 
 def plane(codes: Array, labels: Array, images: Array, xlim: Limits, ylim: Limits, *, legend: str = "label") -> Figure:
@@ -223,25 +239,26 @@ def leakage(
     return figure
 
 
-def swapped(labels: Array, rests: Array, images: Array) -> Figure:
-    """Swapped images (rows, columns, height, width) with their sources on the margins.
+def swapped(labels: Array, rests: Array, images: Array, *, sound: bool = False) -> Figure:
+    """Swapped images (rows, columns, \\*shape) with their sources on the margins.
 
     Parameters
     ----------
     labels
-        What gives z_label to each column, (columns, height, width).
+        What gives z_label to each column, (columns, \\*shape): (height, width), or (3, height, width) in colour.
     rests
-        What gives z_rest to each row, (rows, height, width).
+        What gives z_rest to each row, (rows, \\*shape).
     images
         The swapped ones, in [0, 1] like the sources.
+    sound
+        Whether they are spectrograms, (mel bands, frames).
     """
-    rows, columns, _, _ = images.shape
+    rows, columns = images.shape[:2]
     figure = Figure(figsize=(0.55 * (columns + 1.8), 0.55 * (rows + 1.8)), layout="constrained")
     grid = figure.subplots(2, 2, width_ratios=[1, columns], height_ratios=[1, rows])
     (corner, above), (left, middle) = grid
     for axes, pictures in ((above, labels[None]), (left, rests[:, None]), (middle, images)):
-        axes.imshow(tiles(pictures), cmap=INK, vmin=0, vmax=1)
-        axes.set(xticks=[], yticks=[])
+        _show(axes, pictures, sound=sound)
         axes.spines[:].set_color(GREY)
     corner.axis("off")
     above.set_title("z_label of …")

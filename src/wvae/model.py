@@ -9,12 +9,12 @@
 ================  ===========================================  =================  ==================
 symbol            meaning                                      shape              name in code
 ================  ===========================================  =================  ==================
-x                 an example, scaled to [0, 1]                 (B, \\*shape)       ``x``
+x                 an example; pixels are in [0, 1]             (B, \\*shape)       ``x``
 y                 its label, as an index of ``classes_``       (B,)               ``y``
 q(z_label|x)      Gaussian that the classifier reads           (B, d_label)       ``q_label``
 q(z_rest|x)       Gaussian of everything else                  (B, d_rest)        ``q_rest``
 p(z_label|y)      N(0, I), or N(μ_y, I) with μ learnt          (B, d_label)       ``label_prior``
-p(x|z)            independent Bernoulli pixels                 (B, \\*shape)       ``decode``
+p(x|z)            independent Bernoullis, or Gaussians         (B, \\*shape)       ``decode``
 p(y|z_label)      linear classifier                            (B, classes)       ``classify``
 t(x, y)           style statistics, relative to the label's    (B, size)          ``relative``
 ================  ===========================================  =================  ==================
@@ -33,8 +33,17 @@ The loss of an example, in nats, is ::
 
 The style statistics t (`wvae.statistics`) are a second thing that z_rest must explain, as Gaussians of variances
 1 / (w v_j): pen, slant and proportions of an image, in standard deviations of its label. Their loadings W,
-(size, d_rest), are shared by all labels, and so a direction of z_rest means the same for each. Data that are no images
-have none.
+(size, d_rest), are shared by all labels, and so a direction of z_rest means the same for each. Data that are no images,
+or no pixels, have none.
+
+p(x|z) is Bernoulli for values in [0, 1], and otherwise, or if asked for, Gaussian. Then the networks see and draw
+(x − m) / s, seen within ±5, with m and s the mean and standard deviation of the training data: one of each for images
+and spectrograms, one for each column of a table. All values share one learnt scale σ (σ-VAE: Rybkin, Daniilidis &
+Levine, 2021, arXiv:2006.13202), p(x|z) = N(m + s·decoder(z), s²σ²), a density of x as it came.
+
+Where a label is not known, there is no "classification" and no "kl_label", which are means over the other examples
+(p(z_label) = N(0, I) is known for all); "style" is relative to the labels as likely as the classifier has them, without
+a gradient. With weights w_i of mean 1, every term is the mean of w_i times an example's.
 
 Both codes are sampled once, by the reparametrisation trick (Kingma & Welling, 2014, arXiv:1312.6114).
 
@@ -52,10 +61,14 @@ from torch.nn import functional
 
 from . import networks
 from .alignment import Alignment
+from .augmentation import shifted, varied
 from .config import Config
+from .examples import Weights
 from .separation import SEPARATIONS, Codes, critic
 from .statistics import StyleStatistics
 
+SEEN = 5.0  # standard deviations from the mean at most: an encoder that extrapolates makes codes without bound
+LEAST_LOG_SCALE = -6.0  # a column that is rebuilt exactly would have an infinite density
 Noise = tuple[Tensor, Tensor]  # standard normal, (B, d_label) and (B, d_rest)
 
 
@@ -70,6 +83,14 @@ class SplitVAE(nn.Module):
         Shape of one example, without the batch.
     n_classes
         Number of labels.
+    pixels
+        Whether all values lie in [0, 1]: what ``likelihood="auto"`` goes by. If not, an image has no style statistics
+        and is not augmented, since both know ink and paper.
+
+    Raises
+    ------
+    ValueError
+        If the config wants a Bernoulli likelihood for values outside [0, 1], or convolutions over a table.
 
     Examples
     --------
@@ -83,17 +104,28 @@ class SplitVAE(nn.Module):
 
     style_mean: Tensor
     style_sd: Tensor
+    shift: Tensor
+    scale: Tensor
 
-    def __init__(self, config: Config, shape: tuple[int, ...], n_classes: int) -> None:
+    def __init__(self, config: Config, shape: tuple[int, ...], n_classes: int, pixels: bool = True) -> None:
         super().__init__()
-        self.config, self.shape, self.n_classes = config, tuple(shape), n_classes
+        self.config, self.shape, self.n_classes, self.pixels = config, tuple(shape), n_classes, pixels
+        if config.likelihood == "bernoulli" and not pixels:
+            raise ValueError(
+                "likelihood is 'bernoulli', which needs values in [0, 1], and X holds others: "
+                "scale X, or take likelihood='gaussian' or 'auto'"
+            )
+        natural = "bernoulli" if pixels else "gaussian"
+        self.likelihood = natural if config.likelihood == "auto" else config.likelihood
+        # A column has a unit of its own, a pixel has that of its neighbour.
+        self.by_column = config.kind == "table" or len(self.shape) == 1
         self.trunk, features = networks.trunk(config, self.shape)
         # With fewer dimensions than it takes to place the classes independently of each other, a linear head would have
         # to pass through one class to reach the next; instead it weighs the classes, and z_label is the mean of theirs.
         self.weighs_classes = config.label_path == "class" and config.d_label < n_classes - 1
         self.label_mean = networks.head(config, features, n_classes if self.weighs_classes else config.d_label)
         self.label_log_variance = networks.head(config, features, config.d_label)
-        self.statistics = StyleStatistics(self.shape)
+        self.statistics = StyleStatistics(self.shape if config.kind == "image" and pixels else ())
         n_style = self.statistics.size if config.style_weight else 0
         self.rest_mean = networks.head(config, features + n_style, config.d_rest)
         self.rest_log_variance = networks.head(config, features + n_style, config.d_rest)
@@ -112,13 +144,18 @@ class SplitVAE(nn.Module):
             with torch.no_grad():  # Bayes' rule for these Gaussians is a linear classifier: start from it
                 self.classifier.weight.copy_(self.prior_mean)
                 self.classifier.bias.copy_(-0.5 * self.prior_mean.square().sum(1))
+        if self.likelihood == "gaussian":
+            values = self.shape if self.by_column else ()
+            self.register_buffer("shift", torch.zeros(values))
+            self.register_buffer("scale", torch.ones(values))
+            self.log_scale = nn.Parameter(torch.zeros(()))
 
     def encode(self, x: Tensor, found: Tensor | None = None) -> tuple[Normal, Normal]:
         """Return q(z_label|x) and q(z_rest|x), diagonal Gaussians of (B, d_label) and (B, d_rest).
 
         ``found`` are the style statistics of x, if they are at hand already.
         """
-        h = self.trunk(x)  # (B, width)
+        h = self.trunk(self.standardised(x))  # (B, width)
         label_mean = self.label_mean(h)
         if self.weighs_classes:
             label_mean = label_mean.softmax(-1) @ self.prior_mean  # (B, d_label)
@@ -130,6 +167,20 @@ class SplitVAE(nn.Module):
                 style = self.relative(self.statistics(x) if found is None else found, likely)
             h = torch.cat([h, style], 1)
         return q_label, _gaussian(self.rest_mean(h), self.rest_log_variance(h))
+
+    def standardised(self, x: Tensor) -> Tensor:
+        """Return what the encoder sees of x: x itself, or (x − m) / s, within ±5, if p(x|z) is Gaussian."""
+        return x if self.likelihood == "bernoulli" else ((x - self.shift) / self.scale).clamp(-SEEN, SEEN)
+
+    def augmented(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the batch with a share of it varied, as ``config.augment`` says and its kind allows."""
+        if not self.config.augment or self.config.kind == "table" or x.dim() < 3:
+            return x
+        if self.config.kind == "audio":
+            # Of pixels the unit is 1, and gains lead out of [0, 1].
+            moved = shifted(x, self.config.augment, generator, 1.0 if self.pixels else self.scale.mean())
+            return moved.clamp(0, 1) if self.pixels else moved
+        return varied(x, self.config.augment, generator) if self.pixels else x
 
     @property
     def explains_style(self) -> bool:
@@ -170,11 +221,17 @@ class SplitVAE(nn.Module):
         return Categorical(logits=self.classifier(z_label), validate_args=False)
 
     def decode(self, z_label: Tensor, z_rest: Tensor) -> Independent:  # pyright: ignore[reportMissingTypeArgument]
-        """Return p(x|z_label, z_rest): independent Bernoulli pixels, (B, \\*shape)."""
+        """Return p(x|z_label, z_rest): independent Bernoullis or Gaussians, (B, \\*shape), in the units of x."""
         if self.config.label_path == "class":
             z_label = self.classify(z_label).probs @ self.prior_mean  # (B, d_label)
-        pixels = Bernoulli(logits=self.decoder(z_label, z_rest), validate_args=False)  # grey values are in between
-        return Independent(pixels, len(self.shape), validate_args=False)
+        drawn = self.decoder(z_label, z_rest)  # (B, *shape)
+        if self.likelihood == "bernoulli":
+            values = Bernoulli(logits=drawn, validate_args=False)  # grey values are in between
+        else:
+            log_sd = LEAST_LOG_SCALE + functional.softplus(self.log_scale - LEAST_LOG_SCALE)
+            mean = self.shift + self.scale * drawn
+            values = Normal(mean, (self.scale * log_sd.exp()).expand_as(mean), validate_args=False)
+        return Independent(values, len(self.shape), validate_args=False)
 
     def label_prior(self, y: Tensor) -> Normal:
         """Return p(z_label|y), (B, d_label); the preset ``article`` ignores y and takes N(0, I)."""
@@ -184,50 +241,76 @@ class SplitVAE(nn.Module):
             mean = self.classifier.weight.new_zeros(len(y), self.config.d_label)
         return Normal(mean, torch.ones_like(mean), validate_args=False)
 
-    def forward(self, x: Tensor, y: Tensor, noise: Noise) -> dict[str, Tensor]:
+    def forward(self, x: Tensor, y: Tensor, noise: Noise, weights: Weights | None = None) -> dict[str, Tensor]:
         """Return the batch mean of every weighted term of the objective, of their sum ``loss``, and the accuracy.
 
         Parameters
         ----------
         x
-            (B, \\*shape) in [0, 1].
+            (B, \\*shape).
         y
-            (B,) indices of classes.
+            (B,) indices of classes; −1, if there are weights, where a label is not known.
         noise
             Standard normal draws for z_label (B, d_label) and z_rest (B, d_rest).
+        weights
+            What each example counts; None if all count alike and have a label.
         """
         found = self.statistics(x) if self.explains_style else None
         q_label, q_rest = self.encode(x, found)
         codes = Codes(*(q.mean + q.stddev * e for q, e in zip((q_label, q_rest), noise, strict=True)))
-        return self.terms(x, y, q_label, q_rest, codes, found)
+        return self.terms(x, y, q_label, q_rest, codes, found, weights)
 
     def terms(
-        self, x: Tensor, y: Tensor, q_label: Normal, q_rest: Normal, codes: Codes, found: Tensor | None = None
+        self,
+        x: Tensor,
+        y: Tensor,
+        q_label: Normal,
+        q_rest: Normal,
+        codes: Codes,
+        found: Tensor | None = None,
+        weights: Weights | None = None,
     ) -> dict[str, Tensor]:
         """Return the same from posteriors and samples already at hand: several samples need one encoding."""
         config = self.config
+        every, label = weights or (None, None)
+        shares = self._shares(y, q_label, weights)
+        y = y if weights is None else y.clamp(min=0)
+        # Drawn to the mean of the class that it seems to be of, an example would make the first guess come true.
+        prior_known = label if config.label_prior == "class" else every
         prior_rest = Normal(torch.zeros_like(q_rest.loc), torch.ones_like(q_rest.loc), validate_args=False)
         terms = {
-            "reconstruction": -self.decode(*codes).log_prob(x).mean(),
-            "kl_label": config.label_kl_weight * kl_divergence(q_label, self.label_prior(y)).sum(-1).mean(),
-            "kl_rest": config.rest_kl_weight * kl_divergence(q_rest, prior_rest).sum(-1).mean(),
+            "reconstruction": -_mean(self.decode(*codes).log_prob(x), every),
+            "kl_label": config.label_kl_weight
+            * _mean(kl_divergence(q_label, self.label_prior(y)).sum(-1), prior_known),
+            "kl_rest": config.rest_kl_weight * _mean(kl_divergence(q_rest, prior_rest).sum(-1), every),
         }
         if self.explains_style:
-            style = self.relative(
-                self.statistics(x) if found is None else found, functional.one_hot(y, self.n_classes).to(x.dtype)
-            )
+            style = self.relative(self.statistics(x) if found is None else found, shares)
             away = style - self.loadings(codes.z_rest)
-            terms["style"] = 0.5 * config.style_weight * (away.square() @ self.statistics.weight).mean()
+            terms["style"] = 0.5 * config.style_weight * _mean(away.square() @ self.statistics.weight, every)
         if config.classifier_weight:
-            terms["classification"] = -config.classifier_weight * self.classify(codes.z_label).log_prob(y).mean()
+            log_p = self.classify(codes.z_label).log_prob(y)
+            terms["classification"] = -config.classifier_weight * _mean(log_p, label)
         if config.separation != "none":
             terms["separation"] = config.separation_weight * SEPARATIONS[config.separation](self, codes, y)
         terms["loss"] = torch.stack(list(terms.values())).sum()
         if config.classifier_weight:
             with torch.no_grad():
                 correct = self.classifier(q_label.mean).argmax(-1) == y
-            terms["accuracy"] = correct.float().mean()
+            terms["accuracy"] = _mean(correct.float(), label)
         return terms
+
+    def _shares(self, y: Tensor, q_label: Normal, weights: Weights | None) -> Tensor:
+        """Return how likely each label is, (B, classes): one-hot where it is known, else as the classifier has it."""
+        if weights is None:
+            return functional.one_hot(y, self.n_classes).to(q_label.loc.dtype)
+        with torch.no_grad():
+            known = functional.one_hot(y.clamp(min=0), self.n_classes).to(q_label.loc.dtype)
+            return torch.where((y >= 0).unsqueeze(1), known, self.classify(q_label.mean).probs)
+
+
+def _mean(values: Tensor, weights: Tensor | None) -> Tensor:
+    return values.mean() if weights is None else (values * weights).mean()
 
 
 def _apart(n_classes: int, d_label: int) -> Tensor:

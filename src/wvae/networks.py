@@ -1,4 +1,4 @@
-"""Backbones: how an image becomes features, and how two codes become logits again. No losses here."""
+"""Backbones: how an image becomes features, and how two codes become logits, or means, again. No losses here."""
 
 from __future__ import annotations
 
@@ -13,18 +13,31 @@ from .config import Config
 Shape = tuple[int, ...]
 
 
+def backbone(config: Config, shape: Shape) -> str:
+    """Return which backbone ``"auto"`` is for examples of this shape: convolutions need rows and columns.
+
+    Examples
+    --------
+    >>> backbone(Config(), (28, 28)), backbone(Config(), (4,)), backbone(Config(backbone="mlp"), (28, 28))
+    ('conv', 'mlp', 'mlp')
+    """
+    if config.backbone != "auto":
+        return config.backbone
+    return "conv" if config.kind != "table" and len(shape) in (2, 3) else "mlp"
+
+
 def trunk(config: Config, shape: Shape) -> tuple[nn.Module, int]:
     """Return the encoder's trunk, (B, \\*shape) → (B, features), and its number of features."""
     if config.backbone == "article":
         return nn.Sequential(nn.Flatten(), _lecun(math.prod(shape), config.width), nn.Tanh()), config.width
-    if config.backbone == "conv":
+    if backbone(config, shape) == "conv":
         return _conv_trunk(config, shape), config.width
     sizes = [math.prod(shape)] + [config.width] * config.depth
     return nn.Sequential(nn.Flatten(), *_hidden(sizes)), config.width
 
 
 def decoder(config: Config, shape: Shape) -> nn.Module:
-    """Return the decoder, (z_label (B, d_label), z_rest (B, d_rest)) → logits (B, \\*shape)."""
+    """Return the decoder, (z_label (B, d_label), z_rest (B, d_rest)) → logits or means (B, \\*shape)."""
     if config.backbone == "article":
         return AdditiveDecoder(config, shape)
     return JointDecoder(config, shape)
@@ -90,7 +103,7 @@ def _conv_trunk(config: Config, shape: Shape) -> nn.Module:
     if len(shape) not in (2, 3):
         raise ValueError(
             f"backbone 'conv' got examples of shape {shape}, expected (height, width) or (channels, height, width): "
-            "reshape the data or take backbone='mlp'"
+            "reshape the data or take backbone='auto'"
         )
     channels, height, width = (1, *shape) if len(shape) == 2 else shape
     first, second = _CHANNELS

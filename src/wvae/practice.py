@@ -22,7 +22,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .augmentation import varied
 from .examples import Examples, batches
 from .model import SplitVAE
 from .training import TrainingError
@@ -85,8 +84,7 @@ def practise(model: SplitVAE, data: Examples) -> None:
 
 
 def _reconstruction(model: SplitVAE, x: Tensor, generator: torch.Generator) -> Tensor:
-    if model.config.augment and x.dim() > 2:
-        x = varied(x, model.config.augment, generator)
+    x = model.augmented(x, generator)
     with torch.no_grad():
         codes = [q.mean + q.stddev * _noise(q.mean, generator) for q in model.encode(x)]
     return -model.decode(*codes).log_prob(x).mean()

@@ -43,27 +43,85 @@ _SWAP = {
     "swap.rest_r2": "share of z_rest's variance found again when swapped images are encoded, R²",
 }
 
+# Words, key of the figure, key of what a guess would give.
+_WORLDS = (
+    ("label read from z_label", "sufficiency.max", "sufficiency.majority"),
+    ("label read from z_rest: leakage, should be chance", "leakage.max", "leakage.majority"),
+    ("hidden factor read from z_rest", "rest.factor.{factor}.accuracy", "rest.factor.{factor}.chance"),
+    ("hidden factor in z_label beyond the label, should be 0", "sufficiency.leak.{factor}", ""),
+    ("clusters of z_rest against the hidden factor, AMI", "clusters.z_rest.ami", ""),
+    ("the same of the raw examples", "clusters.raw.ami", ""),
+    ("the same of z_label", "clusters.z_label.ami", ""),
+    ("swapped examples that show the wanted label", "swap.label", ""),
+    ("swapped examples that keep their hidden factor", "swap.factor", "swap.factor.chance"),
+)
+
 
 def write_report(folder: Path, settings: dict[str, Any], metrics: dict[str, float | None]) -> Path:
     """Write ``report.html`` into a run folder from its settings, metrics and figures, and return its path.
 
     Every number on the page is read from `metrics`.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("wvae", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    page = environment.get_template("report.html.j2").render(
+    return _render(
+        folder,
+        "report.html.j2",
         settings=settings,
         metrics=metrics,
-        pictures={p.stem: base64.b64encode(p.read_bytes()).decode() for p in (folder / "figures").glob("*.png")},
         plane=plane_rows(settings, metrics),
         writers=writer_rows(metrics),
         measured={name: measured(name, settings, metrics) for name in ("plane", "writers")},
         article_writers=ARTICLE_WRITERS,
         gmm_floor=GMM_FLOOR,
     )
+
+
+def write_worlds(
+    folder: Path, settings: dict[str, Any], metrics: dict[str, float | None], factors: dict[str, str]
+) -> Path:
+    """Write ``report.html`` of several data sets into a run folder, and return its path.
+
+    ``factors`` is the hidden factor of each data set, by its name. Every number on the page is read from `metrics`,
+    and ``sounds/<data set>-….wav`` are on it, to be played.
+    """
+    worlds: list[dict[str, Any]] = []
+    for data in settings["data"]:
+        name = data["name"]
+        found = {k.removeprefix(f"{name}."): v for k, v in metrics.items() if k.startswith(f"{name}.")}
+        first, *doubts = verdict({k: v for k, v in found.items() if v is not None}, data["label_name"])
+        sounds = sorted((folder / "sounds").glob(f"{name}-*.wav")) if (folder / "sounds").is_dir() else []
+        worlds.append(
+            {
+                "name": name,
+                "data": data,
+                "label": data["label_name"],
+                "factor": factors[name],
+                "found": found,
+                "verdict": [first[0].upper() + first[1:], *doubts],
+                "sounds": [(s.stem.split("-", 3)[-1], base64.b64encode(s.read_bytes()).decode()) for s in sounds],
+            }
+        )
+    return _render(folder, "worlds.html.j2", settings=settings, metrics=metrics, worlds=worlds, rows=world_rows(worlds))
+
+
+def world_rows(worlds: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of the table of worlds: words, and for each world the figure and what a guess would give."""
+    rows: list[dict[str, Any]] = []
+    for words, key, chance in _WORLDS:
+        keys = [(key.format(factor=w["factor"]), chance.format(factor=w["factor"]), w["found"]) for w in worlds]
+        values = [(found.get(k), found.get(c) if c else None) for k, c, found in keys]
+        if any(value is not None for value, _ in values):
+            rows.append({"words": words, "values": values, "chance": any(c is not None for _, c in values)})
+    return rows
+
+
+def _render(folder: Path, template: str, **values: Any) -> Path:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("wvae", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    pictures = {p.stem: base64.b64encode(p.read_bytes()).decode() for p in (folder / "figures").glob("*.png")}
+    page = environment.get_template(template).render(pictures=pictures, **values)
     path = folder / "report.html"
     with atomic(path) as temporary:
         temporary.write_text(page, encoding="utf-8")

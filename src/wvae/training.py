@@ -1,36 +1,29 @@
-"""The training loop: one visible loop, its history, and a checkpoint to go on from."""
+"""The training loop: one visible loop, and its history."""
 
 from __future__ import annotations
 
-import json
 import math
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .augmentation import varied
+from .calibration import measure
+from .checkpoint import CHECKPOINT_FILE, Row, resume, save
 from .config import Config
-from .diagnosis import TrainingWarning, diagnose
+from .diagnosis import TrainingError, TrainingWarning, diagnose
 from .examples import Array, Examples, batches
 from .model import SplitVAE
 from .separation import CRITIC_RESET, CRITIC_STEPS, Codes, critic_loss
-from .storage import ModelFileError, read_tensors, write_json, write_tensors
+from .storage import write_json
 
-Row = dict[str, float]
-CHECKPOINT_FILE = "checkpoint.safetensors"
 CHECKPOINT_SECONDS = 5.0
 DIAGNOSED, DIAGNOSED_FROM = 512, 5  # examples looked at after an epoch; epochs before which it is too early to say
-
-
-class TrainingError(RuntimeError):
-    """Training cannot go on; the message says why and what to do."""
 
 
 def device_of(config: Config) -> torch.device:
@@ -48,11 +41,16 @@ def device_of(config: Config) -> torch.device:
     return torch.device(config.device)
 
 
-def build(config: Config, shape: tuple[int, ...], n_classes: int) -> SplitVAE:
+def build(config: Config, shape: tuple[int, ...], n_classes: int, pixels: bool = True) -> SplitVAE:
     """Return an untrained model whose weights depend on ``config.random_state`` alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.random_state)
-        return SplitVAE(config, shape, n_classes).to(device_of(config))
+        return SplitVAE(config, shape, n_classes, pixels).to(device_of(config))
+
+
+def optimiser_of(model: SplitVAE) -> torch.optim.Adam:
+    """Return a fresh optimiser of all the model's parameters."""
+    return torch.optim.Adam(model.parameters(), lr=model.config.learning_rate, fused=True)
 
 
 def train(
@@ -60,6 +58,8 @@ def train(
     data: Examples,
     *,
     test: Examples | None = None,
+    validation: Examples | None = None,
+    fresh: bool = True,
     checkpoint: Path | None = None,
     on_epoch: Callable[[Row], None] | None = None,
 ) -> list[Row]:
@@ -73,6 +73,11 @@ def train(
         What to train on.
     test
         If given, its loss (one sample) is measured after every epoch, under ``"test.…"``.
+    validation
+        The same, under ``"validation.…"``; once its loss has not fallen for ``n_iter_no_change`` epochs, training ends.
+        The model is then that of the best epoch.
+    fresh
+        Whether the model is to be told the scale and the style statistics of these data first.
     checkpoint
         A folder, made if it is not there. If it holds a checkpoint of the same config, training goes on from it to
         the same weights, bit for bit, that an unbroken run would have reached.
@@ -90,73 +95,107 @@ def train(
         From the middle of the training on, once for each fault that `wvae.diagnosis` finds.
     """
     config, device = model.config, next(model.parameters()).device
-    optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
+    optimiser = optimiser_of(model)
     generator = torch.Generator(device).manual_seed(config.random_state)
-    steps = math.ceil(len(data.x) / config.batch_size)
     fingerprint = data.fingerprint() if checkpoint else ""
-    history = _resume(checkpoint, model, optimiser, generator, fingerprint) if checkpoint else []
-    if not history:
-        _measure_style(model, data, device)
+    history, best = resume(checkpoint, model, optimiser, generator, fingerprint) if checkpoint else ([], {})
+    if not history and fresh:
+        measure(model, data)
     saved, told = time.monotonic(), set[str]()
 
     for epoch in range(len(history) + 1, config.epochs + 1):
-        model.train()
-        started, sums = time.monotonic(), _Means()
+        if validation is not None and _waited(history) >= config.n_iter_no_change:
+            break
+        started = time.monotonic()
         # The order is a function of seed and epoch, so that a resumed run need not replay the epochs before.
         order = np.random.default_rng((config.random_state, epoch)).permutation(len(data.x))
-        for step, start in enumerate(range(0, len(order), config.batch_size)):
-            _set_learning_rate(optimiser, config, ((epoch - 1) * steps + step) / (config.epochs * steps))
-            x, y = data.batch(order[start : start + config.batch_size], device)
-            if config.augment and x.dim() > 2:
-                x = varied(x, config.augment, generator)
-            if config.separation == "adversary":
-                _train_critic(model, optimiser, x, y, generator)
-            terms = model(x, y, draw_noise(config, len(x), generator))
-            optimiser.zero_grad(set_to_none=True)
-            terms["loss"].backward()
-            if config.separation == "adversary":
-                model.critic.zero_grad(set_to_none=True)  # it learns from its own loss only
-            optimiser.step()
-            sums.add(terms, len(x))
+        means = _one_pass(model, data, order, optimiser, generator, epoch)
         if config.separation == "adversary" and epoch % CRITIC_RESET == 0:
             _reset_critic(model, optimiser, epoch)
-        row = {"epoch": float(epoch), **sums.rows("train."), "seconds": time.monotonic() - started}
+        row = {"epoch": float(epoch), **means, "seconds": time.monotonic() - started}
         if not math.isfinite(row["train.loss"]):
             raise TrainingError(_not_finite(row, epoch, config, checkpoint))
-        if test is not None:
-            row |= evaluate(model, test, samples=1, prefix="test.")
+        for part, prefix in ((test, "test."), (validation, "validation.")):
+            row |= {} if part is None else evaluate(model, part, samples=1, prefix=prefix)
         history.append(row)
+        if validation is not None and not _waited(history):
+            best = {f"best.{name}": value.clone() for name, value in model.state_dict().items()}
         if epoch >= max(DIAGNOSED_FROM, config.epochs // 2):
-            _warn(model, data, order[:DIAGNOSED], told)
+            _warn(model, data, order[data.y[order] >= 0][:DIAGNOSED], told)
         if on_epoch:
             on_epoch(row)
-        if checkpoint and (time.monotonic() - saved > CHECKPOINT_SECONDS or epoch == config.epochs):
-            _save(checkpoint, model, optimiser, generator, fingerprint, history)
+        ended = epoch == config.epochs or (validation is not None and _waited(history) >= config.n_iter_no_change)
+        if checkpoint and (ended or time.monotonic() - saved > CHECKPOINT_SECONDS):
+            save(checkpoint, model, optimiser, generator, fingerprint, history, best)
             saved = time.monotonic()
+    if best:
+        model.load_state_dict({name.removeprefix("best."): value for name, value in best.items()})
     return history
 
 
-@torch.no_grad()
-def _measure_style(model: SplitVAE, data: Examples, device: torch.device) -> None:
-    """Tell the model what the style statistics of each label are, in the mean and in spread."""
-    if not model.explains_style:
-        return
-    found = torch.cat([model.statistics(data.batch(rows, device)[0]) for rows in batches(len(data.x))])
-    y = torch.from_numpy(np.array(data.y)).to(device)
-    for k in range(model.n_classes):
-        mine = found[y == k]
-        if len(mine) < 2:  # nothing to tell: standard statistics
-            continue
-        model.style_mean[k] = mine.mean(0)
-        model.style_sd[k] = mine.std(0).clamp(min=1e-3)
+def train_on(model: SplitVAE, data: Examples, optimiser: torch.optim.Optimizer, epoch: int) -> Row:
+    """Pass once over some more data at a constant learning rate, and return the row of this epoch, counted from 1.
+
+    Raises
+    ------
+    TrainingError
+        If the loss is no longer finite.
+    """
+    config, device, started = model.config, next(model.parameters()).device, time.monotonic()
+    rng = np.random.default_rng((config.random_state, epoch))
+    order = rng.permutation(len(data.x))
+    generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
+    means = _one_pass(model, data, order, optimiser, generator, epoch=None)
+    row = {"epoch": float(epoch), **means, "seconds": time.monotonic() - started}
+    if not math.isfinite(row["train.loss"]):
+        raise TrainingError(_not_finite(row, epoch, config, None))
+    return row
+
+
+def _one_pass(
+    model: SplitVAE,
+    data: Examples,
+    order: Array,
+    optimiser: torch.optim.Optimizer,
+    generator: torch.Generator,
+    epoch: int | None,
+) -> Row:
+    """Descend on all the data in this order; ``epoch`` says where on the schedule, None that there is none."""
+    config, device, sums = model.config, generator.device, _Means()
+    steps = math.ceil(len(order) / config.batch_size)
+    model.train()
+    for step, start in enumerate(range(0, len(order), config.batch_size)):
+        if epoch is not None:
+            _set_learning_rate(optimiser, config, ((epoch - 1) * steps + step) / (config.epochs * steps))
+        rows = order[start : start + config.batch_size]
+        x, y = data.batch(rows, device)
+        x = model.augmented(x, generator)
+        if config.separation == "adversary":
+            _train_critic(model, optimiser, x, y, generator)
+        terms = model(x, y, draw_noise(config, len(x), generator), data.weights(rows, device))
+        optimiser.zero_grad(set_to_none=True)
+        terms["loss"].backward()
+        if config.separation == "adversary":
+            model.critic.zero_grad(set_to_none=True)  # it learns from its own loss only
+        optimiser.step()
+        sums.add(terms, len(x))
+    return sums.rows("train.")
+
+
+def _waited(history: list[Row]) -> int:
+    """Return how many epochs ago the validation loss was least."""
+    losses = [row["validation.loss"] for row in history]
+    return len(losses) - 1 - int(np.argmin(losses)) if losses else 0
 
 
 def _warn(model: SplitVAE, data: Examples, rows: Array, told: set[str]) -> None:
+    if not len(rows):
+        return
     model.eval()
     for fault, message in diagnose(model, *data.batch(rows, next(model.parameters()).device)).items():
         if fault not in told:
             told.add(fault)
-            warnings.warn(message, TrainingWarning, stacklevel=4)
+            warnings.warn(message, TrainingWarning, stacklevel=5)
 
 
 def _train_critic(
@@ -173,7 +212,7 @@ def _train_critic(
 
 
 def _reset_critic(model: SplitVAE, optimiser: torch.optim.Optimizer, epoch: int) -> None:
-    fresh = build(replace(model.config, random_state=epoch), model.shape, model.n_classes)
+    fresh = build(replace(model.config, random_state=epoch), model.shape, model.n_classes, model.pixels)
     model.critic.load_state_dict(fresh.critic.state_dict())
     for parameter in model.critic.parameters():
         for moment in ("exp_avg", "exp_avg_sq"):
@@ -196,7 +235,7 @@ def evaluate(model: SplitVAE, data: Examples, samples: int | None = None, prefix
         for _ in range(samples or model.config.test_samples):
             noise = draw_noise(model.config, len(x), generator)
             codes = Codes(q_label.mean + q_label.stddev * noise[0], q_rest.mean + q_rest.stddev * noise[1])
-            sums.add(model.terms(x, y, q_label, q_rest, codes, found), len(x))
+            sums.add(model.terms(x, y, q_label, q_rest, codes, found, data.weights(rows, device)), len(x))
     return sums.rows(prefix)
 
 
@@ -245,56 +284,6 @@ def _not_finite(row: Row, epoch: int, config: Config, checkpoint: Path | None) -
         f"the loss is not finite in epoch {epoch} (terms: {', '.join(bad)}): "
         f"lower learning_rate (now {config.learning_rate:g}){kept}"
     )
-
-
-def _save(
-    folder: Path,
-    model: SplitVAE,
-    optimiser: torch.optim.Optimizer,
-    generator: torch.Generator,
-    fingerprint: str,
-    history: list[Row],
-) -> None:
-    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
-    for index, state in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{index}.{name}": value for name, value in state.items()}
-    tensors["generator"] = generator.get_state()
-    folder.mkdir(parents=True, exist_ok=True)
-    # One file, replaced in one step: weights, moments, noise and history always belong together.
-    about = {
-        "config": json.dumps(asdict(model.config)),
-        "data": fingerprint,
-        "history": json.dumps(history),
-    }
-    write_tensors(folder / CHECKPOINT_FILE, tensors, about)
-
-
-def _resume(
-    folder: Path, model: SplitVAE, optimiser: torch.optim.Optimizer, generator: torch.Generator, fingerprint: str
-) -> list[Row]:
-    file = folder / CHECKPOINT_FILE
-    if not file.exists():
-        return []
-    tensors, about = read_tensors(file)
-    if not {"config", "data", "history"} <= about.keys():
-        raise ModelFileError(f"{file} is damaged or no checkpoint: delete it to start anew")
-    old, new = json.loads(about["config"]), asdict(model.config)
-    changed = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-    if changed:
-        differences = ", ".join(f"{name} {old.get(name)!r} → {new.get(name)!r}" for name in changed)
-        raise TrainingError(f"{file} is of another training ({differences}): go on with its config or delete it")
-    weights = {n.removeprefix("model."): v for n, v in tensors.items() if n.startswith("model.")}
-    if about["data"] != fingerprint:
-        raise TrainingError(f"{file} is of a training on other data: go on with those, or delete it to start anew")
-    model.load_state_dict(weights)
-    state: dict[int, dict[str, Any]] = {}
-    for name, value in tensors.items():
-        if name.startswith("optimiser."):
-            _, index, part = name.split(".")
-            state.setdefault(int(index), {})[part] = value
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-    generator.set_state(tensors["generator"])
-    return json.loads(about["history"])
 
 
 def write_history(path: Path, history: list[Row]) -> None:

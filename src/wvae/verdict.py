@@ -127,7 +127,7 @@ def _doubts(metrics: Metrics, label: str) -> list[str]:
             f"plain reconstructions their own in {_percent(plain)}"
         )
     if "swap.rest_r2" in metrics and swapped is None:
-        found.append(f"nobody read the {label} of what was swapped: the reader takes grey images only")
+        found.append(f"nobody read the {label} of what was swapped: the reader takes images and spectrograms only")
     if metrics.get("swap.reader", 1.0) < 0.8:
         found.append(
             f"the reader of swapped images is weak: of real ones it reads {_percent(metrics['swap.reader'])} aright"

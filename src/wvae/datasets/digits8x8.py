@@ -36,7 +36,7 @@ def load(*, progress: bool = True) -> Dataset:
     x = np.rint(values * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8)
     return Dataset(
         x,
-        y.astype(np.int64),
+        np.asarray(y, np.int64),
         label_name="digit",
         name="digits8x8",
         source="Optical Recognition of Handwritten Digits (Alpaydin, Kaynak 1998), as in scikit-learn",

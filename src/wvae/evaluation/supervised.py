@@ -44,7 +44,7 @@ def train_cnn(
     Parameters
     ----------
     x
-        Images, (n, height, width), uint8 or floating in [0, 1].
+        Images or spectrograms, (n, height, width) or (n, channels, height, width), uint8 or floating in [0, 1].
     target
         What to name, (n,).
     epochs, seed
@@ -81,10 +81,10 @@ def train_cnn(
 
 
 def _network(shape: tuple[int, ...], n_classes: int) -> nn.Module:
-    height, width = shape
+    channels, height, width = (1, *shape) if len(shape) == 2 else shape
     return nn.Sequential(
-        nn.Unflatten(1, (1, height)),
-        nn.Conv2d(1, 24, 5, stride=2, padding=2, bias=False),
+        nn.Unflatten(1, (1, height)) if len(shape) == 2 else nn.Identity(),
+        nn.Conv2d(channels, 24, 5, stride=2, padding=2, bias=False),
         nn.BatchNorm2d(24),
         nn.ReLU(),
         nn.Conv2d(24, 64, 5, stride=2, padding=2, bias=False),
@@ -107,4 +107,4 @@ def _pixels(x: Array) -> Tensor:
 
 def _shifted(x: Tensor, rng: np.random.Generator) -> Tensor:
     """Shift the whole batch by up to one pixel each way, filling with what leaves on the other side (margins)."""
-    return torch.roll(x, tuple(rng.integers(-1, 2, 2).tolist()), (1, 2))
+    return torch.roll(x, tuple(rng.integers(-1, 2, 2).tolist()), (-2, -1))

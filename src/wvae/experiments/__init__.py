@@ -73,7 +73,7 @@ def reproduce(
     check_labels(data.y, len(data))
     if which != "plane":
         writers.check(data)
-    run = Run(Path(out), _settings(which, data, config, draws, title, command), progress, overwrite=overwrite)
+    run = Run(Path(out), settings_of(which, data, config, draws, title, command), progress, overwrite=overwrite)
     with run.lock():
         started = time.monotonic()
         if which != "writers":
@@ -85,7 +85,7 @@ def reproduce(
         return run.finish()
 
 
-def _settings(which: str, data: Dataset, config: Config, draws: int, title: str, command: str) -> dict[str, Any]:
+def settings_of(which: str, data: Dataset, config: Config, draws: int, title: str, command: str) -> dict[str, Any]:
     import torch
 
     return {

@@ -28,7 +28,8 @@ class Coded:
     z_rest: Pair
     z_sample: Pair | None
     factors: dict[str, Pair]
-    grey: bool
+    grey: bool  # images of one channel, on which slant, width and thickness can be measured
+    seen: bool  # images or spectrograms, which a reader can look at
 
     def varying(self) -> dict[str, Pair]:
         """Return the continuous factors that vary in both parts, or the style measured on grey images."""
@@ -81,6 +82,7 @@ def encoded(
         z_sample=(model.sample(x[0], seed)[1], model.sample(x[1], seed + 1)[1]) if samples else None,
         factors={factor: (values[train], values[test]) for factor, values in columns.items()},
         grey=data.kind == "image" and len(data.shape) == 2,
+        seen=data.kind != "table" and len(data.shape) in (2, 3),
     )
 
 

@@ -84,7 +84,7 @@ def measure(
                                      such factors, ``measured.slant``, ``.width`` and ``.thickness``
         ``rest.factor.{f}.…``        categories read from z_rest, where test has those of training: `style.named`
         ``swap.…``                   z_label of one test image with z_rest of another: see `swap.swap`. ``swap.label``
-                                     and the next two need grey images
+                                     and the next two need images or spectrograms
         ``swap.reader``              accuracy of the reader, a network trained on the train rows, on real test images
         ``swap.control.label``       the label as read from plain reconstructions. A decoder that ignores z_label has a
                                      low swap.label and a high control
@@ -171,7 +171,11 @@ def _sufficiency(model: WVAE, coded: Coded, seed: int) -> dict[str, float]:
 
 def _rest(model: WVAE, coded: Coded, seed: int) -> dict[str, float]:
     (train, test), (y, y_test), x = coded.z_rest, coded.y, coded.x[1]
-    found = style.reconstruction(x, model.decode(coded.z_label[1], test), y_test)
+    drawn = model.decode(coded.z_label[1], test)
+    if x.dtype == np.uint8 or (x.min() >= 0 and x.max() <= 1):
+        found = style.reconstruction(x, drawn, y_test)
+    else:  # in units of its own, where a loss in nats would compare with nothing
+        found = {"rest.reconstruction.mse": float(np.square(drawn - x).mean())}
     factors = coded.varying()
     if factors:
         known, asked = ({f: pair[part] for f, pair in factors.items()} for part in (0, 1))
@@ -208,7 +212,7 @@ def _swap(model: WVAE, coded: Coded, readers: _Readers, people: list[str], pairs
     rest = coded.z_rest[1][b]
     swapped = model.decode(coded.z_label[1][a], rest)
     again = model.encode(swapped)[1]
-    if not coded.grey:  # the readers see grey images only: what is kept of the rest needs none
+    if not coded.seen:  # what is kept of the rest needs no reader
         return {"swap.rest_r2": swap.swap(y[a], y[a], rest, again)["swap.rest_r2"]}
     reader = readers.of(coded.y[0], "label")
     read = reader.predict(swapped)

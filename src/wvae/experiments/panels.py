@@ -56,4 +56,4 @@ def swap_figure(model: WVAE, test: Dataset, seed: int, n: int = 8) -> figures.Fi
     )
     images = model.decode(labels[columns], rests[rows]).reshape(len(keepers), len(givers), *test.shape)
     white = 255 if test.x.dtype == np.uint8 else 1
-    return figures.swapped(test.x[givers] / white, test.x[keepers] / white, images)
+    return figures.swapped(test.x[givers] / white, test.x[keepers] / white, images, sound=test.kind == "audio")

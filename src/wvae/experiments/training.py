@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,13 @@ def held_out(data: Dataset, seed: int) -> np.ndarray:
 
 
 def fit_to_folder(
-    data: Dataset, config: Config, out: str | Path, *, progress: Progress | None = None, overwrite: bool = False
+    data: Dataset,
+    config: Config,
+    out: str | Path,
+    *,
+    rate: int | None = None,
+    progress: Progress | None = None,
+    overwrite: bool = False,
 ) -> Path:
     """Train on the rows that `held_out` leaves, into a model folder with ``history.jsonl``, and return the folder.
 
@@ -43,9 +50,12 @@ def fit_to_folder(
     Parameters
     ----------
     data, config
-        What to train on, and how; ``random_state`` also chooses the test rows where the source does not.
+        What to train on, and how; ``random_state`` also chooses the test rows where the source does not, and ``kind``
+        is that of the data.
     out
-        The folder to make.
+        The folder to make. It remembers, besides the model, what the label is called and the rate.
+    rate
+        Of sounds: samples per second, to write them again.
     progress
         Who shows progress.
     overwrite
@@ -76,7 +86,7 @@ def fit_to_folder(
     try:
         with locked(partial):
             model = _fit(config, train, test, partial / "checkpoint", progress or Silent(), f"training on {data.name}")
-            _write_model(partial / "model", model, train)
+            _write_model(partial / "model", model, train, rate)
             replace_folder(partial / "model", out)
             shutil.rmtree(partial)
     finally:
@@ -99,7 +109,7 @@ def _fit(
     config: Config, train: Dataset, test: Dataset | None, checkpoint: Path, progress: Progress, title: str
 ) -> WVAE:
     with progress.task(title, config.epochs) as advance:
-        return WVAE(**asdict(config)).fit(
+        return WVAE(**asdict(replace(config, kind=train.kind))).fit(
             train.x,
             train.y,
             test=None if test is None or not len(test) else (test.x, test.y),
@@ -108,10 +118,11 @@ def _fit(
         )
 
 
-def _write_model(folder: Path, model: WVAE, train: Dataset) -> None:
+def _write_model(folder: Path, model: WVAE, train: Dataset, rate: int | None = None) -> None:
     model.save(folder)
     write_history(folder / "history.jsonl", model.history_)
-    write_json(folder / ROWS_FILE, _about(train))
+    read = {"label": train.label_name} | ({} if rate is None else {"rate": rate})  # how to read more of such data
+    write_json(folder / ROWS_FILE, _about(train) | read)
 
 
 def _about(train: Dataset) -> dict[str, Any]:
@@ -131,7 +142,7 @@ def doubt_about_rows(folder: Path, data: Dataset, seed: int) -> str:
             f"{folder} does not say which rows it was trained on: if test rows are among them, the figures flatter it"
         )
     before, now = json.loads(file.read_text(encoding="utf-8")), _about(train)
-    if before == now:
+    if all(before.get(key) == value for key, value in now.items()):
         return ""
     there, here = (f"{rows['examples']:,} rows of {rows['data']}" for rows in (before, now))
     return (
@@ -140,15 +151,34 @@ def doubt_about_rows(folder: Path, data: Dataset, seed: int) -> str:
     )
 
 
+def code_columns(codes: tuple[np.ndarray, np.ndarray], data: Dataset) -> dict[str, np.ndarray]:
+    """Return z_label and z_rest of every example with its label, factors and split, as columns of (n,).
+
+    Raises
+    ------
+    ValueError
+        If two columns would have one name.
+    """
+    named = zip(("z_label", "z_rest"), codes, strict=True)
+    columns = {f"{name}{i}": z[:, i] for name, z in named for i in range(z.shape[1])}
+    known = [(data.label_name, data.y), *data.factors.items()]
+    for name, values in [*known, *([] if data.split is None else [("split", data.split)])]:
+        if name in columns:
+            raise ValueError(f"{data.name} calls {name!r} what is a column of the codes already: rename it")
+        columns[name] = values
+    return columns
+
+
 def write_codes(path: Path, model: WVAE, data: Dataset) -> None:
     """Write both codes of every example with its label, split and factors as Parquet."""
+    write_columns(path, code_columns(model.encode(data.x), data))
+
+
+def write_columns(path: Path, columns: Mapping[str, np.ndarray]) -> None:
+    """Write columns of (n,) as one Parquet file, atomically."""
     import pyarrow as pa
     from pyarrow import parquet
 
-    codes = dict(zip(("z_label", "z_rest"), model.encode(data.x), strict=True))
-    columns = {f"{name}{i}": z[:, i] for name, z in codes.items() for i in range(z.shape[1])}
-    columns |= {data.label_name: data.y, **data.factors}
-    if data.split is not None:
-        columns["split"] = data.split
+    path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path) as temporary:
         parquet.write_table(pa.table({name: np.asarray(values) for name, values in columns.items()}), temporary)

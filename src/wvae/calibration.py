@@ -1,0 +1,56 @@
+"""Calibration: what a model must be told of its data before it is trained – their scale, and each label's style."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .examples import Examples, batches
+from .model import SplitVAE
+
+
+def measure(model: SplitVAE, data: Examples) -> None:
+    """Tell an untrained model what it must know of its data: their scale, and the style statistics of each label.
+
+    Every example counts once, whatever its weight.
+    """
+    device = next(model.parameters()).device
+    _measure_values(model, data, device)
+    _measure_style(model, data, device)
+
+
+@torch.no_grad()
+def _measure_values(model: SplitVAE, data: Examples, device: torch.device) -> None:
+    """Tell a model whose p(x|z) is Gaussian the mean and standard deviation of each column, or of all values."""
+    if model.likelihood != "gaussian":
+        return
+    axes = 0 if model.by_column else tuple(range(len(model.shape) + 1))
+
+    def mean_of(function: Callable[[Tensor], Tensor]) -> Tensor:
+        parts = [function(data.batch(rows, device)[0].double()) for rows in batches(len(data.x))]
+        return torch.stack([part.mean(axes) * len(part) for part in parts]).sum(0) / len(data.x)
+
+    mean = mean_of(lambda x: x)
+    sd = mean_of(lambda x: (x - mean).square()).sqrt()
+    # What does not vary, but for rounding, has no scale: its own is kept, so that nothing is divided by zero.
+    least = 1e-6 * mean.abs()
+    model.shift.copy_(mean)
+    model.scale.copy_(torch.where(sd > least.clamp(min=1e-30), sd, least.clamp(min=1.0)))
+
+
+@torch.no_grad()
+def _measure_style(model: SplitVAE, data: Examples, device: torch.device) -> None:
+    """Tell the model what the style statistics of each label are, in the mean and in spread."""
+    if not model.explains_style:
+        return
+    found = torch.cat([model.statistics(data.batch(rows, device)[0]) for rows in batches(len(data.x))])
+    y = torch.from_numpy(np.array(data.y)).to(device)
+    for k in range(model.n_classes):
+        mine = found[y == k]
+        if len(mine) < 2:  # nothing to tell: standard statistics
+            continue
+        model.style_mean[k] = mine.mean(0)
+        model.style_sd[k] = mine.std(0).clamp(min=1e-3)

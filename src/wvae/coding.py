@@ -1,0 +1,67 @@
+"""Coding: arrays of examples to arrays of codes, and back, batch by batch on the model's device."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from .examples import Array, Examples, batches, in_blocks
+from .model import SplitVAE
+
+Posterior = tuple[tuple[Array, Array], tuple[Array, Array]]
+
+
+@torch.no_grad()
+def posterior(model: SplitVAE, X: Array) -> Posterior:
+    """Return (mean, standard deviation) of q(z_label|x) and of q(z_rest|x), before the alignment."""
+    data = Examples(X, np.zeros(len(X), np.int64))
+    parts: list[list[Array]] = [[], [], [], []]
+    for rows in batches(len(X)):
+        q_label, q_rest = model.encode(in_blocks(data.batch(rows, _device(model))[0]))
+        for part, value in zip(parts, (q_label.mean, q_label.stddev, q_rest.mean, q_rest.stddev), strict=True):
+            part.append(value[: rows.stop - rows.start].cpu().numpy())
+    a, b, c, d = (np.concatenate(part) for part in parts)
+    return (a, b), (c, d)
+
+
+@torch.no_grad()
+def aligned(model: SplitVAE, z_label: Array, z_rest: Array) -> Array:
+    """Return z_rest as users see it, (n, d_rest), given the label that z_label means."""
+    codes = [torch.from_numpy(z).to(_device(model)) for z in (z_label, z_rest)]
+    parts = []
+    for rows in batches(len(z_label)):
+        read = model.read(*(in_blocks(z[rows]) for z in codes))
+        parts.append(read.z_rest[: rows.stop - rows.start].cpu().numpy())
+    return np.concatenate(parts)
+
+
+@torch.no_grad()
+def decoded(model: SplitVAE, z_label: Array, z_rest: Array) -> Array:
+    """Return the mean of p(x|codes), (n, \\*shape), for codes as users see them.
+
+    Raises
+    ------
+    ValueError
+        If the codes have other shapes than the model's, or different numbers of rows.
+    """
+    codes = []
+    for name, z, width in (("z_label", z_label, model.config.d_label), ("z_rest", z_rest, model.config.d_rest)):
+        z = np.asarray(z, np.float32)
+        if z.ndim != 2 or z.shape[1] != width:
+            raise ValueError(f"{name} has shape {z.shape}, expected (n, {width})")
+        codes.append(torch.from_numpy(np.array(z)).to(_device(model)))
+    if len(codes[0]) != len(codes[1]):
+        raise ValueError(f"z_label has {len(codes[0])} rows and z_rest {len(codes[1])}, expected as many")
+    images = [model.draw(codes[0][rows], codes[1][rows]).mean.cpu().numpy() for rows in batches(len(codes[0]))]
+    return np.concatenate(images) if images else np.zeros((0, *model.shape), np.float32)
+
+
+@torch.no_grad()
+def probabilities(model: SplitVAE, z_label: Array) -> Array:
+    """Return p(y|z_label), (n, classes)."""
+    z = torch.from_numpy(z_label).to(_device(model))
+    return model.classify(in_blocks(z)).probs[: len(z)].cpu().numpy()
+
+
+def _device(model: SplitVAE) -> torch.device:
+    return next(model.parameters()).device

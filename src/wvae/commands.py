@@ -1,0 +1,138 @@
+"""The commands on a model folder: encode, cluster, swap, export. Parsing and printing only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from .screen import print_choice, print_scores, progress, say_unless
+
+Model = Annotated[Path, typer.Argument(help="Model folder, as `wvae fit` makes it.")]
+Data = Annotated[str, typer.Argument(help="Data set or path, as `wvae fit` takes them.")]
+Label = Annotated[
+    str | None, typer.Option(help="Column of the label, if it is called otherwise than in training.", metavar="NAME")
+]
+Factor = Annotated[
+    list[str] | None, typer.Option(help="Column of a hidden factor, again for more. (default: all)", metavar="NAME")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print the file's path and nothing else.")]
+
+
+def encode(
+    model: Model,
+    data: Data,
+    label: Label = None,
+    factor: Factor = None,
+    out: Annotated[Path | None, typer.Option(help="Parquet file to write. (default: DATA-codes.parquet)")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write both codes of every row, with its label, factors, split and predicted label; ends with the file's path."""
+    _no_folder(out, "codes.parquet")
+    from . import load
+    from .experiments.encoding import codes_of, open_like
+    from .experiments.training import write_columns
+
+    estimator = load(str(model))
+    loaded = open_like(
+        model, estimator, data, label=label, factors=factor or (), say=say_unless(quiet), progress=not quiet
+    )
+    out = out or Path(f"{loaded.name}-codes.parquet")
+    with progress(quiet) as bars:
+        write_columns(out, codes_of(estimator, loaded, progress=bars))
+    print(out)
+
+
+def cluster(
+    model: Model,
+    data: Data,
+    k: Annotated[str, typer.Option("--k", help="Number of clusters, or auto.", metavar="N|auto")] = "auto",
+    on: Annotated[
+        Literal["rest", "label", "pixels"], typer.Option(help="Cluster z_rest or, for contrast, z_label or the data.")
+    ] = "rest",
+    method: Annotated[Literal["kmeans", "gmm"], typer.Option(help="K-Means, or Gaussians with axes.")] = "kmeans",
+    label: Label = None,
+    factor: Factor = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Parquet file for every row's cluster.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print one sentence and nothing else.")] = False,
+) -> None:
+    """Find clusters of z_rest, say how stable they are, and score them by the factors that are known.
+
+    Without --k their number is chosen: clusters must come back in other parts of the data, and be further apart than
+    those of data without clusters. All that was tried is shown.
+    """
+    number = _number(k)
+    _no_folder(out, "clusters.parquet")
+    from . import load
+    from .experiments.clusters import cluster as run
+    from .experiments.clusters import in_words
+    from .experiments.encoding import open_like
+    from .experiments.training import write_columns
+
+    estimator = load(str(model))
+    loaded = open_like(
+        model, estimator, data, label=label, factors=factor or (), say=say_unless(quiet), progress=not quiet
+    )
+    with progress(quiet) as bars:
+        found = run(estimator, loaded, k=number, on=on, method=method, factors=factor, seed=seed, progress=bars)
+    if out is not None:
+        write_columns(out, found.columns(loaded))
+    if not quiet:
+        if found.choice is not None:
+            print_choice(found.choice)
+            print()
+        print_scores(found.scores, found.chance)
+        print()
+    print(in_words(found, on, method))
+
+
+def swap(
+    model: Model,
+    a: Annotated[str, typer.Argument(help="Whose label: an image, a sound, an .npy, or DATA:ROW.")],
+    b: Annotated[str, typer.Argument(help="Whose style: the same.")],
+    out: Annotated[
+        Path | None, typer.Option(help="File to write: .png, .wav or .npy. (default: A-in-B with one of them)")
+    ] = None,
+    rate: Annotated[
+        int | None, typer.Option(help="Samples per second of a .wav. (default: the model's)", metavar="HZ")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Draw A's label in B's style, as an image or a sound; ends with the file's path.
+
+    ROW counts the rows of DATA from 0.
+    """
+    _no_folder(out, "swap.png")
+    from . import load
+    from .experiments.swapping import swap as run
+
+    print(run(model, load(str(model)), a, b, out, rate=rate, say=say_unless(quiet)))
+
+
+def export(
+    model: Model,
+    to: Annotated[Literal["onnx"], typer.Option(help="Format of the files.")] = "onnx",
+    out: Annotated[Path | None, typer.Option(help="Folder to make. (default: MODEL-onnx)")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export.")] = False,
+) -> None:
+    """Write encoder.onnx and decoder.onnx, which any program can run without wvae; ends with their folder's path."""
+    from . import load
+    from .export import export_onnx
+
+    estimator = load(str(model))
+    print(export_onnx(estimator, out or model.with_name(f"{model.resolve().name}-{to}"), overwrite=overwrite))
+
+
+def _number(k: str) -> int | None:
+    if k == "auto":
+        return None
+    if not k.isdecimal():
+        raise ValueError(f"--k is {k}, expected a number of clusters such as 10, or auto")
+    return int(k)
+
+
+def _no_folder(out: Path | None, example: str) -> None:
+    if out is not None and out.is_dir():
+        raise ValueError(f"--out {out} is a folder, expected a file such as {out / example}")

@@ -1,0 +1,169 @@
+"""From checked examples to a fitted model: hold out, train, align, practise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .alignment import Alignment
+from .calibration import measure
+from .coding import posterior, probabilities
+from .config import Config
+from .examples import UNLABELLED, Array, Examples
+from .model import SplitVAE
+from .practice import practise
+from .training import Row, build, train, train_on
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A trained model, its history, and the mean z_label of each class, (classes, d_label)."""
+
+    model: SplitVAE
+    history: list[Row]
+    centres: Array
+
+
+def check_objective(config: Config, data: Examples) -> None:
+    """Raise a ValueError if the separation term cannot do with weights, or with labels that are not known."""
+    if config.separation == "none":
+        return
+    if data.weight is not None:
+        raise ValueError(
+            f"separation is {config.separation!r}, which compares the examples of a batch with each other and cannot "
+            "weigh them: take separation='none', or leave out sample_weight"
+        )
+    if config.separation != "covariance" and (data.y == UNLABELLED).any():
+        raise ValueError(
+            f"separation is {config.separation!r}, which needs every label, and y marks some as not known: take "
+            "separation='none', or drop those rows"
+        )
+
+
+def hold_out(config: Config, data: Examples, groups: Array | None) -> tuple[Examples, Examples | None]:
+    """Return examples to train on and, if training is to stop early, others to watch.
+
+    They are a share of each label's rows, chosen at random; with `groups`, (n,), of the groups, so that no group is on
+    both sides.
+
+    Raises
+    ------
+    ValueError
+        If there are groups but no early stopping, fewer than two groups, or a label would be left without examples.
+    """
+    if not config.early_stopping:
+        if groups is not None:
+            raise ValueError("groups came, which only early_stopping uses: take early_stopping=True or leave them out")
+        return data, None
+    watched, rng = np.zeros(len(data.y), bool), np.random.default_rng(config.random_state)
+    if groups is None:
+        for k in np.unique(data.y):
+            rows = rng.permutation(np.flatnonzero(data.y == k))
+            watched[rows[: min(max(1, round(config.validation_fraction * len(rows))), len(rows) - 1)]] = True
+    else:
+        names = rng.permutation(np.unique(groups))
+        if len(names) < 2:
+            raise ValueError("groups holds one group only, expected at least two: one to train on, one to watch")
+        n = min(max(1, round(config.validation_fraction * len(names))), len(names) - 1)
+        watched = np.isin(groups, names[:n])
+    lost = np.setdiff1d(data.y, data.y[~watched])
+    if len(lost):
+        raise ValueError(
+            f"all examples of {len(lost)} of the labels are in groups held out by early_stopping: lower "
+            "validation_fraction, take another random_state, or leave out groups"
+        )
+    return data.subset(np.flatnonzero(~watched)), data.subset(np.flatnonzero(watched))
+
+
+def learn(
+    model: SplitVAE,
+    data: Examples,
+    *,
+    groups: Array | None,
+    fresh: bool,
+    test: Examples | None,
+    checkpoint: Path | None,
+    on_epoch: Callable[[Row], None] | None,
+) -> Fit:
+    """Train, align and practise."""
+    data, validation = hold_out(model.config, data, groups)
+    history = train(
+        model, data, test=test, validation=validation, fresh=fresh, checkpoint=checkpoint, on_epoch=on_epoch
+    )
+    z_label, labels = _align(model.eval(), data)
+    if labels is not None:
+        practise(model, data)
+    return Fit(model.eval(), history, _centres(z_label, data, None, model.n_classes))
+
+
+def learn_on(
+    model: SplitVAE, data: Examples, optimiser: torch.optim.Optimizer, history: list[Row], centres: Array | None
+) -> Fit:
+    """Pass once over more data, and align anew if every class is read in them."""
+    if not history:
+        measure(model, data)
+    row = train_on(model, data, optimiser, len(history) + 1)
+    z_label, _ = _align(model.eval(), data, only_if_all=True)
+    return Fit(model, [*history, row], _centres(z_label, data, centres, model.n_classes))
+
+
+def continued(old: SplitVAE, config: Config) -> SplitVAE:
+    """Return a model of this config that starts from the old one's weights, not aligned yet.
+
+    Raises
+    ------
+    ValueError
+        If the config is of another architecture.
+    """
+    model = build(config, old.shape, old.n_classes, old.pixels)
+    mine, theirs = (
+        {name: value for name, value in each.state_dict().items() if not name.startswith("alignment.")}
+        for each in (model, old)
+    )
+    differ = sorted(
+        name for name in mine.keys() | theirs.keys() if name not in mine or name not in theirs
+        or mine[name].shape != theirs[name].shape
+    )  # fmt: skip
+    if differ:
+        raise ValueError(
+            f"warm_start is True, but the hyper-parameters are of another architecture than the fitted model's "
+            f"({differ[0]} differs): go on with those it was fitted with, or take warm_start=False"
+        )
+    model.load_state_dict(theirs, strict=False)
+    return model
+
+
+def copied(model: SplitVAE, optimiser: torch.optim.Optimizer) -> tuple[SplitVAE, torch.optim.Optimizer]:
+    """Return copies that may be spoilt."""
+    return deepcopy((model, optimiser))
+
+
+def _align(model: SplitVAE, data: Examples, only_if_all: bool = False) -> tuple[Array, Array | None]:
+    """Fit the maps, and return z_label (n, d_label) and the label that each means, (n,), if there are labels."""
+    (z_label, _), (mean, sd) = posterior(model, data.x)
+    config, device = model.config, next(model.parameters()).device
+    if not config.classifier_weight:
+        return z_label, None
+    # The label that z_label means, not the true one: that is all there is when new examples are encoded.
+    labels = probabilities(model, z_label).argmax(1)
+    if not only_if_all or len(np.unique(labels)) == model.n_classes:
+        model.alignment = Alignment(config, model.n_classes).to(device)
+        model.alignment.fit(mean, sd, labels, model.weighted_loadings(), config.random_state)
+    return z_label, labels
+
+
+def _centres(z_label: Array, data: Examples, before: Array | None, n_classes: int) -> Array:
+    """Return the weighted mean z_label of each class; of one that does not occur the one before, or NaN."""
+    centres = np.full((n_classes, z_label.shape[1]), np.nan, np.float32) if before is None else before.copy()
+    for k in range(n_classes):
+        mine = data.y == k
+        if data.weight is None and mine.any():
+            centres[k] = z_label[mine].mean(0)
+        elif mine.any() and data.weight is not None:
+            centres[k] = np.average(z_label[mine], axis=0, weights=data.weight[mine])
+    return centres

@@ -1,0 +1,232 @@
+"""Export to ONNX: what onnxruntime makes of the files, against the model itself."""
+
+from __future__ import annotations
+
+import copy
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import wvae
+from wvae import WVAE, Config
+from wvae import export as room
+from wvae.alignment import KNOTS, Alignment
+from wvae.datasets import Dataset
+from wvae.export import ExportError, export_onnx
+
+onnx = pytest.importorskip("onnx")
+runtime = pytest.importorskip("onnxruntime")
+
+QUICK: dict[str, Any] = {"width": 16, "depth": 1, "epochs": 2, "device": "cpu", "practice_epochs": 0}
+CONFIGS: dict[str, dict[str, Any]] = {
+    "conv": {"backbone": "conv", "alignment": "transport", "alignment_steps": 30, "style_weight": 10.0},
+    "article": {"width": 16, "epochs": 2, "device": "cpu"},
+    "mlp": {"backbone": "mlp", "depth": 2, "alignment": "gaussian", "label_path": "code", "style_weight": 0.0},
+    "table": {"kind": "table", "backbone": "mlp", "alignment": "mean", "d_rest": 1, "d_label": 1},
+    "unlabelled": {"objective": "plain", "backbone": "mlp"},
+}
+
+
+def sessions(folder: Path) -> list[Any]:
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return [runtime.InferenceSession(folder / name, options) for name in ("encoder.onnx", "decoder.onnx")]
+
+
+def of(name: str, data: Dataset) -> tuple[WVAE, np.ndarray]:
+    """Return a model and its examples, as the encoder takes them."""
+    x = data.x.astype(np.float32) / 255
+    if name == "table":
+        x = (5 * x.reshape(len(x), -1) - 2).astype(np.float32)
+    preset = "article" if name == "article" else "best"
+    return WVAE.preset(preset, **{**({} if name == "article" else QUICK), **CONFIGS[name]}).fit(x, data.y), x
+
+
+@pytest.mark.filterwarnings("ignore::wvae.diagnosis.TrainingWarning")
+@pytest.mark.parametrize("name", CONFIGS)
+def test_onnxruntime_gives_what_the_model_gives(name: str, planted: Dataset, tmp_path: Path):
+    model, x = of(name, planted)
+    folder = export_onnx(model, tmp_path / "deep" / "onnx")
+    assert sorted(p.name for p in folder.iterdir()) == ["decoder.onnx", "encoder.onnx"]  # nothing beside them
+    encoder, decoder = sessions(folder)
+    for n in (1, 37):
+        z_label, z_rest = model.encode(x[:n])
+        read = encoder.run(["z_label", "z_rest", "probabilities"], {"x": x[:n]})
+        wanted = [z_label, z_rest, *([model.predict_proba(x[:n])] if name != "unlabelled" else [])]
+        for found, expected in zip(read, wanted, strict=False):
+            np.testing.assert_allclose(found, expected, atol=1e-4)
+        swapped = decoder.run(["x"], {"z_label": z_label, "z_rest": np.roll(z_rest, 1, 0)})[0]
+        np.testing.assert_allclose(swapped, model.decode(z_label, np.roll(z_rest, 1, 0)), atol=1e-4)
+        assert swapped.shape == (n, *model.shape_)
+
+
+@pytest.fixture(scope="module")
+def fitted(planted: Dataset) -> WVAE:
+    """A model that is quickly made; tests must not change it."""
+    return WVAE(**QUICK, backbone="mlp", d_label=3, d_rest=3, alignment_steps=5).fit(planted.x, planted.y)
+
+
+@pytest.fixture(scope="module")
+def exported(fitted: WVAE, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export_onnx(fitted, tmp_path_factory.mktemp("export") / "onnx")
+
+
+def test_files_say_what_they_are_of(exported: Path, fitted: WVAE):
+    for session in sessions(exported):
+        about = session.get_modelmeta().custom_metadata_map
+        assert json.loads(about["classes"]) == ["ant", "bee", "cat", "dog"]
+        assert json.loads(about["shape"]) == [8, 8]
+        assert about["version"] == wvae.__version__
+        np.testing.assert_allclose(json.loads(about["label_centres"]), fitted.label_centres_, rtol=1e-6)
+
+
+def test_files_hold_standard_operators_of_an_opset_that_browsers_read(exported: Path):
+    for name in ("encoder.onnx", "decoder.onnx"):
+        proto = onnx.load(exported / name)
+        assert [(o.domain, o.version) for o in proto.opset_import] == [("", room.OPSET)]
+        assert room.OPSET <= 21
+        assert proto.ir_version <= 10
+        assert not proto.functions
+        assert {node.domain for node in proto.graph.node} == {""}
+        assert all(t.data_location != onnx.TensorProto.EXTERNAL for t in proto.graph.initializer)
+
+
+def aligned(align: Alignment, z: np.ndarray, y: np.ndarray, *, back: bool) -> np.ndarray:
+    """Run the alignment's own graph alone, on codes with labels."""
+    from onnx import TensorProto, helper
+
+    graph = room._Graph()
+    graph.aligned(align, "z", "out", back=back)
+    d = z.shape[1]
+    inputs = [
+        helper.make_tensor_value_info("z", TensorProto.FLOAT, ["n", d]),
+        helper.make_tensor_value_info("align.y", TensorProto.INT64, ["n"]),
+    ]
+    outputs = [helper.make_tensor_value_info("out", TensorProto.FLOAT, ["n", d])]
+    proto = helper.make_model(
+        helper.make_graph(graph.nodes, "alone", inputs, outputs, graph.constants),
+        opset_imports=[helper.make_opsetid("", room.OPSET)],
+        ir_version=10,
+    )
+    onnx.checker.check_model(proto)
+    return runtime.InferenceSession(proto.SerializeToString()).run(None, {"z": z, "align.y": y})[0]
+
+
+@pytest.mark.parametrize("d", [1, 5])
+@pytest.mark.parametrize("kind", ["none", "mean", "gaussian", "transport"])
+def test_every_alignment_is_the_same_map_there_and_back(kind: Any, d: int):
+    rng = np.random.default_rng(0)
+    y = np.arange(600) % 3
+    z = (rng.standard_normal((600, d)) ** 3 * 0.3 + rng.standard_normal((3, d))[y] * 2).astype(np.float32)
+    align = Alignment(Config(d_rest=d, alignment=kind, alignment_steps=15), 3).fit(z, np.full(z.shape, 0.1), y)
+    far = np.concatenate([z[:50], 100 * z[:50], np.zeros((5, d), np.float32)])  # beyond all knots, too
+    labels = np.resize(y, len(far))
+    for n in (1, len(far)):
+        codes, of_label = torch.from_numpy(far[:n]), torch.from_numpy(labels[:n])
+        there = align(codes, of_label).numpy()
+        np.testing.assert_allclose(aligned(align, far[:n], labels[:n], back=False), there, rtol=1e-5, atol=1e-5)
+        back = align.inverse(torch.from_numpy(there), of_label).numpy()
+        np.testing.assert_allclose(aligned(align, there, labels[:n], back=True), back, rtol=1e-5, atol=1e-5)
+
+
+def test_codes_on_the_knots_themselves():
+    align = Alignment(Config(d_rest=1, alignment="transport"), 2)
+    rng = np.random.default_rng(0)
+    align.source.copy_(torch.from_numpy(np.sort(rng.normal(size=tuple(align.source.shape)))).float())
+    align.target.copy_(torch.from_numpy(np.sort(rng.normal(size=tuple(align.target.shape)))).float())
+    z = align.source[0, 0].float().T.numpy()
+    y = np.zeros(KNOTS, np.int64)
+    np.testing.assert_allclose(aligned(align, z, y, back=False)[:, 0], align.target[0, 0], atol=1e-6)
+
+
+def test_the_graph_does_not_grow_with_the_steps():
+    sizes: list[int] = []
+    for steps in (2, 800):
+        graph = room._Graph()
+        graph.aligned(
+            Alignment(Config(d_rest=4, alignment="transport", alignment_steps=steps), 3), "z", "o", back=False
+        )
+        sizes.append(len(graph.nodes))
+    assert sizes[0] == sizes[1] < 40
+
+
+def test_an_alignment_that_ended_before_its_first_step():
+    align = Alignment(Config(d_rest=2, alignment="transport"), 2)
+    align.end(0)
+    z = np.random.default_rng(0).standard_normal((4, 2)).astype(np.float32)
+    np.testing.assert_allclose(aligned(align, z, np.array([0, 1, 0, 1]), back=True), z, atol=1e-6)
+
+
+@pytest.fixture
+def light(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an export write something that is quickly made, where it does not matter what."""
+
+    def made(model: object) -> Any:
+        from onnx import TensorProto, helper
+
+        value = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n"])
+        return helper.make_model(helper.make_graph([], "nothing", [value], [value]))
+
+    monkeypatch.setattr(room, "_encoder", made)
+    monkeypatch.setattr(room, "_decoder", made)
+
+
+@pytest.mark.usefixtures("light")
+def test_an_alignment_that_blows_rounding_errors_up_is_told(fitted: WVAE, tmp_path: Path):
+    export_onnx(fitted, tmp_path / "calm")  # without a warning
+    steep = copy.deepcopy(fitted)
+    steep.model_.alignment = Alignment(Config(d_rest=3, alignment_steps=2), 4)
+    steep.model_.alignment.target.copy_(torch.linspace(-3e3, 3e3, KNOTS))
+    with pytest.warns(UserWarning, match=r"turns rounding errors of 1e-06 in z_rest into .*fewer alignment_steps"):
+        export_onnx(steep, tmp_path / "steep")
+
+
+# ------------------------------------------------------------------------------------------ faults
+
+
+@pytest.mark.usefixtures("light")
+def test_only_an_earlier_export_is_replaced(fitted: WVAE, tmp_path: Path):
+    out = export_onnx(fitted, tmp_path / "onnx")
+    (out / "decoder.onnx").write_bytes(b"old")
+    with pytest.raises(ExportError, match="is there already: take another --out, or --overwrite"):
+        export_onnx(fitted, out)
+    assert (out / "decoder.onnx").read_bytes() == b"old"
+    export_onnx(fitted, out, overwrite=True)
+    assert (out / "decoder.onnx").read_bytes() == (out / "encoder.onnx").read_bytes()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("all of it")
+    for name in ("mine", "mine/thesis.txt"):
+        with pytest.raises(ExportError, match="is there and no export of ours, so it is not replaced"):
+            export_onnx(fitted, tmp_path / name, overwrite=True)
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "all of it"
+
+
+@pytest.mark.usefixtures("light")
+def test_nothing_is_written_half(
+    fitted: WVAE, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_temporaries: Callable[[], None]
+):
+    def full(model: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(room, "_decoder", full)
+    with pytest.raises(OSError, match="No space"):
+        export_onnx(fitted, tmp_path / "onnx")
+    assert not (tmp_path / "onnx").exists()
+    no_temporaries()
+
+
+@pytest.mark.parametrize("package", ["onnx", "onnxscript"])
+def test_without_its_packages_the_missing_one_is_named(
+    package: str, fitted: WVAE, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ModuleNotFoundError) as caught:
+        export_onnx(fitted, tmp_path / "onnx")
+    assert caught.value.name == package
+    assert not (tmp_path / "onnx").exists()

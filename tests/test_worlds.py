@@ -1,0 +1,83 @@
+"""Worlds: one path for every data set, and one page with all of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from wvae.config import Config
+from wvae.datasets import Dataset
+from wvae.experiments import RunError, measure
+from wvae.experiments.worlds import hidden_factor, reproduce_worlds
+
+
+@pytest.fixture(autouse=True)
+def few_images_for_readers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "SEEN", 500)
+
+
+@pytest.fixture(scope="module")
+def config(small: dict[str, Any]) -> Config:
+    changes: dict[str, Any] = small | {"epochs": 3, "alignment_steps": 20, "practice_epochs": 1}
+    return Config(**changes)
+
+
+@pytest.fixture(scope="module")
+def worlds(planted: Dataset) -> list[Dataset]:
+    """Give the planted images in grey and in colour, a hidden writer in both."""
+    colour = np.stack([planted.x, planted.x[:, ::-1], 255 - planted.x], 1)
+    return [replace(planted, name="grey"), replace(planted, name="colour", x=colour)]
+
+
+def test_every_world_is_measured_drawn_and_told(worlds: list[Dataset], config: Config, tmp_path: Path):
+    folder = reproduce_worlds(worlds, config, tmp_path / "run", title="small", command="wvae reproduce worlds")
+    metrics = json.loads((folder / "metrics.json").read_text())
+    for name in ("grey", "colour"):
+        for key in (
+            "leakage.max",
+            "sufficiency.max",
+            "rest.factor.writer.accuracy",
+            "clusters.z_rest.ami",
+            "swap.label",
+        ):
+            assert np.isfinite(metrics[f"{name}.{key}"])
+        for figure in ("swap", "map", "leakage"):
+            assert (folder / "figures" / f"{name}-{figure}.png").read_bytes().startswith(b"\x89PNG")
+        assert (folder / name / "model.safetensors").exists()
+    page = (folder / "report.html").read_text()
+    assert page.count("<figure>") == 6
+    assert f"{metrics['colour.clusters.z_rest.ami']:.3f}" in page
+    assert "wvae reproduce worlds" in page
+    with pytest.raises(RunError, match="is there already"):
+        reproduce_worlds(worlds, config, tmp_path / "run")
+
+
+def test_sound_is_on_the_page(planted: Dataset, config: Config, tmp_path: Path):
+    pytest.importorskip("soundfile")
+    pytest.importorskip("librosa")
+    mel = np.random.default_rng(0).random((len(planted), 64, 64), dtype=np.float32)
+    mel[:, :32] += (planted.factors["writer"] / 5)[:, None, None]
+    data = replace(planted, x=(mel / mel.max()).astype(np.float32), kind="audio", name="speech")
+    folder = reproduce_worlds([data], config, tmp_path / "run")
+    sounds = list((folder / "sounds").glob("*.wav"))
+    assert len(sounds) == 3 * 5
+    assert (folder / "report.html").read_text().count("<audio") == 15
+
+
+def test_the_hidden_factor_is_the_first_category_that_repeats(planted: Dataset):
+    n = len(planted)
+    factors = {"slant": np.linspace(0, 1, n), "id": np.arange(n), "writer": planted.factors["writer"]}
+    assert hidden_factor(replace(planted, factors=factors)) == "writer"
+    with pytest.raises(ValueError, match=r"no hidden category.*slant"):
+        hidden_factor(replace(planted, factors={"slant": np.linspace(0, 1, n)}))
+
+
+def test_a_world_comes_once(planted: Dataset, config: Config, tmp_path: Path):
+    for worlds in ([], [planted, planted]):
+        with pytest.raises(ValueError, match="expected one data set or more, each once"):
+            reproduce_worlds(worlds, config, tmp_path / "run")
