@@ -165,6 +165,7 @@ def test_preset_article_is_the_notebook():
         "separation_weight": 0.0,
         "epochs": 50,
         "batch_size": 256,
+        "least_steps": 1,
         "learning_rate": 1e-3,
         "schedule": "constant",
         "test_samples": 10,

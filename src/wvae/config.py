@@ -15,6 +15,7 @@ Objective = Literal["classifier", "covariance", "plain"]
 # The notebook's own constants: C2 and C3 weigh a term *per batch* of 256; per example that is C / 256.
 ARTICLE_BATCH = 256
 ARTICLE_WEIGHT = 10_000 / ARTICLE_BATCH
+LEAST_BATCH = 32  # smaller ones are for those who ask
 
 
 def _parameter(default: Any, meaning: str, low: float | None = None, high: float | None = None) -> Any:
@@ -96,7 +97,10 @@ class Config:
         0,
         1,
     )
-    batch_size: int = _parameter(256, "examples in one step", 2)
+    batch_size: int = _parameter(256, "examples in one step, at most", 2)
+    least_steps: int = _parameter(
+        25, "steps in one pass, at least: few examples are cut into smaller batches, down to 32", 1
+    )
     learning_rate: float = _parameter(3e-3, "Adam's step size (its peak, if the schedule moves it)", 1e-8, 10)
     schedule: Literal["constant", "one-cycle"] = _parameter("one-cycle", "course of the learning rate")
     early_stopping: bool = _parameter(False, "stop when the loss of rows held out no longer falls, at the best epoch")
@@ -135,6 +139,14 @@ class Config:
             raise ValueError(f"objective is {objective!r}, expected one of {', '.join(get_args(Objective))}")
         check_names(changes)
         return replace(cls(), **(_ARTICLE if name == "article" else {}) | _objective(name, objective) | changes)
+
+    def batch_of(self, n: int) -> int:
+        """Return how many of n training examples make one step.
+
+        >>> [Config().batch_of(n) for n in (100, 1000, 2000, 60_000)]
+        [32, 40, 80, 256]
+        """
+        return min(self.batch_size, max(LEAST_BATCH, math.ceil(n / self.least_steps)))
 
     def __post_init__(self) -> None:
         for spec in parameters():
@@ -218,6 +230,7 @@ _ARTICLE: dict[str, Any] = {
     "augment": 0.0,
     "epochs": 50,
     "batch_size": ARTICLE_BATCH,
+    "least_steps": 1,
     "learning_rate": 1e-3,
     "schedule": "constant",
 }

@@ -54,8 +54,8 @@ def practise(model: SplitVAE, data: Examples) -> None:
     before = {name: value.clone() for name, value in model.decoder.state_dict().items()}
     frozen = [p for name, p in model.named_parameters() if not name.startswith("decoder.")]
     optimiser = torch.optim.Adam(model.decoder.parameters(), fused=True)
-    size = math.ceil(config.batch_size * SWAPS)
-    steps = config.practice_epochs * math.ceil(len(data.x) / config.batch_size)
+    size = config.batch_of(len(data.x))
+    steps = config.practice_epochs * math.ceil(len(data.x) / size)
     step = 0
     try:
         for parameter in frozen:
@@ -63,11 +63,11 @@ def practise(model: SplitVAE, data: Examples) -> None:
         swaps = _Swaps(model, data, generator)
         for epoch in range(config.practice_epochs):
             order = np.random.default_rng((config.random_state, epoch, 1)).permutation(len(data.x))
-            for start in range(0, len(order), config.batch_size):
-                x, _ = data.batch(order[start : start + config.batch_size], device)
+            for start in range(0, len(order), size):
+                x, _ = data.batch(order[start : start + size], device)
                 for group in optimiser.param_groups:
                     group["lr"] = config.learning_rate * RATE * 0.5 * (1 + math.cos(math.pi * step / steps))
-                loss = _reconstruction(model, x, generator) + swaps.loss(size, generator)
+                loss = _reconstruction(model, x, generator) + swaps.loss(math.ceil(size * SWAPS), generator)
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 optimiser.step()

@@ -162,12 +162,13 @@ def _one_pass(
 ) -> Row:
     """Descend on all the data in this order; ``epoch`` says where on the schedule, None that there is none."""
     config, device, sums = model.config, generator.device, _Means()
-    steps = math.ceil(len(order) / config.batch_size)
+    size = config.batch_of(len(order))
+    steps = math.ceil(len(order) / size)
     model.train()
-    for step, start in enumerate(range(0, len(order), config.batch_size)):
+    for step, start in enumerate(range(0, len(order), size)):
         if epoch is not None:
             _set_learning_rate(optimiser, config, ((epoch - 1) * steps + step) / (config.epochs * steps))
-        rows = order[start : start + config.batch_size]
+        rows = order[start : start + size]
         x, y = data.batch(rows, device)
         x = model.augmented(x, generator)
         if config.separation == "adversary":
