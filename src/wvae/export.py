@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 OPSET = 18  # which onnxruntime and onnxruntime-web have read for years
 FILES = "encoder.onnx", "decoder.onnx"
-ROUNDING, TOLERANCE = 1e-6, 1e-4  # of single precision in the networks; within which two programs shall agree
+ROUNDING, TOLERANCE = 1e-5, 1e-4  # of single precision in the networks; within which two programs shall agree
 OWN = "network_z_rest"  # z_rest as the networks know it, before the alignment
 
 
@@ -180,6 +180,7 @@ def _translated(module: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str
             dynamo=True,
             external_data=False,
             verbose=False,
+            optimize=True,  # it takes x + 1e-12 for x, which style statistics are not
         )
     if program is None:  # which its types allow
         raise ExportError("PyTorch returned no translation: update torch and onnxscript")
