@@ -99,12 +99,12 @@ def test_files_hold_standard_operators_of_an_opset_that_browsers_read(exported: 
 
 
 def test_a_sliver_of_a_constant_is_not_rounded_away():
-    """x + 1e-12 is not x where x is 0, as in most pixels: what the statistics are protected with must be there."""
+    """Adding 1e-12 to 0, as most pixels are, is not nothing: what the statistics are protected with must be there."""
     statistics = StyleStatistics((28, 28))
     x = torch.zeros(2, 28, 28)
     x[0, 10:14, 10:14] = 1  # the second one is blank
-    proto = room._translated(statistics, {"x": x}, ("found",))
-    found = runtime.InferenceSession(proto.SerializeToString()).run(None, {"x": x.numpy()})[0]
+    proto = room._translated(statistics, {"images": x}, ("found",))
+    found = runtime.InferenceSession(proto.SerializeToString()).run(None, {"images": x.numpy()})[0]
     np.testing.assert_allclose(found, statistics(x), rtol=2e-6, atol=1e-6)
 
 

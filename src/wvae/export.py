@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 OPSET = 18  # which onnxruntime and onnxruntime-web have read for years
 FILES = "encoder.onnx", "decoder.onnx"
-ROUNDING, TOLERANCE = 1e-5, 1e-4  # of single precision in the networks; within which two programs shall agree
+ROUNDING, GROWN = 1e-5, 50  # errors of single precision in z_rest; how many times larger an alignment may make them
 OWN = "network_z_rest"  # z_rest as the networks know it, before the alignment
 
 
@@ -93,7 +93,7 @@ def export_onnx(model: WVAE, out: str | Path, *, overwrite: bool = False) -> Pat
             checker.check_model(proto)
             save(proto, folder / name)
     grown = _grown(network)
-    if grown > TOLERANCE:
+    if grown > GROWN * ROUNDING:
         warnings.warn(
             f"the alignment of this model turns rounding errors of {ROUNDING:g} in z_rest into {grown:.1g} and more: "
             "encoder.onnx and wvae will not agree on it: train on more data, or with fewer alignment_steps",
@@ -104,7 +104,10 @@ def export_onnx(model: WVAE, out: str | Path, *, overwrite: bool = False) -> Pat
 
 @torch.no_grad()
 def _grown(model: SplitVAE, n: int = 200) -> float:
-    """Return how far nine tenths of codes move at the most that differ, before the alignment, by rounding errors."""
+    """Return how far nine tenths of codes move at the most that differ, before the alignment, by rounding errors.
+
+    The codes are drawn from the prior. Those of real data, which the alignment follows closely, move further still.
+    """
     generator = torch.Generator().manual_seed(0)
     z, noise = torch.randn(2, n, model.config.d_rest, generator=generator, dtype=torch.float64)
     y = torch.arange(n) % model.n_classes
@@ -180,7 +183,7 @@ def _translated(module: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str
             dynamo=True,
             external_data=False,
             verbose=False,
-            optimize=True,  # it takes x + 1e-12 for x, which style statistics are not
+            optimize=False,  # it takes x + 1e-12 for x, which style statistics are not
         )
     if program is None:  # which its types allow
         raise ExportError("PyTorch returned no translation: update torch and onnxscript")

@@ -44,7 +44,6 @@ SCENES: dict[str, Scene] = {
     "petals": Scene(_SKLEARN, "flower.jpg", (203, 120, 397, 314), 1.0),
     "foliage": Scene(_SKLEARN, "flower.jpg", (440, 0, 640, 427), 1.0),
     "cat": Scene(_SKIMAGE, "data/chelsea.png", (0, 0, 260, 300), 1.0),
-    "coffee": Scene(_SKIMAGE, "data/coffee.png", (0, 0, 600, 400), 1.25),
     "galaxies": Scene(_SKIMAGE, "data/hubble_deep_field.jpg", (0, 0, 1000, 872), 2.0),
     "tissue": Scene(_SKIMAGE, "data/ihc.png", (0, 0, 512, 512), 1.5),
     "retina": Scene(_SKIMAGE, "data/retina.jpg", (250, 250, 1200, 1200), 3.0),
@@ -100,7 +99,7 @@ def load(*, digits: Digits = "handwriting", images: int = 12_000, seed: int = 0,
     >>> data.x.shape, data.x.dtype, (data.split == "test").sum().item()
     ((120, 3, 32, 32), dtype('uint8'), 15)
     >>> sorted(set(data.factors["scene"].tolist()))[:4]
-    ['bricks', 'cat', 'coffee', 'dusk']
+    ['bricks', 'cat', 'dusk', 'foliage']
     """
     if digits not in get_args(Digits):
         raise ValueError(f"digits is {digits!r}, expected one of {', '.join(get_args(Digits))}")
