@@ -79,6 +79,14 @@ def test_a_table_in_another_unit_is_the_same_table(wine: tuple[np.ndarray, np.nd
     np.testing.assert_allclose(two.reconstruct(X * unit + unit), one.reconstruct(X) * unit + unit, rtol=0.02)
 
 
+def test_gaussian_pixels_are_drawn_as_pixels_and_can_be_encoded_again(planted: Dataset):
+    model = small(likelihood="gaussian", batch_size=32, width=48).fit(planted.x, planted.y)
+    swapped = model.swap(planted.x[:50], planted.x[50:100])
+    assert swapped.min() >= 0
+    assert swapped.max() <= 1
+    assert np.isfinite(model.transform(swapped)).all()
+
+
 def test_likelihoods_follow_the_values(wine: tuple[np.ndarray, np.ndarray]):
     X, y = wine
     unit = (X - X.min(0)) / np.ptp(X, 0)

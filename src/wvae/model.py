@@ -229,7 +229,8 @@ class SplitVAE(nn.Module):
             values = Bernoulli(logits=drawn, validate_args=False)  # grey values are in between
         else:
             log_sd = LEAST_LOG_SCALE + functional.softplus(self.log_scale - LEAST_LOG_SCALE)
-            mean = self.shift + self.scale * drawn
+            # Of pixels, what is drawn must be pixels again: it can be encoded anew, and has style statistics.
+            mean = drawn.sigmoid() if self.pixels else self.shift + self.scale * drawn
             values = Normal(mean, (self.scale * log_sd.exp()).expand_as(mean), validate_args=False)
         return Independent(values, len(self.shape), validate_args=False)
 
