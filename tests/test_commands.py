@@ -15,7 +15,7 @@ import wvae
 from wvae import WVAE, Config
 from wvae.datasets import Dataset
 from wvae.experiments.clusters import Clustering, cluster, in_words
-from wvae.experiments.encoding import codes_of, open_like, rate_of, remembered_rate
+from wvae.experiments.encoding import codes_of, open_like, remembered_rate
 from wvae.experiments.swapping import example, swap, write_example
 from wvae.experiments.training import fit_to_folder, write_columns
 from wvae.storage import ModelFileError
@@ -62,19 +62,26 @@ def pictures(planted: Dataset, tmp_path: Path) -> Path:
 
 def test_a_model_folder_remembers_label_kind_and_rate(planted: Dataset, small: dict[str, Any], tmp_path: Path):
     quick = Config(**small | {"epochs": 1, "alignment": "none", "practice_epochs": 0})
-    out = fit_to_folder(replace(planted, kind="audio"), quick, tmp_path / "m", rate=8000)
+    out = fit_to_folder(replace(planted, kind="audio", rate=8000), quick, tmp_path / "m")
     about = json.loads((out / "rows.json").read_text())
     assert (about["label"], about["rate"], about["examples"]) == ("animal", 8000, 360)
     assert wvae.load(str(out)).config_.kind == "audio"
     assert remembered_rate(out) == 8000
 
 
-def test_the_rate_is_the_one_asked_for_or_the_sources(planted: Dataset):
-    sound = replace(planted, kind="audio")
-    assert rate_of("fsdd", sound, None) == 8000
-    assert rate_of("words/", sound, 16_000) == 16_000
-    assert rate_of("words/", sound, None) is None
-    assert rate_of("fsdd", planted, 16_000) is None
+def test_sounds_of_another_rate_are_refused(
+    planted: Dataset, small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    quick = Config(**small | {"epochs": 1, "alignment": "none", "practice_epochs": 0})
+    spoken = replace(planted, kind="audio", rate=16_000, name="spoken")
+    out = fit_to_folder(spoken, quick, tmp_path / "m")
+    for rate in (16_000, None):
+        found = replace(spoken, rate=rate)
+        monkeypatch.setattr("wvae.experiments.encoding.open_data", lambda *_, found=found, **__: found)
+        assert open_like(out, wvae.load(str(out)), "fsdd", say=unsaid).rate == rate
+    monkeypatch.setattr("wvae.experiments.encoding.open_data", lambda *_, **__: replace(spoken, rate=8000))
+    with pytest.raises(ValueError, match="spoken has 8,000 samples per second, the model was trained on 16,000"):
+        open_like(out, wvae.load(str(out)), "fsdd", say=unsaid)
 
 
 def test_a_damaged_memory_is_told(folder: Path, model: WVAE, tmp_path: Path):

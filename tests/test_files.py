@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from wvae.datasets import CATALOGUE, Dataset, open_data
+from wvae.datasets.record import Kind
 
 Opener = Callable[..., Dataset]
 
@@ -71,6 +72,15 @@ def folder_of_classes(root: Path, each: int = 3, classes: tuple[str, ...] = ("ca
             images.append(picture(100 * i + j))
             save(root / name / f"{j:03d}.png", images[-1])
     return np.array(images)
+
+
+# ---------------------------------------------------------------------------------------------- the record
+
+
+@pytest.mark.parametrize(("kind", "rate"), [("audio", 0), ("audio", -8000), ("image", 8000)])
+def test_a_rate_is_positive_and_of_sounds(kind: Kind, rate: int) -> None:
+    with pytest.raises(ValueError, match=f"rate is {rate} of {kind} data, expected a positive number, and of audio"):
+        Dataset(picture(0, (4, 8, 8)), np.arange(4) % 2, kind=kind, rate=rate)
 
 
 # ---------------------------------------------------------------------------------------------- names and paths
@@ -492,7 +502,9 @@ def test_folder_of_sounds(opened: Opener, said: Said, tmp_path: Path) -> None:
         "9 sounds of 0.20 to 0.40 s, 8,000 Hz (8), 22,050 Hz (1) brought to 8,000 Hz, "
         "as log-mel spectrograms of 64 bands × 64 parts"
     )
-    assert opened(tmp_path, rate=16000).shape == (64, 64)
+    assert data.rate == 8000
+    again = opened(tmp_path, rate=16000)
+    assert (again.shape, again.rate) == ((64, 64), 16_000)
     refused(opened, tmp_path, "holds sounds, for which size=8 means nothing", size=8)
     refused(opened, tmp_path, "rate is 8, expected samples per second from 1,000", rate=8)
 
@@ -501,7 +513,7 @@ def test_rate_is_at_most_16_khz(opened: Opener, said: Said, tmp_path: Path) -> N
     pytest.importorskip("librosa")
     for i in range(4):
         write_wav(tmp_path / "ab"[i % 2] / f"{i}.wav", tone(500, 44100), 44100)
-    opened(tmp_path)
+    assert opened(tmp_path).rate == 16_000
     assert "44,100 Hz brought to 16,000 Hz" in said.about("sounds")
 
 
@@ -812,7 +824,7 @@ def test_parquet_of_sounds(opened: Opener, tmp_path: Path) -> None:
     sounds = [{"bytes": file.read_bytes(), "path": file.name} for file in files]
     parquet.write_table(pa.table({"audio": sounds, "label": [f.parts[-3] for f in files]}), tmp_path / "a.parquet")
     data, same = opened(tmp_path / "a.parquet"), opened(tmp_path)
-    assert data.kind == "audio"
+    assert (data.kind, data.rate) == ("audio", 8000)
     np.testing.assert_array_equal(data.x, same.x)
 
 

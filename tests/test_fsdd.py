@@ -48,7 +48,7 @@ def test_it_is_whole(real: Dataset) -> None:
     assert real.x.dtype == np.float32
     assert (real.x.min(), real.x.max()) == (0, 1)
     np.testing.assert_allclose(real.x.max((1, 2)), 1)
-    assert (real.kind, real.label_name, real.name) == ("audio", "digit", "fsdd")
+    assert (real.kind, real.label_name, real.name, real.rate) == ("audio", "digit", "fsdd", 8000)
     assert "CC BY-SA" in real.licence
     assert real.y.dtype == np.int64
     assert list(real.factors) == ["speaker"]

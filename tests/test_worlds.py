@@ -58,14 +58,19 @@ def test_every_world_is_measured_drawn_and_told(worlds: list[Dataset], config: C
 
 
 def test_sound_is_on_the_page(planted: Dataset, config: Config, tmp_path: Path):
-    pytest.importorskip("soundfile")
+    soundfile = pytest.importorskip("soundfile")
     pytest.importorskip("librosa")
     mel = np.random.default_rng(0).random((len(planted), 64, 64), dtype=np.float32)
     mel[:, :32] += (planted.factors["writer"] / 5)[:, None, None]
     data = replace(planted, x=(mel / mel.max()).astype(np.float32), kind="audio", name="speech")
+    with pytest.raises(ValueError, match=r"speech does not say the samples per second of its sounds"):
+        reproduce_worlds([data], config, tmp_path / "run")
+    data = replace(data, rate=16_000)
     folder = reproduce_worlds([data], config, tmp_path / "run")
     sounds = list((folder / "sounds").glob("*.wav"))
     assert len(sounds) == 3 * 5
+    assert {soundfile.info(path).samplerate for path in sounds} == {16_000}
+    assert json.loads((folder / "speech" / "rows.json").read_text())["rate"] == 16_000
     assert (folder / "report.html").read_text().count("<audio") == 15
 
 

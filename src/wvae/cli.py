@@ -145,7 +145,6 @@ def fit(
     out = out or Path("models") / "-".join(filter(None, [stem, preset, objective]))
 
     from . import datasets
-    from .experiments.encoding import rate_of
     from .experiments.training import fit_to_folder
 
     loaded = datasets.open_data(
@@ -158,7 +157,7 @@ def fit(
         progress=not quiet,
     )
     with going_on(out, quiet), progress_on(quiet) as progress:
-        fit_to_folder(loaded, config, out, rate=rate_of(data, loaded, rate), progress=progress, overwrite=overwrite)
+        fit_to_folder(loaded, config, out, progress=progress, overwrite=overwrite)
     print(out)
 
 

@@ -94,8 +94,10 @@ def _media(contents: Pictures, n: int, known: Known, path: Path, asked: Asked) -
     first = next(iter(contents()))[1]
     if _is_sound(first):
         refuse(f"{path} holds sounds", size=asked.size)
-        x, whole = sounds.read_sounds(contents, n, str(path), rate=asked.rate, say=asked.say, progress=asked.progress)
-        return known.subset(whole, str(path)).dataset(x, "audio", path)
+        x, whole, rate = sounds.read_sounds(
+            contents, n, str(path), rate=asked.rate, say=asked.say, progress=asked.progress
+        )
+        return known.subset(whole, str(path)).dataset(x, "audio", path, rate)
     refuse(f"{path} holds images", rate=asked.rate)
     x, whole = pictures.read_pictures(contents, n, str(path), size=asked.size, say=asked.say, progress=asked.progress)
     return known.subset(whole, str(path)).dataset(x, "image", path)

@@ -84,6 +84,7 @@ def load(*, label: Label = "digit", progress: bool = True) -> Dataset:
         name="fsdd",
         source=f"Free Spoken Digit Dataset (Jackson et al. 2018), commit {_COMMIT[:7]}",
         licence=CATALOGUE["fsdd"].licence,
+        rate=RATE,
     )
 
 

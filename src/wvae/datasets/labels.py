@@ -56,10 +56,10 @@ class Known:
     factors: dict[str, Array]
     split: Array | None
 
-    def dataset(self, x: Array, kind: Kind, path: Path) -> Dataset:
+    def dataset(self, x: Array, kind: Kind, path: Path, rate: int | None = None) -> Dataset:
         """Return the rows with their examples, called after the file or folder that they came from."""
         name = path.resolve().name if path.is_dir() else path.stem
-        return Dataset(x, self.y, self.factors, self.split, kind, self.label_name, name, source=str(path))
+        return Dataset(x, self.y, self.factors, self.split, kind, self.label_name, name, source=str(path), rate=rate)
 
     def subset(self, rows: Array, where: str) -> Known:
         """Return the rows picked by a mask, checked again: a class may have lost its examples."""

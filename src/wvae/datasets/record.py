@@ -31,11 +31,14 @@ class Dataset:
         What the label is, for legends: ``"digit"``.
     name, source, licence
         Where it comes from, for reports.
+    rate
+        Of sounds: samples per second of the waves that ``x`` was made of, to hear them again; None if not known.
 
     Raises
     ------
     ValueError
-        If the lengths differ, ``x`` has another dtype, or ``split`` has other words.
+        If the lengths differ, ``x`` has another dtype, ``split`` has other words, or the rate is not positive or not of
+        sounds.
 
     Examples
     --------
@@ -55,10 +58,15 @@ class Dataset:
     name: str = "data"
     source: str = ""
     licence: str = ""
+    rate: int | None = None
 
     def __post_init__(self) -> None:
         if self.x.dtype.name not in ("uint8", "float32"):
             raise ValueError(f"x has dtype {self.x.dtype}, expected uint8 or float32: convert it with x.astype(...)")
+        if self.rate is not None and (self.kind != "audio" or self.rate < 1):
+            raise ValueError(
+                f"rate is {self.rate} of {self.kind} data, expected a positive number, and of audio only: leave it out"
+            )
         columns = {"y": self.y, **{f"factors[{k!r}]": v for k, v in self.factors.items()}}
         if self.split is not None:
             columns["split"] = self.split

@@ -25,8 +25,10 @@ MELS, FRAMES = 64, 64
 
 def read_sounds(
     sounds: Pictures, n: int, where: str, *, rate: int | None, say: Say, progress: bool
-) -> tuple[Array, Array]:
-    """Return log-mel spectrograms, (k, mels, frames) float32 in [0, 1], and which of the n could be read, (n,) bool.
+) -> tuple[Array, Array, int]:
+    """Return log-mel spectrograms, which of the n could be read, and the samples per second all were brought to.
+
+    The spectrograms are (k, mels, frames) float32 in [0, 1], and what could be read is (n,) bool.
 
     Parameters
     ----------
@@ -78,7 +80,7 @@ def read_sounds(
         f"{k:,} sounds of {min(seconds):.2f} to {max(seconds):.2f} s, {came}{brought}, "
         f"as log-mel spectrograms of {MELS} bands × {FRAMES} parts"
     )
-    return x[:k], whole
+    return x[:k], whole, rate
 
 
 def _rates(sounds: Pictures) -> Counter[int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -62,17 +61,12 @@ def open_like(
     data = open_data(source, factors=factors, say=say, progress=progress, **options)
     if data.kind != kind:
         raise ValueError(f"{data.name} holds {data.kind} data, the model was trained on {kind} data: take such")
+    if data.rate and data.rate != about.get("rate", data.rate):
+        raise ValueError(
+            f"{data.name} has {data.rate:,} samples per second, the model was trained on {about['rate']:,}: "
+            "bring the sounds to that rate, or fit a model to these"
+        )
     return replace(data, x=as_trained(data.x, model, data.name, say))
-
-
-def rate_of(source: str, data: Dataset, asked: int | None) -> int | None:
-    """Return the samples per second of sounds, as far as that is known: asked for, or said by their source."""
-    if data.kind != "audio":
-        return None
-    known = asked or getattr(data, "rate", None)
-    if known is None and source in CATALOGUE:
-        known = getattr(import_module(f"wvae.datasets.{CATALOGUE[source].module}"), "RATE", None)
-    return known
 
 
 def remembered_rate(folder: Path) -> int | None:

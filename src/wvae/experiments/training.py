@@ -38,7 +38,6 @@ def fit_to_folder(
     config: Config,
     out: str | Path,
     *,
-    rate: int | None = None,
     progress: Progress | None = None,
     overwrite: bool = False,
 ) -> Path:
@@ -53,9 +52,7 @@ def fit_to_folder(
         What to train on, and how; ``random_state`` also chooses the test rows where the source does not, and ``kind``
         is that of the data.
     out
-        The folder to make. It remembers, besides the model, what the label is called and the rate.
-    rate
-        Of sounds: samples per second, to write them again.
+        The folder to make. It remembers, besides the model, what the label is called and the rate of sounds.
     progress
         Who shows progress.
     overwrite
@@ -86,7 +83,7 @@ def fit_to_folder(
     try:
         with locked(partial):
             model = _fit(config, train, test, partial / "checkpoint", progress or Silent(), f"training on {data.name}")
-            _write_model(partial / "model", model, train, rate)
+            _write_model(partial / "model", model, train)
             replace_folder(partial / "model", out)
             shutil.rmtree(partial)
     finally:
@@ -118,10 +115,11 @@ def _fit(
         )
 
 
-def _write_model(folder: Path, model: WVAE, train: Dataset, rate: int | None = None) -> None:
+def _write_model(folder: Path, model: WVAE, train: Dataset) -> None:
     model.save(folder)
     write_history(folder / "history.jsonl", model.history_)
-    read = {"label": train.label_name} | ({} if rate is None else {"rate": rate})  # how to read more of such data
+    # How to read more of such data.
+    read = {"label": train.label_name} | ({} if train.rate is None else {"rate": train.rate})
     write_json(folder / ROWS_FILE, _about(train) | read)
 
 

@@ -19,14 +19,13 @@ from ..datasets import Dataset
 from ..estimator import WVAE
 from ..evaluation.clustering import agreement, kmeans
 from ..evaluation.embedding import tsne
-from ..storage import atomic
 from .coded import is_category
 from .measure import measure
 from .panels import leakage_figure, swap_figure
 from .run import Progress, Run
+from .swapping import write_example
 from .training import fit_in_run, held_out, write_codes
 
-Array = np.ndarray
 WORLDS = ("handwriting", "fsdd", "scenes")
 MAPPED = 3000  # test codes on a t-SNE map
 PLAYED = 3  # sounds of each kind
@@ -63,7 +62,7 @@ def reproduce_worlds(
     Raises
     ------
     ValueError
-        If a data set has no hidden category, or two have the same name.
+        If a data set has no hidden category, sounds do not say their rate, or two data sets have the same name.
     RunError
         If `out` is there already, or another process is making it.
     """
@@ -73,6 +72,9 @@ def reproduce_worlds(
     names = [data.name for data in worlds]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"worlds are {names}, expected one data set or more, each once")
+    for data in worlds:
+        if data.kind == "audio" and data.rate is None:
+            raise ValueError(f"{data.name} does not say the samples per second of its sounds: give Dataset(rate=...)")
     factors = {data.name: hidden_factor(data) for data in worlds}
     settings: dict[str, Any] = settings_of("worlds", worlds[0], config, 1, title, command)
     settings["data"] = [settings_of("worlds", data, config, 1, title, command)["data"] for data in worlds]
@@ -142,15 +144,5 @@ def _play(run: Run, model: WVAE, test: Dataset, factor: str, seed: int) -> None:
         for voice, row in zip(voices[1:], heard, strict=True):
             sounds[f"as {voice}"] = model.swap(word, test.x[[row]])[0]
         for place, (name, mel) in enumerate(sounds.items()):
-            _write_wav(run.folder / "sounds" / f"{test.name}-{label}-{place}-{name}.wav", mel)
-
-
-def _write_wav(path: Path, mel: Array) -> None:
-    import soundfile
-
-    from ..datasets.audio import invert
-    from ..datasets.fsdd import RATE
-
-    path.parent.mkdir(exist_ok=True)
-    with atomic(path) as temporary:
-        soundfile.write(str(temporary), invert(mel, RATE), RATE, format="WAV", subtype="PCM_16")
+            file = run.folder / "sounds" / f"{test.name}-{label}-{place}-{name}.wav"
+            write_example(file, mel, model, test.rate)
