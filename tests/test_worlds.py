@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from wvae import experiments
 from wvae.config import Config
 from wvae.datasets import Dataset
-from wvae.experiments import RunError, measure
+from wvae.experiments import RunError, about, measure
 from wvae.experiments.worlds import hidden_factor, reproduce_worlds
 
 
@@ -86,3 +87,16 @@ def test_a_world_comes_once(planted: Dataset, config: Config, tmp_path: Path):
     for worlds in ([], [planted, planted]):
         with pytest.raises(ValueError, match="expected one data set or more, each once"):
             reproduce_worlds(worlds, config, tmp_path / "run")
+
+
+def test_data_are_fingerprinted_once(
+    worlds: list[Dataset], config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    seen: list[str] = []
+    monkeypatch.setattr(experiments, "about", lambda data: seen.append(data.name) or about(data))
+    monkeypatch.setattr("wvae.experiments.worlds._world", lambda *_: {})
+    monkeypatch.setattr("wvae.report.write_worlds", lambda *_: None)
+    folder = reproduce_worlds(worlds, config, tmp_path / "run")
+    told = json.loads((folder / "config.json").read_text())["data"]
+    assert seen == [data["name"] for data in told] == ["grey", "colour"]
+    assert told[0]["fingerprint"] != told[1]["fingerprint"]

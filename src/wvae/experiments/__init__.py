@@ -73,7 +73,8 @@ def reproduce(
     check_labels(data.y, len(data))
     if which != "plane":
         writers.check(data)
-    run = Run(Path(out), settings_of(which, data, config, draws, title, command), progress, overwrite=overwrite)
+    settings = settings_of(which, about(data), config, draws, title, command)
+    run = Run(Path(out), settings, progress, overwrite=overwrite)
     with run.lock():
         started = time.monotonic()
         if which != "writers":
@@ -85,7 +86,29 @@ def reproduce(
         return run.finish()
 
 
-def settings_of(which: str, data: Dataset, config: Config, draws: int, title: str, command: str) -> dict[str, Any]:
+def about(data: Dataset) -> dict[str, Any]:
+    """Return what a run notes of its data; the fingerprint reads them, so ask once."""
+    return {
+        "name": data.name,
+        "source": data.source,
+        "licence": data.licence,
+        "label_name": data.label_name,
+        "examples": len(data),
+        "shape": list(data.shape),
+        "factors": list(data.factors),
+        "fingerprint": Examples(data.x, np.unique(data.y, return_inverse=True)[1]).fingerprint(),
+    }
+
+
+def settings_of(
+    which: str,
+    data: dict[str, Any] | list[dict[str, Any]],
+    config: Config,
+    draws: int,
+    title: str,
+    command: str,
+) -> dict[str, Any]:
+    """Return the settings of a run on data that `about` has told of, one set or several."""
     import torch
 
     return {
@@ -93,16 +116,7 @@ def settings_of(which: str, data: Dataset, config: Config, draws: int, title: st
         "title": title,
         "command": command,
         "draws": draws,
-        "data": {
-            "name": data.name,
-            "source": data.source,
-            "licence": data.licence,
-            "label_name": data.label_name,
-            "examples": len(data),
-            "shape": list(data.shape),
-            "factors": list(data.factors),
-            "fingerprint": Examples(data.x, np.unique(data.y, return_inverse=True)[1]).fingerprint(),
-        },
+        "data": data,
         "config": asdict(config),
         "machine": {
             "system": f"{platform.system()} {platform.machine()}",

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -24,7 +23,7 @@ from .measure import measure
 from .panels import leakage_figure, swap_figure
 from .run import Progress, Run
 from .swapping import write_example
-from .training import fit_in_run, held_out, write_codes
+from .training import code_columns, fit_in_run, held_out, write_columns
 
 WORLDS = ("handwriting", "fsdd", "scenes")
 MAPPED = 3000  # test codes on a t-SNE map
@@ -67,7 +66,7 @@ def reproduce_worlds(
         If `out` is there already, or another process is making it.
     """
     from ..report import write_worlds
-    from . import settings_of
+    from . import about, settings_of
 
     names = [data.name for data in worlds]
     if not names or len(set(names)) < len(names):
@@ -76,8 +75,7 @@ def reproduce_worlds(
         if data.kind == "audio" and data.rate is None:
             raise ValueError(f"{data.name} does not say the samples per second of its sounds: give Dataset(rate=...)")
     factors = {data.name: hidden_factor(data) for data in worlds}
-    settings: dict[str, Any] = settings_of("worlds", worlds[0], config, 1, title, command)
-    settings["data"] = [settings_of("worlds", data, config, 1, title, command)["data"] for data in worlds]
+    settings = settings_of("worlds", [about(data) for data in worlds], config, 1, title, command)
     run = Run(Path(out), settings, progress, overwrite=overwrite)
     with run.lock():
         for data in worlds:
@@ -109,14 +107,15 @@ def _world(data: Dataset, config: Config, run: Run, factor: str) -> dict[str, fl
     model = fit_in_run(run, data.name, config, train, test)
     seed = config.random_state
     found = measure(model, data, factors=[factor], seed=seed, progress=run.progress, reader_epochs=READER_EPOCHS)
-    z_label, z_rest = model.encode(test.x)
+    codes = model.encode(data.x)
+    write_columns(run.folder / data.name / "codes.parquet", code_columns(codes, data))
+    z_label, z_rest = (z[is_test] for z in codes)
     who = test.factors[factor]
     for name, z in {"raw": test.x.reshape(len(test), -1), "z_rest": z_rest, "z_label": z_label}.items():
         clusters = kmeans(z, len(np.unique(who)), seed=seed)
         found |= {f"clusters.{name}.{score}": value for score, value in agreement(clusters, who).items()}
         found[f"clusters.{name}.label_ami"] = agreement(clusters, test.y)["ami"]
     found |= {"train.examples": len(train), "test.examples": len(test)}
-    write_codes(run.folder / data.name / "codes.parquet", model, data)
     run.save_figure(f"{data.name}-leakage", leakage_figure(found, data.label_name))
     run.save_figure(f"{data.name}-swap", swap_figure(model, test, seed))
     some = np.sort(np.random.default_rng(seed).permutation(len(test))[:MAPPED])
