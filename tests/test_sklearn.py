@@ -195,7 +195,7 @@ def test_a_read_only_memory_map_of_a_table(wine: tuple[np.ndarray, np.ndarray], 
     X, y = wine
     np.save(tmp_path / "x.npy", X)
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
-    assert np.shares_memory(check_examples(mapped), mapped)
+    assert np.shares_memory(check_examples(mapped).x, mapped)
     np.testing.assert_array_equal(small().fit(mapped, y).transform(mapped), small().fit(X, y).transform(X))
 
 
@@ -355,6 +355,22 @@ def test_groups_that_cannot_be_used(wine: tuple[np.ndarray, np.ndarray], changes
 
 
 # ------------------------------------------------------------------------------------------ weights
+
+
+def test_what_is_left_out_decides_nothing(wine: tuple[np.ndarray, np.ndarray]):
+    """Neither a label nor a range of values that only rows of weight zero have."""
+    X, y = wine
+    x = ((X - X.min(0)) / np.ptp(X, axis=0)).astype(np.float32)
+    x[0], odd = 7, np.where(np.arange(178) == 0, "corked", y)
+    weight = (np.arange(178) > 0).astype(float)
+    for model in (small(epochs=1).fit(x, odd, sample_weight=weight), small().partial_fit(x, odd, sample_weight=weight)):
+        assert (model.classes_.tolist(), model.likelihood_) == (np.unique(y).tolist(), "bernoulli")
+
+
+def test_examples_are_looked_at_once():
+    for x, pixels in (([[0.0, 1.0]], True), ([[0.0, 1.1]], False), ([[-0.1, 1.0]], False), ([[0.5, 0.5]], True)):
+        assert check_examples(np.array(x)).pixels == pixels
+    assert check_examples(np.full((2, 3), 255, np.uint8)).pixels
 
 
 def test_weight_zero_is_leaving_out_and_equal_weights_are_none(wine: tuple[np.ndarray, np.ndarray]):

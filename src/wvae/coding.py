@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
-from .examples import Array, Examples, batches, in_blocks
+from .config import Config
+from .examples import Array, Examples, batches, in_blocks, indices_of
+from .folder import Code
 from .model import SplitVAE
 
 Posterior = tuple[tuple[Array, Array], tuple[Array, Array]]
@@ -58,9 +62,29 @@ def decoded(model: SplitVAE, z_label: Array, z_rest: Array) -> Array:
 
 @torch.no_grad()
 def probabilities(model: SplitVAE, z_label: Array) -> Array:
-    """Return p(y|z_label), (n, classes)."""
+    """Return p(y|z_label), (n, classes), or raise a ValueError if the model has no classifier."""
+    if not model.config.classifier_weight:
+        raise ValueError("this model was trained without labels (classifier_weight is 0) and cannot predict")
     z = torch.from_numpy(z_label).to(_device(model))
     return model.classify(in_blocks(z)).probs[: len(z)].cpu().numpy()
+
+
+def column_names(config: Config, code: Code) -> Array:
+    """Return what the columns of a code are called, (columns,)."""
+    label = [f"z_label{i}" for i in range(config.d_label)]
+    rest = [f"z_rest{i}" for i in range(config.d_rest)]
+    return np.array({"rest": rest, "label": label, "both": label + rest}[code], dtype=object)
+
+
+def centres_of(y: Any, classes: Array, centres: Array) -> Array:
+    """Return the mean z_label of each label, (n, d_label), or raise a ValueError if one is not known."""
+    found = centres[indices_of(y, classes)]
+    if np.isnan(found).any():
+        raise ValueError(
+            "the label centres are not known, of an imported model or of a label that partial_fit has not seen: "
+            "take swap or decode instead"
+        )
+    return found
 
 
 def _device(model: SplitVAE) -> torch.device:

@@ -13,30 +13,16 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import accuracy_score
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags
 from sklearn.utils.validation import validate_data
 
-from .coding import Posterior, aligned, decoded, posterior, probabilities
+from .coding import Posterior, aligned, centres_of, column_names, decoded, posterior, probabilities
 from .config import Config, Objective, Preset, check_names
-from .examples import (
-    Array,
-    Examples,
-    are_pixels,
-    check_examples,
-    check_groups,
-    check_labels,
-    check_shape,
-    check_weights,
-    coded,
-    column,
-    indices_of,
-    labelled,
-    missing_in,
-)
-from .fitting import Fit, check_objective, continued, copied, learn, learn_on
+from .examples import Array, Examples, check_examples, check_shape, check_weights, coded, column, labelled, missing_in
+from .fitting import Fit, check_same_classes, continued, copied, learn, learn_on, prepared, seeded
 from .folder import Code, Saved, check_code, read_saved, write_saved
 from .model import SplitVAE
-from .training import Row, build, evaluate, optimiser_of
+from .training import Row, evaluate, optimiser_of
 
 
 class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
@@ -107,11 +93,10 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
 
     # scikit-learn reads the parameters off the signature; theirs is Config's, so that each stands in one place only.
     __init__.__signature__ = inspect.Signature(  # pyright: ignore[reportFunctionMemberAccess]
-        [
-            inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD),
-            inspect.Parameter("code", inspect.Parameter.KEYWORD_ONLY, default="rest"),
-            inspect.Parameter("warm_start", inspect.Parameter.KEYWORD_ONLY, default=False),
-            *(inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default) for f in fields(Config)),
+        [inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
+        + [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
+            for name, default in {"code": "rest", "warm_start": False, **asdict(Config())}.items()
         ]
     )
 
@@ -163,26 +148,17 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             If the loss is no longer finite.
         """
         config = self._config()
-        x = check_examples(X)
-        weight, y = check_weights(sample_weight, len(x)), column(y, len(x))
-        groups = check_groups(groups, len(x))
-        if weight is not None and not weight.all():
-            kept = np.flatnonzero(weight)
-            x, y, weight = x[kept], y[kept], weight[kept]
-            groups = None if groups is None else groups[kept]
-        classes, indices = check_labels(y, len(x))
-        data = Examples(x, indices, None if weight is None else weight / weight.mean())
-        check_objective(config, data)
+        found = prepared(config, X, y, sample_weight, groups=groups)
         # Attributes are set only once training has ended well: a failed fit leaves no half-fitted estimator.
         warm = self.warm_start and hasattr(self, "model_")
         if warm:
-            self._check_same(X, classes)
-            model = continued(self.model_, config)
-        else:
-            model = build(config, x.shape[1:], len(classes), are_pixels(x))
-        held_out = None if test is None else labelled(*test, model.shape, classes, model.pixels)
-        fit = learn(model, data, groups=groups, fresh=not warm, test=held_out, checkpoint=checkpoint, on_epoch=on_epoch)
-        return self._learnt(fit, classes, X)
+            self._examples(X)
+            check_same_classes(found.classes, self.classes_)
+        model = continued(self.model_, config) if warm else found.build(config)
+        seen = None if test is None else labelled(*test, model.shape, found.classes, model.pixels)
+        options: dict[str, Any] = {"test": seen, "checkpoint": checkpoint, "on_epoch": on_epoch}
+        fit = learn(model, found.data, groups=found.groups, fresh=not warm, **options)
+        return self._learnt(fit, found.classes, X)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, *, sample_weight: Any = None) -> Self:
         """Pass once over some more data, at a constant learning rate.
@@ -198,27 +174,21 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         classes
             All classes there will be. If None, the first call's labels hold them all.
         """
-        x = check_examples(X)
         first = not hasattr(self, "model_")
         if first:
-            known = check_labels(y, len(x))[0] if classes is None else np.unique(np.asarray(classes))
-            if len(known) < 2:
-                raise ValueError(f"classes holds one class only ({known.tolist()}), expected at least two")
-            model = build(self._config(), x.shape[1:], len(known), are_pixels(x))
+            config = self._config()
+            found = prepared(config, X, y, sample_weight, classes=classes)
+            model = found.build(config)
             optimiser, history, centres = optimiser_of(model), [], None
         else:
-            known = self.classes_ if classes is None else np.unique(np.asarray(classes))
-            self._check_same(X, known)
+            self._examples(X)
+            if classes is not None:
+                check_same_classes(np.unique(np.asarray(classes)), self.classes_)
+            found = prepared(self.config_, X, y, sample_weight, classes=self.classes_)
             # Copies, so that a failure leaves the model as it was.
             model, optimiser = copied(self.model_, self._optimiser or optimiser_of(self.model_))
             history, centres = self.history_, self.label_centres_
-        weight, indices = check_weights(sample_weight, len(x)), coded(y, len(x), known)
-        if weight is not None:
-            kept = np.flatnonzero(weight)
-            x, indices, weight = x[kept], indices[kept], weight[kept] / weight[kept].mean()
-        data = Examples(x, indices, weight)
-        check_objective(model.config, data)
-        self._learnt(learn_on(model, data, optimiser, history, centres), known, X if first else None)
+        self._learnt(learn_on(model, found.data, optimiser, history, centres), found.classes, X if first else None)
         self._optimiser = optimiser
         return self
 
@@ -244,10 +214,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """Return the names of the columns of `transform`."""
-        config = self._fitted().config
-        label = [f"z_label{i}" for i in range(config.d_label)]
-        rest = [f"z_rest{i}" for i in range(config.d_rest)]
-        return np.array({"rest": rest, "label": label, "both": label + rest}[self._code()], dtype=object)
+        return column_names(self._fitted().config, self._code())
 
     def decode(self, z_label: Array, z_rest: Array) -> Array:
         """Return the mean of p(x|z_label, z_rest), (n, \\*shape), in the units of the data; of uint8, in [0, 1]."""
@@ -258,9 +225,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
 
         With ``code="both"`` that is all it takes; with ``"rest"`` the labels to write must be given as `y`.
         """
-        self._fitted()
-        Z = np.asarray(Z, np.float32)
-        code, d_label = self._code(), int(self._fitted().config.d_label)
+        code, d_label, Z = self._code(), int(self._fitted().config.d_label), np.asarray(Z, np.float32)
         if code == "both":
             if Z.ndim != 2:
                 raise ValueError(f"Z has shape {Z.shape}, expected (n, d_label + d_rest)")
@@ -285,10 +250,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
 
     def predict_proba(self, X: Any) -> Array:
         """Return p(y|z_label) at the posterior mean, (n, classes)."""
-        model = self._fitted()
-        if not model.config.classifier_weight:
-            raise ValueError("this model was trained without labels (classifier_weight is 0) and cannot predict")
-        return probabilities(model, self.posterior(X)[0][0])
+        return probabilities(self._fitted(), self.posterior(X)[0][0])
 
     def predict(self, X: Any) -> Array:
         """Return the most probable label of each example, (n,)."""
@@ -325,8 +287,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         """
         saved = read_saved(Path(path))
         estimator = cls(code=saved.code, **asdict(saved.model.config))
-        estimator._set(saved.model, saved.classes, [{}] * saved.epochs)
-        estimator.label_centres_ = saved.centres
+        estimator._set(Fit(saved.model, [{}] * saved.epochs, saved.centres), saved.classes)
         if saved.feature_names is not None:
             estimator.feature_names_in_ = saved.feature_names
         return estimator
@@ -339,43 +300,30 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
 
     def _learnt(self, fit: Fit, classes: Array, X: Any) -> Self:
         """Take over what was learnt, and the names of X's columns, if it is given and has some."""
-        self._set(fit.model, classes, fit.history)
-        self.label_centres_ = fit.centres
+        self._set(fit, classes)
         if X is not None:
             vars(self).pop("feature_names_in_", None)
             if len(self.shape_) == 1:
                 validate_data(self, X, reset=True, skip_check_array=True)
         return self
 
-    def _check_same(self, X: Any, classes: Array) -> None:
-        """Raise a ValueError if these data cannot follow on those before."""
-        self._examples(X)
-        if not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                f"the classes are {classes.tolist()}, and before they were {self.classes_.tolist()}: a model can go on "
-                "with the same ones only"
-            )
-
     def _examples(self, X: Any) -> Array:
         """Return X checked against what the model was fitted to."""
-        model, x = self._fitted(), check_examples(X)
-        if x.ndim == 2 and len(self.shape_) == 1:  # a table: scikit-learn compares number and names of the columns
+        model, found = self._fitted(), check_examples(X)
+        if found.x.ndim == 2 and len(self.shape_) == 1:  # a table: scikit-learn compares number and names of columns
             validate_data(self, X, reset=False, skip_check_array=True)
-        return check_shape(x, self.shape_, model.pixels)
+        return check_shape(found, self.shape_, model.pixels)
 
-    def _set(self, model: SplitVAE, classes: Array, history: list[Row]) -> None:
-        self.model_, self.config_, self.likelihood_ = model.eval(), model.config, model.likelihood
+    def _set(self, fit: Fit, classes: Array) -> None:
+        model = self.model_ = fit.model.eval()
+        self.config_, self.likelihood_, self.shape_ = model.config, model.likelihood, model.shape
+        self.classes_, self.label_centres_, self.history_ = classes, fit.centres, fit.history
+        self.n_features_in_, self.n_iter_ = int(np.prod(model.shape)), len(fit.history)
         self._optimiser: torch.optim.Optimizer | None = None
-        self.classes_, self.history_ = classes, history
-        self.shape_, self.n_iter_ = model.shape, len(history)
-        self.n_features_in_ = int(np.prod(model.shape))
 
     def _config(self) -> Config:
         self._code()
-        chosen = {spec.name: getattr(self, spec.name) for spec in fields(Config)}
-        if chosen["random_state"] is None or isinstance(chosen["random_state"], np.random.RandomState):
-            chosen["random_state"] = int(check_random_state(chosen["random_state"]).randint(2**31 - 1))
-        return Config(**chosen)
+        return seeded({spec.name: getattr(self, spec.name) for spec in fields(Config)})
 
     def _code(self) -> Code:
         return check_code(self.code)
@@ -387,10 +335,4 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
 
     def _centres(self, y: Any) -> Array:
         self._fitted()
-        centres = self.label_centres_[indices_of(y, self.classes_)]
-        if np.isnan(centres).any():
-            raise ValueError(
-                "the label centres are not known, of an imported model or of a label that partial_fit has not seen: "
-                "take swap or decode instead"
-            )
-        return centres
+        return centres_of(y, self.classes_, self.label_centres_)

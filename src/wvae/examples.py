@@ -19,6 +19,13 @@ BLOCK = 8  # rows
 UNLABELLED = -1  # index of a label that is not known
 
 
+class Checked(NamedTuple):
+    """Examples that training can read, (n, \\*shape), and whether they are pixels: all values in [0, 1], or uint8."""
+
+    x: Array
+    pixels: bool
+
+
 class Weights(NamedTuple):
     """How much each example of a batch counts, (B,) each: in all terms, and in those that compare with its label."""
 
@@ -85,8 +92,8 @@ def in_blocks(x: Tensor) -> Tensor:
     return torch.cat([x, x[:1].expand(-len(x) % BLOCK, *x.shape[1:])])
 
 
-def check_examples(X: Any) -> Array:
-    """Return X as an array that training can read; an array of uint8 or floating numbers is not copied.
+def check_examples(X: Any) -> Checked:
+    """Return X as an array that training can read; an array of uint8 or floating numbers is not copied, and read once.
 
     A table (n, d) may be whatever scikit-learn takes for one: a data frame, a list, integers. Images are arrays.
 
@@ -108,34 +115,31 @@ def check_examples(X: Any) -> Array:
             "one example x is x[None]"
         )
     if X.dtype == np.uint8:
-        return X
+        return Checked(X, pixels=True)
     if X.dtype.kind != "f":
         raise TypeError(f"X has dtype {X.dtype}, expected uint8 in [0, 255] or floating numbers: convert it")
+    pixels = True
     for rows in batches(len(X), 10_000):
-        largest = float(np.maximum(-X[rows].min(), X[rows].max()))
+        low, high = X[rows].min(), X[rows].max()
+        pixels = pixels and bool(low >= 0 and high <= 1)
+        largest = float(np.maximum(-low, high))
         if not largest <= float(np.finfo(np.float32).max):
             what = "NaN" if np.isnan(largest) else "infinity" if np.isinf(largest) else f"values up to {largest:g}"
             raise ValueError(f"X holds {what} among the rows {rows.start} to {rows.stop - 1}: drop or fill them")
-    return X
+    return Checked(X, pixels)
 
 
-def are_pixels(X: Array) -> bool:
-    """Return whether all values of checked examples lie in [0, 1]: uint8, which is scaled so, or such numbers."""
-    if X.dtype == np.uint8:
-        return True
-    return all(X[rows].min() >= 0 and X[rows].max() <= 1 for rows in batches(len(X), 10_000))
-
-
-def check_shape(X: Array, shape: tuple[int, ...], pixels: bool) -> Array:
+def check_shape(found: Checked, shape: tuple[int, ...], pixels: bool) -> Array:
     """Return checked examples, or raise a ValueError if they have another shape or range than the model's."""
-    if X.shape[1:] != shape:
-        raise ValueError(f"X has examples of shape {X.shape[1:]}, the model was trained on {shape}")
-    if pixels and not are_pixels(X):
+    x = found.x
+    if x.shape[1:] != shape:
+        raise ValueError(f"X has examples of shape {x.shape[1:]}, the model was trained on {shape}")
+    if pixels and not found.pixels:
         raise ValueError(
-            f"X holds values from {X.min():g} to {X.max():g}, expected [0, 1] as in training: scale it alike, or train "
+            f"X holds values from {x.min():g} to {x.max():g}, expected [0, 1] as in training: scale it alike, or train "
             "on data of this range, too"
         )
-    return X
+    return x
 
 
 def check_weights(sample_weight: Any, n: int) -> Array | None:

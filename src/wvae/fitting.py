@@ -6,18 +6,44 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from sklearn.utils import check_random_state
 
 from .alignment import Alignment
 from .calibration import measure
 from .coding import posterior, probabilities
 from .config import Config
-from .examples import UNLABELLED, Array, Examples
+from .examples import (
+    UNLABELLED,
+    Array,
+    Examples,
+    check_examples,
+    check_groups,
+    check_labels,
+    check_weights,
+    coded,
+    column,
+)
 from .model import SplitVAE
 from .practice import practise
 from .training import Row, build, train, train_on
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Checked examples with the labels among `classes`, rows of weight 0 left out; what else came with them."""
+
+    data: Examples
+    classes: Array
+    pixels: bool  # whether all values lie in [0, 1]
+    groups: Array | None
+
+    def build(self, config: Config) -> SplitVAE:
+        """Return a new model for such data."""
+        return build(config, self.data.x.shape[1:], len(self.classes), self.pixels)
 
 
 @dataclass(frozen=True)
@@ -27,6 +53,53 @@ class Fit:
     model: SplitVAE
     history: list[Row]
     centres: Array
+
+
+def seeded(parameters: dict[str, Any]) -> Config:
+    """Return a config; a ``random_state`` that is None or a RandomState, as scikit-learn takes it, becomes a number."""
+    seed: Any = parameters["random_state"]
+    if seed is None or isinstance(seed, np.random.RandomState):
+        parameters = {**parameters, "random_state": int(check_random_state(seed).randint(2**31 - 1))}
+    return Config(**parameters)
+
+
+def prepared(
+    config: Config, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None, classes: Any = None
+) -> Prepared:
+    """Return what came to `fit` or `partial_fit`, checked, and ready to be learnt from.
+
+    Without `classes` the labels hold them all, two of each at least.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If anything cannot be used, or the objective cannot do with it.
+    """
+    x, pixels = check_examples(X)
+    weight, y, groups = check_weights(sample_weight, len(x)), column(y, len(x)), check_groups(groups, len(x))
+    if weight is not None and not weight.all():
+        kept = np.flatnonzero(weight)
+        (x, pixels), y, weight = check_examples(x[kept]), y[kept], weight[kept]
+        groups = None if groups is None else groups[kept]
+    if classes is None:
+        classes, indices = check_labels(y, len(x))
+    else:
+        classes = np.unique(np.asarray(classes))
+        if len(classes) < 2:
+            raise ValueError(f"classes holds one class only ({classes.tolist()}), expected at least two")
+        indices = coded(y, len(x), classes)
+    data = Examples(x, indices, None if weight is None else weight / weight.mean())
+    check_objective(config, data)
+    return Prepared(data, classes, pixels, groups)
+
+
+def check_same_classes(classes: Array, before: Array) -> None:
+    """Raise a ValueError if a model of other classes would have to go on with these."""
+    if not np.array_equal(classes, before):
+        raise ValueError(
+            f"the classes are {classes.tolist()}, and before they were {before.tolist()}: a model can go on "
+            "with the same ones only"
+        )
 
 
 def check_objective(config: Config, data: Examples) -> None:

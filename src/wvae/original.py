@@ -13,6 +13,7 @@ import torch
 
 from .config import Config
 from .estimator import WVAE
+from .fitting import Fit
 from .storage import ModelFileError, load_weights
 from .training import build
 
@@ -105,6 +106,6 @@ def import_original(path: str | Path) -> WVAE:
         tensors = model.state_dict() | tensors
     load_weights(Path(path), model, tensors)
     estimator = WVAE(**asdict(config))
-    estimator._set(model, np.arange(n_classes), [{}] * config.epochs)
-    estimator.label_centres_ = np.full((n_classes, config.d_label), np.nan, np.float32)
+    unknown = np.full((n_classes, config.d_label), np.nan, np.float32)
+    estimator._set(Fit(model, [{}] * config.epochs, unknown), np.arange(n_classes))
     return estimator
