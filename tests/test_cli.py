@@ -200,6 +200,19 @@ def test_flags_reach_the_hyper_parameters(command: Command, monkeypatch: pytest.
     assert got["title"] == "preset article, objective covariance"
 
 
+def test_worlds_take_data_again_and_by_label(command: Command, monkeypatch: pytest.MonkeyPatch):
+    got: dict[str, Any] = {}
+
+    def reproduce(worlds: list[str], config: Any, out: Path, **options: Any) -> Path:
+        got.update(worlds=worlds, out=out)
+        return out
+
+    monkeypatch.setattr("wvae.experiments.worlds.reproduce_worlds", reproduce)
+    monkeypatch.setattr("wvae.datasets.load", lambda name, **_: name)
+    assert command("reproduce", "worlds", "--data", "fsdd", "--data", "fsdd/speaker", "--quiet").code == 0
+    assert got == {"worlds": ["fsdd", "fsdd/speaker"], "out": Path("runs/worlds-fsdd-fsdd-speaker-best")}
+
+
 def test_an_unknown_data_set_is_one_line_with_the_nearest(command: Command, tmp_path: Path):
     for arguments in (["reproduce", "--data", "mnst"], ["data", "get", "mnst"]):
         assert "did you mean 'mnist'" in one_line(command(*arguments))

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from hashlib import md5
 from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -15,8 +16,12 @@ import pytest
 pytest.importorskip("librosa")
 soundfile = pytest.importorskip("soundfile")
 
-from wvae.datasets import Dataset, fsdd, load  # noqa: E402
+import wvae  # noqa: E402
+from wvae import Config  # noqa: E402
+from wvae.datasets import CATALOGUE, Dataset, fsdd, load, open_data  # noqa: E402
 from wvae.datasets.download import DownloadError, fetch_all, status  # noqa: E402
+from wvae.experiments.encoding import open_like  # noqa: E402
+from wvae.experiments.training import doubt_about_rows, fit_to_folder  # noqa: E402
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 SPEAKERS = ["george", "jackson", "lucas", "nicolas", "theo", "yweweler"]
@@ -122,6 +127,43 @@ def test_rows_and_roles(made: Path) -> None:
     np.testing.assert_array_equal(swapped.y, data.factors["speaker"])
     np.testing.assert_array_equal(swapped.factors["digit"], data.y)
     assert (swapped.label_name, list(swapped.factors)) == ("speaker", ["digit"])
+
+
+def test_the_catalogue_knows_the_labels(made: Path) -> None:
+    assert CATALOGUE["fsdd"].labels == get_args(fsdd.Label)
+    for name in ("digit", "speaker"):
+        data, plain = load(f"fsdd/{name}", progress=False), load("fsdd", label=name, progress=False)
+        assert (data.name, data.label_name, data.y.tolist()) == (f"fsdd-{name}", name, plain.y.tolist())
+    with pytest.raises(ValueError, match="fsdd/take asks for the label 'take' of fsdd, expected digit or speaker"):
+        load("fsdd/take")
+    with pytest.raises(ValueError, match="the label 'writer' of mnist, which has one only: write mnist"):
+        load("mnist/writer")
+    with pytest.raises(ValueError, match=r"no data set is called 'fsd'; .* did you mean 'fsdd'"):
+        load("fsd/speaker")
+
+
+def test_the_label_is_chosen_by_name(made: Path) -> None:
+    data = open_data("fsdd", label="speaker", factors=["digit"], progress=False)
+    assert (data.label_name, list(data.factors), data.name) == ("speaker", ["digit"], "fsdd")
+    with pytest.raises(ValueError, match="label is 'word', expected digit or speaker"):
+        open_data("fsdd", label="word", progress=False)
+
+
+@pytest.mark.filterwarnings("ignore::wvae.diagnosis.TrainingWarning")
+def test_a_model_of_speakers_opens_the_recordings_by_speaker(made: Path, small: dict[str, Any], tmp_path: Path) -> None:
+    changes = {"epochs": 1, "alignment": "none", "practice_epochs": 0}
+    opened: list[str] = []
+    for label in ("speaker", "digit"):
+        data = load("fsdd", label=label, progress=False)
+        few = data.subset(np.arange(0, len(data), 10))
+        out = fit_to_folder(few, Config(**small | changes), tmp_path / label)
+        opened.append(open_like(out, wvae.load(str(out)), "fsdd", say=print, progress=False).label_name)
+        # Under another name they are the same rows.
+        assert doubt_about_rows(out, replace(few, name=f"fsdd-{label}"), 0) == ""
+    assert opened == ["speaker", "digit"]
+    (out / "rows.json").write_text('{"label": "word"}')  # of own data, where the label was called otherwise
+    assert open_like(out, wvae.load(str(out)), "fsdd", say=print, progress=False).label_name == "digit"
+    assert open_like(out, wvae.load(str(out)), "fsdd", label="speaker", say=print).label_name == "speaker"
 
 
 def test_the_cache_is_enough(made: Path) -> None:

@@ -67,7 +67,10 @@ def reproduce(
     ] = "all",
     data: Annotated[
         list[str] | None,
-        typer.Option(help="Data set; see `wvae data list`. For worlds again for more.", show_default="handwriting"),
+        typer.Option(
+            help="Data set; see `wvae data list`. For worlds again for more, also fsdd/speaker.",
+            show_default="handwriting",
+        ),
     ] = None,
     preset: Annotated[Preset, typer.Option(help="article: the notebook to the letter.")] = "best",
     objective: Annotated[
@@ -88,7 +91,7 @@ def reproduce(
     if which != "worlds" and data and len(data) > 1:
         raise ValueError(f"--data came {len(data)} times, expected once: only `wvae reproduce worlds` takes more")
     named = data or (["handwriting"] if which != "worlds" else [])
-    out = out or Path("runs") / "-".join(filter(None, [which, *named, preset, objective]))
+    out = out or Path("runs") / "-".join(filter(None, [which, *named, preset, objective])).replace("/", "-")
 
     from . import datasets
     from .experiments import reproduce as run

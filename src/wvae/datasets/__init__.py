@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
@@ -22,6 +22,7 @@ class Source:
     what: str
     size: str
     licence: str
+    labels: tuple[str, ...] = ()  # where there is a choice: what load takes as its option label, the usual one first
 
     def loader(self) -> Callable[..., Dataset]:
         """Return the function that loads this source."""
@@ -36,7 +37,7 @@ CATALOGUE: dict[str, Source] = {
         Source("mnist", "mnist", "MNIST with QMNIST's writers", "70,000 × 28×28", "CC BY-SA 3.0; writers: BSD"),
         Source("emnist", "emnist", "EMNIST Digits with writers", "280,000 × 28×28", "public domain (US)"),
         Source("scenes", "scenes", "digits over photographs", "12,000 × 3×32×32", "CC0, CC BY 2.0; digits: theirs"),
-        Source("fsdd", "fsdd", "spoken digits of six speakers", "3,000 × 64×64", "CC BY-SA 4.0"),
+        Source("fsdd", "fsdd", "spoken digits of six speakers", "3,000 × 64×64", "CC BY-SA 4.0", ("digit", "speaker")),
     )
 }
 
@@ -47,25 +48,33 @@ def load(name: str, **options: Any) -> Dataset:
     Parameters
     ----------
     name
-        One of `CATALOGUE`.
+        One of `CATALOGUE`; or ``NAME/LABEL`` for another label than the usual one where there is a choice, such as
+        ``fsdd/speaker``, which is then called ``fsdd-speaker``.
     options
         Passed to the source: ``handwriting`` takes ``writers``, ``images`` and ``seed``.
 
     Raises
     ------
     ValueError
-        If there is no such data set.
+        If there is no such data set, or it has no such label.
 
     Examples
     --------
     >>> load("handwriting", writers=2, images=10).x.shape
     (20, 28, 28)
     """
+    name, slash, label = name.partition("/")
     if name not in CATALOGUE:
         close = get_close_matches(name, CATALOGUE, n=1)
         hint = f" – did you mean {close[0]!r}?" if close else ""
         raise ValueError(f"no data set is called {name!r}; there are {', '.join(CATALOGUE)}{hint}")
-    return CATALOGUE[name].loader()(**options)
+    source = CATALOGUE[name]
+    if not slash:
+        return source.loader()(**options)
+    if label not in source.labels:
+        known = f"expected {' or '.join(source.labels)}" if source.labels else f"which has one only: write {name}"
+        raise ValueError(f"{name}/{label} asks for the label {label!r} of {name}, {known}")
+    return replace(source.loader()(**options, label=label), name=f"{name}-{label}")
 
 
 from .files import open_data  # noqa: E402 (it needs what stands above)

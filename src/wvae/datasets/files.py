@@ -55,7 +55,7 @@ def open_data(
         A name of `CATALOGUE`, or a path. A path that is called like a data set is written with ``./`` or as a `Path`.
     label
         The column of the label. None: the one called label, labels, y, target or class; in a folder of classes it is
-        only what the label is called.
+        only what the label is called. Of the catalogue's sets only ``fsdd`` has a choice: digit or speaker.
     factors
         The columns that are hidden factors. None named, all are that group the rows (never a number of a table).
     size
@@ -109,10 +109,11 @@ def open_data(
 
 
 def _from_catalogue(name: str, asked: Asked) -> Dataset:
-    refuse(f"{name} is a data set of the catalogue", label=asked.label, size=asked.size, rate=asked.rate)
+    refused = {"size": asked.size, "rate": asked.rate} | ({} if CATALOGUE[name].labels else {"label": asked.label})
+    refuse(f"{name} is a data set of the catalogue", **refused)
     if Path(name).exists():
         asked.say(f"{name} is taken from the catalogue; for what is called so here, write ./{name}")
-    data = load(name, progress=asked.progress)
+    data = load(name, progress=asked.progress, **({} if asked.label is None else {"label": asked.label}))
     chosen = [choose_named(factor, data.factors, name, "factor") for factor in asked.factors]
     return replace(data, factors={factor: data.factors[factor] for factor in chosen}) if chosen else data
 

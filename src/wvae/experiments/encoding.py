@@ -50,9 +50,12 @@ def open_like(
         If the data cannot be opened, or are not what the model was trained on.
     """
     about, kind = _about(folder), model.config_.kind
-    options: dict[str, Any] = {"label": label}
-    if str(source) not in CATALOGUE or isinstance(source, Path):
-        options["label"] = label or about.get("label")
+    options: dict[str, Any] = {"label": label or about.get("label")}
+    if isinstance(source, str) and source in CATALOGUE:
+        options["label"] = label or next(
+            (name for name in CATALOGUE[source].labels if name == about.get("label")), None
+        )
+    else:
         if Path(source).suffix.lower() not in (".npz", ".npy"):  # arrays have their shape and rate already
             if kind == "image":
                 options["size"] = tuple(model.shape_[-2:])
