@@ -467,6 +467,18 @@ def test_encode_writes_a_table(command: Command, own: Path):
     assert (answer.out, "encoding own" in answer.err) == ("c.parquet\n", True)
 
 
+def test_data_without_labels_are_encoded_and_clustered(command: Command, own: Path):
+    np.savez("new.npz", x=wvae.datasets.load("digits8x8").x[600:700])
+    answer = command("encode", own, "new.npz", "--out", "c.parquet")
+    assert (answer.out, "no labels: there is no column 'number'" in answer.err) == ("c.parquet\n", True)
+    assert parquet.read_table("c.parquet").column_names[-2:] == ["z_rest15", "predicted"]
+    answer = command("cluster", own, "new.npz", "--k", "3", "--out", "k.parquet")
+    assert (answer.code, answer.out.count("\n")) == (0, 1)
+    assert parquet.read_table("k.parquet").column_names == ["cluster"]
+    assert "no column 'number' for the label" in one_line(command("measure", own, "new.npz", "--quiet"))
+    assert "which is the label?" in one_line(command("fit", "new.npz", "--quiet"))
+
+
 def test_swap_writes_a_picture(command: Command, own: Path):
     answer = command("swap", own, "own.npz:0", "own.npz:5")
     assert (answer.code, answer.out) == (0, "own-npz-0-in-own-npz-5.png\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,13 @@ import pytest
 import wvae
 from wvae import WVAE, Config
 from wvae.datasets import Dataset
+from wvae.experiments import reproduce
 from wvae.experiments.clusters import Clustering, cluster, in_words
+from wvae.experiments.coded import encoded
 from wvae.experiments.encoding import codes_of, open_like, remembered_rate
 from wvae.experiments.swapping import example, swap, write_example
-from wvae.experiments.training import fit_to_folder, write_columns
+from wvae.experiments.training import fit_to_folder, held_out, write_columns
+from wvae.experiments.worlds import reproduce_worlds
 from wvae.storage import ModelFileError
 
 Image = pytest.importorskip("PIL.Image")
@@ -227,6 +231,83 @@ def test_what_cannot_be_clustered_or_scored(model: WVAE, planted: Dataset):
     found = Clustering(np.zeros(len(planted)), 1, 1.0, None, {}, {})
     with pytest.raises(ValueError, match="has a column 'cluster'"):
         found.columns(named)
+
+
+# ------------------------------------------------------------------------------------------ without labels
+
+
+def test_new_data_need_no_labels(folder: Path, model: WVAE, planted: Dataset, tmp_path: Path):
+    for row, x in enumerate(planted.x[:40]):
+        (tmp_path / "new").mkdir(exist_ok=True)
+        Image.fromarray(x).save(tmp_path / "new" / f"{row:03}.png")
+    with pytest.raises(ValueError, match="40 of 40 files do not lie in folders for animal"):
+        open_like(folder, model, tmp_path / "new", say=unsaid)
+    data = open_like(folder, model, tmp_path / "new", say=unsaid, unlabelled=True)
+    np.testing.assert_array_equal(data.x, planted.x[:40])
+    columns = codes_of(model, data)
+    assert list(columns)[6:] == ["predicted"]
+    assert (columns["predicted"] == planted.y[:40]).mean() > 0.9
+    write_columns(tmp_path / "codes.parquet", columns)
+    found = cluster(model, data, k=2)
+    assert (found.scores, list(found.columns(data))) == ({}, ["cluster"])
+    a, b = f"{tmp_path / 'new'}:0", f"{tmp_path / 'new'}:1"
+    np.testing.assert_array_equal(
+        pixels(swap(folder, model, a, b, tmp_path / "s.png", say=unsaid)),
+        (255 * model.swap(planted.x[:1], planted.x[1:2])[0]).round(),
+    )
+    # A label that is named must be there.
+    np.savez(tmp_path / "own.npz", x=planted.x)
+    assert not open_like(folder, model, tmp_path / "own.npz", say=unsaid, unlabelled=True).labelled.any()
+    with pytest.raises(ValueError, match="no column 'beast' for the label"):
+        open_like(folder, model, tmp_path / "own.npz", label="beast", say=unsaid, unlabelled=True)
+
+
+@pytest.fixture(scope="module")
+def half(planted: Dataset) -> Dataset:
+    """The planted data, half of their labels lost, among train rows and test rows."""
+    y = planted.y.astype(object)
+    y[::2] = None
+    split = np.where(np.arange(len(planted)) % 5, "train", "test")
+    return replace(planted, y=y, split=split, name="half")
+
+
+def test_rows_without_a_label_are_trained_on(half: Dataset, planted: Dataset, small: dict[str, Any], tmp_path: Path):
+    config = Config(**small | {"alignment": "gaussian", "practice_epochs": 0})
+    model = wvae.load(str(fit_to_folder(half, config, tmp_path / "m")))
+    assert model.classes_.tolist() == planted.classes.tolist()
+    assert json.loads((tmp_path / "m" / "rows.json").read_text())["examples"] == 320
+    assert (model.predict(planted.x) == planted.y).mean() > 0.9
+    # Where the test rows are chosen by chance, they are labelled ones.
+    drawn = held_out(replace(half, split=None), 0)
+    assert drawn.sum() > 10
+    assert half.labelled[drawn].all()
+
+
+def test_what_is_measured_has_a_label(model: WVAE, half: Dataset, planted: Dataset):
+    whole = half.subset(half.labelled)
+    parts = [encoded(model, data, None, (1000, 1000), 0, samples=False) for data in (half, whole)]
+    for part in (0, 1):
+        np.testing.assert_array_equal(parts[0].x[part], parts[1].x[part])
+        assert parts[0].y[part].tolist() == whole.y[whole.split == ("train", "test")[part]].tolist()
+    y = half.y.copy()
+    y[half.split == "test"] = None
+    lost = replace(half, y=y)
+    with pytest.raises(ValueError, match="half has 0 test rows of 160 with a label"):
+        encoded(model, lost, None, (1000, 1000), 0, samples=False)
+
+
+def test_labels_that_are_known_are_written_and_scored(model: WVAE, half: Dataset, tmp_path: Path):
+    write_columns(tmp_path / "codes.parquet", codes_of(model, half))
+    assert parquet.read_table(tmp_path / "codes.parquet").column("animal").to_pylist() == half.y.tolist()
+    found = cluster(model, half, k=4, on="label")
+    assert found.scores["animal"]["ami"] > 0.8
+    assert list(found.columns(half)) == ["cluster", "animal", "writer", "split"]
+
+
+def test_experiments_want_every_label(half: Dataset, small: dict[str, Any], tmp_path: Path):
+    for run in (partial(reproduce, "plane", half), partial(reproduce_worlds, [half])):
+        with pytest.raises(ValueError, match="half has 200 of 400 examples without a label"):
+            run(Config(**small), tmp_path / "run")
 
 
 # ------------------------------------------------------------------------------------------ swap

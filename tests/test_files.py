@@ -442,8 +442,8 @@ def test_manifests_that_cannot_be_used(opened: Opener, tmp_path: Path) -> None:
     refused(opened, table, "the factor 'writer' is asked for twice", factors=["writer", "writer"])
     refused(opened, table, "the label 'comment' has 8 values in 8 rows, like an id", label="comment")
     refused(opened, table, "the label 'path' names files", label="path", factors=["writer"])
-    table.write_text("\n".join(line.replace(",a,", ",,") for line in lines))
-    refused(opened, table, "the label 'label' is missing (empty or NaN) in 4 of 8 rows, first in row 1")
+    table.write_text("\n".join(line.replace(",a,", ",,").replace(",b,", ",,") for line in lines))
+    refused(opened, table, "the label 'label' is missing in all rows: fill it, or name another column")
     table.write_text("\n".join(line.replace(",x,", ",,") for line in lines))
     refused(opened, table, "the factor 'writer' is missing", factors=["writer"])
     assert list(opened(table).factors) == ["slant"]
@@ -622,8 +622,10 @@ LABELS: list[tuple[Any, str]] = [
     ([1] * 6, "has one class only, 1: expected at least two"),
     ([0, 0, 0, 1, 1, 2], "1 of 3 classes of the label 'y' have one example (2)"),
     ([0, 1, 2, 3, 3, 3], "has 4 values in 6 rows, like an id"),
-    ([0, 0, 0, 1, 1, np.nan], "is missing (empty or NaN) in 1 of 6 rows, first in row 6"),
-    (["a", "a", "b", "b", "", "a"], "is missing (empty or NaN) in 1 of 6 rows, first in row 5"),
+    ([0, 0, 0, 0, 1, np.nan], "1 of 2 classes of the label 'y' have one example (1)"),
+    (["a", "a", "", "", "", "a"], "has one class only, a: expected at least two"),
+    ([""] * 6, "the label 'y' is missing in all rows"),
+    ([0, 0, 1, 1, 1, np.inf], "the label 'y' holds infinity, expected whole numbers or words"),
     (np.zeros(6, complex), "has dtype complex128, expected whole numbers or words"),
 ]
 
@@ -632,6 +634,29 @@ LABELS: list[tuple[Any, str]] = [
 def test_labels_that_cannot_be_used(opened: Opener, tmp_path: Path, y: Any, text: str) -> None:
     np.savez(tmp_path / "a.npz", x=picture(0, (6, 4)), y=y)
     refused(opened, tmp_path / "a.npz", text, str(tmp_path / "a.npz"))
+
+
+@pytest.mark.parametrize(
+    ("y", "found"),
+    [
+        ([0, 0, 0, 1, 1, np.nan], [0, 0, 0, 1, 1, None]),
+        (["a", "a", "b", "b", "", "a"], ["a", "a", "b", "b", None, "a"]),
+        ([0.5, np.nan, 0.5, 1.5, 1.5, 0.5], ["0.5", None, "0.5", "1.5", "1.5", "0.5"]),
+    ],
+)
+def test_rows_without_a_label_are_kept(opened: Opener, said: Said, tmp_path: Path, y: Any, found: list[Any]) -> None:
+    np.savez(tmp_path / "a.npz", x=picture(0, (6, 4)), y=y)
+    data = opened(tmp_path / "a.npz")
+    assert data.y.tolist() == found
+    assert data.labelled.tolist() == [value is not None for value in found]
+    classes = sorted({value for value in found if value is not None})
+    assert data.classes.tolist() == classes
+    assert data.classes.dtype.kind == ("U" if isinstance(found[0], str) else "i")
+    assert data.indices.tolist() == [-1 if value is None else classes.index(value) for value in found]
+    assert said.about("classes in") == (
+        "label 'y': 2 classes in 6 rows, 1 of them without a label (used for all but the classifier)"
+    )
+    assert data.subset(data.labelled).classes.tolist() == classes
 
 
 def test_labels_in_fractions(opened: Opener, said: Said, tmp_path: Path) -> None:
@@ -732,7 +757,7 @@ def test_tables_that_cannot_be_used(opened: Opener, tmp_path: Path) -> None:
         ),
         ("a,label\n1,x\ninf,y\n2,x\n3,y\n", "the column 'a' holds NaN, infinity or nothing in 1 of 4 rows"),
         ("a,label\n1,x\n1e300,y\n2,x\n3,y\n", "the column 'a' holds NaN, infinity or nothing in 1 of 4 rows"),
-        ("a,label\n1,\n3,y\n2,x\n3,y\n", "the label 'label' is missing"),
+        ("a,label\n1,\n3,\n2,\n3,\n", "the label 'label' is missing in all rows"),
     ):
         path.write_text(text)
         refused(opened, path, message)
@@ -870,7 +895,8 @@ def test_saved_dataset_with_unlabelled_rows_or_an_index(opened: Opener, tmp_path
 
     table = images_table()
     save_to_disk(table.set_column(1, "label", pa.array([0, 1, -1, 0, 1, 0, 1, 0])), tmp_path / "a")
-    refused(opened, tmp_path / "a", "the label 'label' is missing (empty or NaN) in 1 of 8 rows, first in row 3")
+    data = opened(tmp_path / "a")
+    assert np.flatnonzero(~data.labelled).tolist() == [2]
     state = tmp_path / "a" / "state.json"
     state.write_text(json.dumps({**json.loads(state.read_text()), "_indices_data_files": [{"filename": "i.arrow"}]}))
     refused(opened, tmp_path / "a", "call flatten_indices()")
@@ -901,3 +927,80 @@ def test_saved_paths_instead_of_bytes(opened: Opener, tmp_path: Path) -> None:
     np.testing.assert_array_equal(opened(tmp_path / "saved").x, [picture(i) for i in range(4)])
     (tmp_path / "files" / "2.png").unlink()
     refused(opened, tmp_path / "saved", "1 of 4 files cannot be read: row 3 (files/2.png) (it is empty)")
+
+
+# ---------------------------------------------------------------------------------------------- no labels at all
+
+
+def without(opened: Opener, source: Path, **options: Any) -> Dataset:
+    """Open data of which no label is known, and check that this is refused for training."""
+    with pytest.raises(ValueError, match=r"label|do not lie in folders for"):
+        opened(source, **options)
+    data = opened(source, unlabelled=True, **options)
+    assert not data.labelled.any()
+    assert data.y.tolist() == [None] * len(data)
+    assert (data.classes.tolist(), set(data.indices.tolist())) == ([], {-1})
+    return data
+
+
+def test_a_folder_of_images_without_classes(opened: Opener, said: Said, tmp_path: Path) -> None:
+    images = np.array([picture(i) for i in range(5)])
+    for i, image in enumerate(images):
+        save(tmp_path / "new" / f"{i}.png", image)
+    data = without(opened, tmp_path / "new")
+    np.testing.assert_array_equal(data.x, images)
+    assert "lie in" in said.about("no labels")
+    without(opened, tmp_path / "new", label="species")
+    refused(opened, tmp_path / "new", "no column 'writer' for the factor", unlabelled=True, factors=["writer"])
+    # Some in folders, some not: nobody knows what that means.
+    save(tmp_path / "new" / "cat" / "9.png", images[0])
+    refused(opened, tmp_path / "new", "5 of 6 files do not lie in folders for label", unlabelled=True)
+
+
+def test_a_folder_of_sounds_without_classes(opened: Opener, tmp_path: Path) -> None:
+    pytest.importorskip("librosa")
+    for i in range(4):
+        write_wav(tmp_path / f"{i}.wav", tone(300 + 100 * i))
+    data = without(opened, tmp_path)
+    assert (data.kind, data.shape, data.rate) == ("audio", (64, 64), 8000)
+
+
+def test_tables_without_the_label(opened: Opener, said: Said, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("a,b,writer\n1,2,x\n3,5,y\n2,7,x\n3,1,y\n")
+    data = without(opened, path, label="species")
+    assert data.x.tolist() == [[1, 2], [3, 5], [2, 7], [3, 1]]
+    assert list(data.factors) == ["writer"]
+    assert said[0] == "no labels: there is no column 'species'"
+    without(opened, path, label="writter", factors=["writer"])
+    assert "there is no column 'writter' – did you mean 'writer'?" in "".join(said)
+    path.write_text("a,species\n1,\n3,\n2,\n3,\n")
+    assert without(opened, path, label="species").x.tolist() == [[1], [3], [2], [3]]
+    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(images_table().drop_columns(["label"]), tmp_path / "a.parquet")
+    assert without(opened, tmp_path / "a.parquet").kind == "image"
+
+
+def test_arrays_without_labels(opened: Opener, tmp_path: Path) -> None:
+    x = picture(0, (4, 8, 8))
+    np.savez(tmp_path / "a.npz", X=x)
+    np.save(tmp_path / "b.npy", x)
+    for name in ("a.npz", "b.npy"):
+        for label in (None, "label", "species"):
+            np.testing.assert_array_equal(without(opened, tmp_path / name, label=label).x, x)
+
+
+def test_labels_that_are_there_are_taken(opened: Opener, tmp_path: Path) -> None:
+    """Also those that cannot be trained on: one class, one row of a class, one value for each row."""
+    x = picture(0, (4, 8, 8))
+    for y in ([1, 1, 1, 1], ["a", "a", "a", "b"], [4, 5, 6, 7], ["a", "", "a", "a"]):
+        np.savez(tmp_path / "a.npz", x=x, y=y)
+        found = opened(tmp_path / "a.npz", unlabelled=True).y.tolist()
+        assert found == [value if value != "" else None for value in y]
+    folder_of_classes(tmp_path / "new", classes=("wren",))
+    assert opened(tmp_path / "new", unlabelled=True).y.tolist() == ["wren"] * 3
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "x-labels.npy", [0, 0, 1, 1])
+    # What a model remembers of labels that nobody named is that they are called label.
+    assert opened(tmp_path / "x.npy", label="label").y.tolist() == [0, 0, 1, 1]
+    assert opened(tmp_path / "x.npy", label="label", unlabelled=True).y.tolist() == [0, 0, 1, 1]

@@ -344,7 +344,7 @@ def test_a_model_without_labels_has_no_classifier_to_ask(data: Dataset):
     ("changes", "options", "message"),
     [
         ({}, {"factors": ["speaker"]}, r"planted does not know the factor 'speaker' \(its factors: writer\)"),
-        ({"split": np.repeat("train", 1000)}, {}, "planted has 0 test rows of 1000, expected some"),
+        ({"split": np.repeat("train", 1000)}, {}, "planted has 0 test rows of 1000 with a label, expected some"),
         ({"y": np.repeat(["ant", "yak"], 500)}, {}, r"planted has the labels \['yak'\], the model knows \['ant'"),
         ({"factors": {"slant": np.full(1000, np.nan)}}, {}, "factor slant of planted holds NaN or None"),
         ({"factors": {"who": np.array([None, 1] * 500)}}, {}, "factor who of planted holds NaN or None"),

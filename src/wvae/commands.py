@@ -36,7 +36,14 @@ def encode(
 
     estimator = load(str(model))
     loaded = open_like(
-        model, estimator, data, label=label, factors=factor or (), say=say_unless(quiet), progress=not quiet
+        model,
+        estimator,
+        data,
+        label=label,
+        factors=factor or (),
+        say=say_unless(quiet),
+        progress=not quiet,
+        unlabelled=True,
     )
     out = out or Path(f"{loaded.name}-codes.parquet")
     with progress(quiet) as bars:
@@ -73,7 +80,14 @@ def cluster(
 
     estimator = load(str(model))
     loaded = open_like(
-        model, estimator, data, label=label, factors=factor or (), say=say_unless(quiet), progress=not quiet
+        model,
+        estimator,
+        data,
+        label=label,
+        factors=factor or (),
+        say=say_unless(quiet),
+        progress=not quiet,
+        unlabelled=True,
     )
     with progress(quiet) as bars:
         found = run(estimator, loaded, k=number, on=on, method=method, factors=factor, seed=seed, progress=bars)
@@ -83,8 +97,9 @@ def cluster(
         if found.choice is not None:
             print_choice(found.choice)
             print()
-        print_scores(found.scores, found.chance)
-        print()
+        if found.scores:
+            print_scores(found.scores, found.chance)
+            print()
     print(in_words(found, on, method))
 
 

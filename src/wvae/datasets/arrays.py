@@ -14,6 +14,7 @@ from .record import Array, Dataset, Kind
 __all__ = ["examples", "kind_of", "read_npy", "read_npz"]
 
 EXAMPLES = ("x", "images", "data")
+USUAL = ("labels.npy", "y.npy")  # beside the examples
 AT_ONCE = 1 << 24  # values that are looked at in one go
 
 
@@ -28,7 +29,7 @@ def read_npz(path: Path, asked: Asked) -> Dataset:
     ValueError
         If it cannot be read, holds Python objects, or has no such arrays.
     """
-    label, factors, say = asked.label, asked.factors, asked.say
+    label, say = asked.label, asked.say
     refuse(f"{path} is an archive of arrays", size=asked.size, rate=asked.rate)
     try:
         with open(path, "rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as archive:
@@ -42,8 +43,8 @@ def read_npz(path: Path, asked: Asked) -> Dataset:
     x = arrays.pop(keys[0])
     n = len(x) if x.ndim else 0
     columns = {name: values for name, values in arrays.items() if values.shape in ((n,), (n, 1))}
-    name = choose_label([*columns] if label not in arrays else [*arrays], label, str(path))
-    for chosen, what in ((name, "label"), *((factor, "factor") for factor in factors)):
+    name = choose_label([*columns] if label not in arrays else [*arrays], asked, str(path))
+    for chosen, what in ((name, "label"), *((factor, "factor") for factor in asked.factors)):
         if chosen in arrays and chosen not in columns:
             shape = arrays[chosen].shape
             raise ValueError(f"{path}: the {what} {chosen!r} has shape {shape}, {keys[0]} {x.shape}: expected ({n},)")
@@ -51,7 +52,7 @@ def read_npz(path: Path, asked: Asked) -> Dataset:
     if others:
         say(f"left alone, as they have no value for each example: {some(others)}")
     columns = {column: values.reshape(n) for column, values in columns.items()}
-    known = described(columns, name, factors, str(path), say)
+    known = described(columns, name, n, str(path), asked)
     return known.dataset(examples(x, str(path), say), kind_of(x), path)
 
 
@@ -66,14 +67,16 @@ def read_npy(path: Path, asked: Asked) -> Dataset:
     ValueError
         If a file is not there, cannot be read, or has another length.
     """
-    label, factors, say = asked.label, asked.factors, asked.say
     refuse(f"{path} is an array", size=asked.size, rate=asked.rate)
     x = _mapped(path)
-    file = _beside(path, label, "label")
-    name = "label" if label is None or file.stem in ("y", "labels", f"{path.stem}-labels") else _short(file, path)
-    columns = {name: _mapped(file)}
-    names: list[str] = []
-    for factor in factors:
+    name, names, columns = None, list[str](), dict[str, Array]()
+    if asked.unlabelled and not _there(path, asked.label):
+        asked.say(f"no labels: there is no .npy of them beside {path}")
+    else:
+        file = _beside(path, asked.label, "label")
+        name = "label" if file.stem in ("y", "labels", f"{path.stem}-labels") else _short(file, path)
+        columns[name] = _mapped(file)
+    for factor in asked.factors:
         found = _beside(path, factor, "factor")
         names.append(_short(found, path))
         columns[names[-1]] = _mapped(found)
@@ -81,8 +84,8 @@ def read_npy(path: Path, asked: Asked) -> Dataset:
         if values.shape not in ((len(x),), (len(x), 1)):
             raise ValueError(f"{path} has shape {x.shape}, {column!r} {values.shape}: expected ({len(x)},)")
     columns = {column: np.array(values).reshape(len(x)) for column, values in columns.items()}
-    known = described(columns, name, names, str(path), say)
-    return known.dataset(examples(x, str(path), say), kind_of(x), path)
+    known = described(columns, name, len(x), str(path), asked, names)
+    return known.dataset(examples(x, str(path), asked.say), kind_of(x), path)
 
 
 def examples(x: Array, where: str, say: Say) -> Array:
@@ -174,20 +177,24 @@ def _mapped(path: Path) -> Array:
         raise ValueError(f"{path} {why}: save an array of numbers or words with numpy.save") from error
 
 
+def _there(path: Path, name: str | None) -> list[Path]:
+    """Return the files of a column: the path that was given, or what lies beside the examples."""
+    usual = [path.with_name(file) for file in (f"{path.stem}-labels.npy", *USUAL)]
+    candidates = [] if name is None else [Path(name), path.parent / name]
+    candidates += [] if name is None else [path.parent / f"{path.stem}-{name}.npy", path.parent / f"{name}.npy"]
+    candidates += usual if name in (None, "label") else []  # which is what they are called when none is named
+    return [file for file in candidates if file.is_file() and file.suffix == ".npy"]
+
+
 def _beside(path: Path, name: str | None, what: str) -> Path:
-    """Return the file of a column: the path that was given, or one beside the examples."""
-    if name is None:
-        candidates = [path.with_name(f"{path.stem}-labels.npy"), path.with_name("labels.npy"), path.with_name("y.npy")]
-    else:
-        candidates = [Path(name), path.parent / name]
-        candidates += [path.parent / f"{path.stem}-{name}.npy", path.parent / f"{name}.npy"]
-    found = [file for file in candidates if file.is_file() and file.suffix == ".npy"]
+    """Return the file of a column, or raise a ValueError that says where it was looked for."""
+    found = _there(path, name)
     if found:
         return found[0]
     there = [file.name for file in sorted(path.parent.glob("*.npy")) if file.name != path.name]
     if name is None:
         raise ValueError(
-            f"{path} has no labels beside it ({', '.join(file.name for file in candidates)}): "
+            f"{path} has no labels beside it ({', '.join((f'{path.stem}-labels.npy', *USUAL))}): "
             f"give the {what} as the path of a .npy{f', such as {there[0]}' if there else ''}"
         )
     raise ValueError(

@@ -30,6 +30,7 @@ def open_data(
     rate: int | None = None,
     say: Say = _to_stderr,
     progress: bool = True,
+    unlabelled: bool = False,
 ) -> Dataset:
     """Open a data set of the catalogue by name, or a user's own data by path, brought to one shape.
 
@@ -46,6 +47,7 @@ def open_data(
     folder of ``save_to_disk``        Hugging Face's, read as a Parquet file is
     ================================  =================================================================================
 
+    A label that is missing in some rows, an empty cell or NaN, is None there, and y of dtype object.
     A column ``split`` of train and test is the official split; validation counts as test where there is no test.
     Images are (n, h, w) uint8 if all are grey, else (n, 3, h, w).
 
@@ -67,6 +69,9 @@ def open_data(
         Called with one line on each thing that was decided or changed; prints to stderr unless told otherwise.
     progress
         Show progress bars on stderr.
+    unlabelled
+        Take own data without any label, too, to encode them: their y is None throughout, of dtype object. Files may
+        then lie in the folder itself, and a label will do that cannot be trained on, of one class or one row each.
 
     Raises
     ------
@@ -90,7 +95,7 @@ def open_data(
     """
     if isinstance(factors, str):
         raise TypeError(f"factors is {factors!r}, expected a list of names: [{factors!r}]")
-    asked = Asked(label, tuple(factors), size, rate, say, progress)
+    asked = Asked(label, tuple(factors), size, rate, say, progress, unlabelled)
     if isinstance(source, str) and source in CATALOGUE:
         return _from_catalogue(source, asked)
     path = Path(source)

@@ -43,8 +43,12 @@ def from_folder(folder: Path, asked: Asked) -> Dataset:
     if frame is not None:
         return from_table(frame, folder, asked, listed=files)
     parts = [path.relative_to(folder).parts[:-1] for path in files]
-    columns, label = _columns_of(parts, files, folder, asked)
-    known = described(columns, label, asked.factors, str(folder), asked.say)
+    if asked.unlabelled and not any(parts):
+        columns, label = {}, None
+        asked.say(f"no labels: the files lie in {folder} itself, not in a folder for each class")
+    else:
+        columns, label = _columns_of(parts, files, folder, asked)
+    known = described(columns, label, len(files), str(folder), asked)
     names = [str(path.relative_to(folder)) for path in files]
     return _media(lambda: zip(names, files, strict=True), len(files), known, folder, asked)
 
@@ -55,7 +59,7 @@ def from_table(frame: Frame, base: Path, asked: Asked, listed: Sequence[Path] = 
     ``listed`` are the files that lie there; those that the table does not name are told of.
     """
     where = str(frame.path)
-    label = choose_label(frame.names, asked.label, where)
+    label = choose_label(frame.names, asked, where)
     for factor in asked.factors:
         choose_named(factor, frame.names, where, "factor")
     chosen = [name for name in frame.names if name in (label, SPLIT, *asked.factors)]
@@ -63,10 +67,10 @@ def from_table(frame: Frame, base: Path, asked: Asked, listed: Sequence[Path] = 
     named = None if encoded else files_column(frame, MEDIA, base)
     if encoded is None and named is None:
         return _numbers(frame, label, chosen, asked)
-    if named == label:
+    if named is not None and named == label:
         raise ValueError(f"{where}: the label {label!r} names files: name another column")
     chosen = [name for name in frame.names if name != named] if not asked.factors else chosen
-    known = described({name: frame.column(name) for name in chosen}, label, asked.factors, where, asked.say)
+    known = described({name: frame.column(name) for name in chosen}, label, len(frame), where, asked)
     if encoded is not None:
         return _media(lambda: frame.stream(encoded), len(frame), known, frame.path, asked)
     names = [str(name) for name in frame.column(str(named)).tolist()]
@@ -78,13 +82,13 @@ def from_table(frame: Frame, base: Path, asked: Asked, listed: Sequence[Path] = 
     return _media(lambda: zip(names, paths, strict=True), len(paths), known, base if listed else frame.path, asked)
 
 
-def _numbers(frame: Frame, label: str, chosen: Sequence[str], asked: Asked) -> Dataset:
+def _numbers(frame: Frame, label: str | None, chosen: Sequence[str], asked: Asked) -> Dataset:
     refuse(f"{frame.path} holds no sounds", rate=asked.rate)
     size = pictures.checked_size(asked.size)
     x, used, what = features(frame, chosen, size, asked.say)
     words = [name for name in frame.names if name not in used]
     columns = {name: frame.column(name) for name in (chosen if asked.factors else words)}
-    known = described(columns, label, asked.factors, str(frame.path), asked.say)
+    known = described(columns, label, len(frame), str(frame.path), asked)
     asked.say(what)
     return known.dataset(x, "table" if x.ndim == 2 else "image", frame.path)
 

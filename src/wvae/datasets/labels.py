@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 
-from .record import Array, Dataset, Kind
+from .record import Array, Dataset, Kind, is_labelled
 
 __all__ = [
     "Asked",
@@ -45,6 +45,7 @@ class Asked:
     rate: int | None
     say: Say
     progress: bool
+    unlabelled: bool = False  # whether a label may be missing, or be of no use for training
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,10 @@ class Known:
     """Labels, factors and split of n rows, as a `Dataset` wants them."""
 
     label_name: str
-    y: Array  # (n,)
+    y: Array  # (n,), of objects with None where a label is not known
     factors: dict[str, Array]
     split: Array | None
+    trainable: bool = True
 
     def dataset(self, x: Array, kind: Kind, path: Path, rate: int | None = None) -> Dataset:
         """Return the rows with their examples, called after the file or folder that they came from."""
@@ -65,12 +67,21 @@ class Known:
         """Return the rows picked by a mask, checked again: a class may have lost its examples."""
         if rows.all():
             return self
-        y = _classes(self.y[rows], self.label_name, where, say=lambda _: None)
+        y = self.y[rows]
+        if self.trainable:
+            _check_classes(y[is_labelled(y)], self.label_name, where)
         factors = {name: values[rows] for name, values in self.factors.items()}
-        return Known(self.label_name, y, factors, None if self.split is None else self.split[rows])
+        return replace(self, y=y, factors=factors, split=None if self.split is None else self.split[rows])
 
 
-def described(columns: Mapping[str, Array], label: str, factors: Sequence[str], where: str, say: Say) -> Known:
+def described(
+    columns: Mapping[str, Array],
+    label: str | None,
+    n: int,
+    where: str,
+    asked: Asked,
+    factors: Sequence[str] | None = None,
+) -> Known:
     """Return what columns of n values each say of the rows.
 
     Parameters
@@ -78,31 +89,36 @@ def described(columns: Mapping[str, Array], label: str, factors: Sequence[str], 
     columns
         By name; a column called ``split`` is the split, if it is not asked for as something else.
     label
-        Which of them is the label.
+        Which of them is the label; None: there is none.
+    n
+        How many rows there are.
+    where
+        What errors call the source.
+    asked
+        Who is told what was decided, and whether a label will do that cannot be trained on.
     factors
-        Which are factors; none named, all others that name groups of rows are, and `say` is told which.
-    where, say
-        What errors call the source; who is told what was decided.
+        Which are factors, if not those asked for; none named, all others that name groups of rows are.
 
     Raises
     ------
     ValueError
-        If a column is unknown, or a value missing; if the label has one class, a class with one example, many fractions
-        or as many values as an id.
+        If a column is unknown, or a factor's value missing; for training also if the label is missing everywhere, has
+        one class, a class with one example, many fractions or as many values as an id.
     """
+    say, factors = asked.say, asked.factors if factors is None else factors
     for i, name in enumerate(factors):
         choose_named(name, columns, where, "factor")
         if name == label:
             raise ValueError(f"{where}: {name!r} is asked for as label and as factor: it can be only one of them")
         if name in factors[:i]:
             raise ValueError(f"{where}: the factor {name!r} is asked for twice: name it once")
-    y = _classes(columns[label], label, where, say)
-    say(f"label {label!r}: {len(np.unique(y)):,} classes in {len(y):,} rows")
+    y = np.full(n, None, object) if label is None else _labels(columns[label], label, where, asked)
     split_name = SPLIT if SPLIT in columns and label != SPLIT and SPLIT not in factors else None
     split = _split(columns[SPLIT], where, say) if split_name else None
     rest = {name: values for name, values in columns.items() if name not in (label, split_name)}
+    known = Known(label or asked.label or LABELS[0], y, {}, split, trainable=not asked.unlabelled)
     if factors:
-        return Known(label, y, {name: _factor(rest[name], name, where) for name in factors}, split)
+        return replace(known, factors={name: _factor(rest[name], name, where) for name in factors})
     reasons = {name: _unfit(values) for name, values in rest.items()}
     kept = {name: _plain(rest[name]) for name, reason in reasons.items() if not reason}
     if kept:
@@ -110,14 +126,22 @@ def described(columns: Mapping[str, Array], label: str, factors: Sequence[str], 
     left = [f"{name!r} ({reason})" for name, reason in reasons.items() if reason]
     if left:
         say(f"no factors: {some(left, 5, quote=False)}")
-    return Known(label, y, kept, split)
+    return replace(known, factors=kept)
 
 
-def choose_label(names: Sequence[str], label: str | None, where: str) -> str:
-    """Return which name is the label's: the one asked for, else the one that is called so."""
-    if label is not None:
-        return choose_named(label, names, where, "label")
+def choose_label(names: Sequence[str], asked: Asked, where: str) -> str | None:
+    """Return which name is the label's: the one asked for, else the one that is called so; None: there may be none."""
+    if asked.label in names:
+        return asked.label
+    if asked.label is not None:
+        if not asked.unlabelled:
+            return choose_named(asked.label, names, where, "label")
+        asked.say(f"no labels: there is no column {asked.label!r}{did_you_mean(asked.label, names)}")
+        return None
     by_word = [name for word in LABELS for name in names if name.lower() == word]
+    if not by_word and asked.unlabelled:
+        asked.say(f"no labels: no column is called {', '.join(LABELS[:-1])} or {LABELS[-1]}")
+        return None
     if not by_word:
         raise ValueError(
             f"{where}: which is the label? None is called {', '.join(LABELS[:-1])} or {LABELS[-1]}: "
@@ -193,24 +217,51 @@ def _no_gaps(values: Array, what: str, where: str) -> None:
         )
 
 
-def _classes(values: Array, name: str, where: str, say: Say) -> Array:
-    """Return labels as int64 or words, or say why they cannot be labels."""
+def _labels(values: Array, name: str, where: str, asked: Asked) -> Array:
+    """Return labels as int64 or words, with None for what is missing, or say why they cannot be labels."""
     values = _plain(values)
     if values.dtype.kind not in "iufU":
         raise ValueError(f"{where}: the label {name!r} has dtype {values.dtype}, expected whole numbers or words")
-    _no_gaps(values, f"label {name!r}", where)
+    gaps = np.isnan(values) if values.dtype.kind == "f" else _missing(values)
+    if gaps.all() and not asked.unlabelled:
+        raise ValueError(f"{where}: the label {name!r} is missing in all rows: fill it, or name another column")
+    known = values[~gaps]
+    if known.dtype.kind == "f":
+        known = _of_fractions(known, name, where, asked)
+    elif known.dtype.kind in "iu":
+        known = known.astype(np.int64)
+    if not asked.unlabelled:
+        _check_classes(known, name, where)
+    told = f"label {name!r}: {len(np.unique(known)):,} classes in {len(values):,} rows"
+    if not gaps.any():
+        asked.say(told)
+        return known
+    use = "" if asked.unlabelled else " (used for all but the classifier)"
+    asked.say(f"{told}, {gaps.sum():,} of them without a label{use}")
+    out = np.full(len(values), None, object)
+    out[~gaps] = known
+    return out
+
+
+def _of_fractions(values: Array, name: str, where: str, asked: Asked) -> Array:
+    """Return floating labels as int64 if they are whole, else as words."""
+    found = np.unique(values)
+    if not np.isfinite(found).all():
+        raise ValueError(f"{where}: the label {name!r} holds infinity, expected whole numbers or words")
+    if (found == np.round(found)).all():
+        return values.astype(np.int64)
+    if len(found) > MOST_FRACTIONS and not asked.unlabelled:
+        raise ValueError(
+            f"{where}: the label {name!r} holds {len(found):,} different fractions from {found[0]:g} to "
+            f"{found[-1]:g}, expected classes: cut it into bins, or name it as a factor"
+        )
+    asked.say(f"label {name!r} holds {len(found)} different fractions: each is taken as a class")
+    return values.astype(np.str_)
+
+
+def _check_classes(values: Array, name: str, where: str) -> None:
+    """Raise a ValueError if known labels cannot be trained on."""
     found, counts = np.unique(values, return_counts=True)
-    if values.dtype.kind == "f":
-        whole = bool((found == np.round(found)).all())
-        if not whole and len(found) > MOST_FRACTIONS:
-            raise ValueError(
-                f"{where}: the label {name!r} holds {len(found):,} different fractions from {found[0]:g} to "
-                f"{found[-1]:g}, expected classes: cut it into bins, or name it as a factor"
-            )
-        if not whole:
-            say(f"label {name!r} holds {len(found)} different fractions: each is taken as a class")
-        values = values.astype(np.int64) if whole else values.astype(np.str_)
-        found = np.unique(values)
     if len(found) == 1:
         raise ValueError(f"{where}: the label {name!r} has one class only, {found[0]!s}: expected at least two")
     if 2 * len(found) > len(values):
@@ -224,7 +275,6 @@ def _classes(values: Array, name: str, where: str, say: Say) -> Array:
             f"{where}: {len(rare):,} of {len(found):,} classes of the label {name!r} have one example ({some(rare)}), "
             "expected at least two: drop them or merge them with others"
         )
-    return values.astype(np.int64) if values.dtype.kind in "iu" else values
 
 
 def _factor(values: Array, name: str, where: str) -> Array:

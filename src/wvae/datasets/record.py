@@ -20,7 +20,7 @@ class Dataset:
     x
         Examples, (n, \\*shape), uint8 in [0, 255] or float32. May be a memory map; nothing copies it whole.
     y
-        Labels, (n,): integers or strings.
+        Labels, (n,): integers or strings; or of dtype object, with None where a label is not known.
     factors
         Hidden attributes by name, each (n,): ``{"writer": ..., "slant": ...}``. Never seen by training.
     split
@@ -86,9 +86,22 @@ class Dataset:
         return self.x.shape[1:]
 
     @property
+    def labelled(self) -> Array:
+        """Which examples have a label, (n,)."""
+        return is_labelled(self.y)
+
+    @property
     def classes(self) -> Array:
         """The distinct labels, sorted."""
-        return np.unique(self.y)
+        known = self.y[self.labelled]
+        return np.unique(np.array(known.tolist()) if known.dtype.kind == "O" else known)
+
+    @property
+    def indices(self) -> Array:
+        """Each label's place among the classes, (n,); −1 where a label is not known."""
+        labelled, out = self.labelled, np.full(len(self), -1)
+        out[labelled] = np.unique(self.y[labelled], return_inverse=True)[1]
+        return out
 
     def subset(self, rows: Array) -> Dataset:
         """Return the rows picked by a boolean mask or by indices (copied, in the order given)."""
@@ -99,3 +112,10 @@ class Dataset:
             factors={name: values[rows] for name, values in self.factors.items()},
             split=None if self.split is None else self.split[rows],
         )
+
+
+def is_labelled(y: Array) -> Array:
+    """Return which labels are known, (n,): in an array of objects those that are neither None nor NaN."""
+    if y.dtype.kind != "O":
+        return np.ones(len(y), bool)
+    return np.array([value is not None and value == value for value in y.tolist()], bool)

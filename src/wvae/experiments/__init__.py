@@ -9,8 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from ..config import Config
 from ..datasets import Dataset
 from ..examples import Examples, check_examples, check_labels
@@ -87,7 +85,19 @@ def reproduce(
 
 
 def about(data: Dataset) -> dict[str, Any]:
-    """Return what a run notes of its data; the fingerprint reads them, so ask once."""
+    """Return what a run notes of its data; the fingerprint reads them, so ask once.
+
+    Raises
+    ------
+    ValueError
+        If some examples have no label.
+    """
+    missing = int((~data.labelled).sum())
+    if missing:
+        raise ValueError(
+            f"{data.name} has {missing:,} of {len(data):,} examples without a label, which the experiments cannot do "
+            "with: take data.subset(data.labelled)"
+        )
     return {
         "name": data.name,
         "source": data.source,
@@ -96,7 +106,7 @@ def about(data: Dataset) -> dict[str, Any]:
         "examples": len(data),
         "shape": list(data.shape),
         "factors": list(data.factors),
-        "fingerprint": Examples(data.x, np.unique(data.y, return_inverse=True)[1]).fingerprint(),
+        "fingerprint": Examples(data.x, data.indices).fingerprint(),
     }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..datasets import Dataset
 from ..datasets.labels import did_you_mean
-from ..datasets.record import Array
+from ..datasets.record import Array, is_labelled
 from ..estimator import WVAE
 from ..evaluation.clustering import Choice, Method, agreement, choose_k, gmm, kmeans, random_assignment, stability
 from ..examples import batches
@@ -37,8 +37,9 @@ class Clustering:
     chance: dict[str, dict[str, float]]
 
     def columns(self, data: Dataset) -> dict[str, Array]:
-        """Return ``cluster`` with the label, the factors and the split, as columns of (n,)."""
-        known = {data.label_name: data.y, **data.factors} | ({} if data.split is None else {"split": data.split})
+        """Return ``cluster`` with the label, the factors and the split, as far as known, as columns of (n,)."""
+        known = {data.label_name: data.y} if data.labelled.any() else {}
+        known |= data.factors | ({} if data.split is None else {"split": data.split})
         if "cluster" in known:
             raise ValueError(f"{data.name} has a column 'cluster', which is what was found: rename it")
         return {"cluster": self.clusters, **known}
@@ -55,7 +56,7 @@ def cluster(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Clustering:
-    """Cluster z_rest, and score the clusters by the label and by the factors that are known.
+    """Cluster z_rest, and score the clusters by the label and by the factors, where they are known.
 
     Parameters
     ----------
@@ -88,7 +89,7 @@ def cluster(
     >>> found.clusters.shape, found.scores["digit"]["ami"] > 0.6 > found.chance["digit"]["ami"]
     ((1797,), True)
     """
-    truths = {data.label_name: data.y} | _categories(data, factors)
+    truths = ({data.label_name: data.y} if len(data.classes) > 1 else {}) | _categories(data, factors)
     progress = progress or Silent()
     if k is not None and not 2 <= k <= len(data) // 2:
         raise ValueError(f"k is {k}, expected 2 to {len(data) // 2}, half of the rows of {data.name}")
@@ -110,8 +111,8 @@ def cluster(
         k,
         stable,
         choice,
-        {name: agreement(clusters, truth) for name, truth in truths.items()},
-        {name: agreement(chance, truth) for name, truth in truths.items()},
+        {name: _agreement(clusters, truth) for name, truth in truths.items()},
+        {name: _agreement(chance, truth) for name, truth in truths.items()},
     )
 
 
@@ -138,6 +139,12 @@ def _points(model: WVAE, data: Dataset, on: On, progress: Progress) -> Array:
             parts.append(model.encode(data.x[rows])[on == "rest"])
             advance(rows.stop)
     return np.concatenate(parts)
+
+
+def _agreement(clusters: Array, truth: Array) -> dict[str, float]:
+    """Return how well clusters agree with what is known, on the rows where it is."""
+    known = is_labelled(truth)
+    return agreement(clusters[known], np.array(truth[known].tolist()))
 
 
 def _categories(data: Dataset, factors: Sequence[str] | None) -> dict[str, Array]:

@@ -54,7 +54,7 @@ def encoded(
     *,
     samples: bool,
 ) -> Coded:
-    """Choose the rows of both parts (`held_out`), at most as many as `most` says, and encode them.
+    """Choose labelled rows of both parts (`held_out`), at most as many as `most` says, and encode them.
 
     Factors are those named, or all; constants and ids (as many categories as rows) are left out. With `samples`, a
     sample of each code as well. A ValueError if labels are not the model's, there are no test rows, or a factor is
@@ -65,13 +65,13 @@ def encoded(
     if unknown:
         came = f"{data.name} has the labels {sorted(unknown, key=str)[:5]}, the model knows {model.classes_.tolist()}"
         raise ValueError(f"{came}: leave the others out, or take the data that it was trained on")
-    is_test = held_out(data, seed)
-    if is_test.all() or not is_test.any():
-        raise ValueError(f"{data.name} has {int(is_test.sum())} test rows of {len(data)}, expected some, and not all")
+    is_test, labelled = held_out(data, seed), data.labelled
+    train, test = (np.flatnonzero(mask & labelled) for mask in (~is_test, is_test))
+    if not len(train) or not len(test):
+        came = f"{data.name} has {len(test)} test rows of {len(train) + len(test)} with a label"
+        raise ValueError(f"{came}, expected some, and not all")
     rng = np.random.default_rng(seed)
-    train, test = (
-        np.sort(rng.permutation(np.flatnonzero(mask))[:n]) for mask, n in zip((~is_test, is_test), most, strict=True)
-    )
+    train, test = (np.sort(rng.permutation(rows)[:n]) for rows, n in zip((train, test), most, strict=True))
     x = data.x[train], data.x[test]
     (label, rest), (label_test, rest_test) = (model.encode(part) for part in x)
     return Coded(

@@ -32,6 +32,7 @@ def open_like(
     factors: Sequence[str] = (),
     say: Say,
     progress: bool = True,
+    unlabelled: bool = False,
 ) -> Dataset:
     """Open data as those were opened that a model was trained on: the same label, size, channels and rate.
 
@@ -42,7 +43,9 @@ def open_like(
     source, factors, say, progress
         As `open_data` takes them.
     label
-        The column of the label, if it is called otherwise than in training.
+        The column of the label, if it is called otherwise than in training; it must be there then.
+    unlabelled
+        Whether the data may come without a label.
 
     Raises
     ------
@@ -61,6 +64,7 @@ def open_like(
                 options["size"] = tuple(model.shape_[-2:])
             if kind == "audio":
                 options["rate"] = about.get("rate")
+    options["unlabelled"] = unlabelled and label is None
     data = open_data(source, factors=factors, say=say, progress=progress, **options)
     if data.kind != kind:
         raise ValueError(f"{data.name} holds {data.kind} data, the model was trained on {kind} data: take such")
@@ -79,6 +83,8 @@ def remembered_rate(folder: Path) -> int | None:
 
 def codes_of(model: WVAE, data: Dataset, *, progress: Progress | None = None) -> dict[str, Array]:
     """Return both codes, label, factors, split and, if the model can tell, ``predicted``, as columns of (n,).
+
+    Of data without any label there is no column of it.
 
     Raises
     ------

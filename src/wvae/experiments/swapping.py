@@ -71,7 +71,7 @@ def example(folder: Path, model: WVAE, text: str, *, say: Say) -> Array:
         here = os.listdir(path.parent) if path.parent.is_dir() and not path.exists() else []
         near = did_you_mean(path.name, here)
         raise ValueError(f"{text} is no file{near}, expected one example, or DATA:ROW such as handwriting:0")
-    data = open_like(folder, model, source, say=_unsaid)
+    data = open_like(folder, model, source, say=_unsaid, unlabelled=True)
     if int(row) >= len(data):
         raise ValueError(f"{source} has {len(data):,} rows, expected a row from 0 to {len(data) - 1}, not {row}")
     return np.array(data.x[int(row) : int(row) + 1])

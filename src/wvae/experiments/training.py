@@ -23,7 +23,10 @@ ROWS_FILE = "rows.json"  # in a model folder: what it was trained on
 
 
 def held_out(data: Dataset, seed: int) -> np.ndarray:
-    """Return which examples are for test, (n,): the source's split, else a random tenth of every class."""
+    """Return which examples are for test, (n,): the source's split, else a random tenth of every class.
+
+    Examples without a label are not among the latter: nothing could be asked about them.
+    """
     if data.split is not None:
         return data.split == "test"
     rng, is_test = np.random.default_rng(seed), np.zeros(len(data), bool)
@@ -124,8 +127,8 @@ def _write_model(folder: Path, model: WVAE, train: Dataset) -> None:
 
 
 def _about(train: Dataset) -> dict[str, Any]:
-    indices = np.unique(train.y, return_inverse=True)[1]
-    return {"data": train.name, "examples": len(train), "fingerprint": Examples(train.x, indices).fingerprint()}
+    fingerprint = Examples(train.x, train.indices).fingerprint()
+    return {"data": train.name, "examples": len(train), "fingerprint": fingerprint}
 
 
 def doubt_about_rows(folder: Path, data: Dataset, seed: int) -> str:
@@ -150,7 +153,9 @@ def doubt_about_rows(folder: Path, data: Dataset, seed: int) -> str:
 
 
 def code_columns(codes: tuple[np.ndarray, np.ndarray], data: Dataset) -> dict[str, np.ndarray]:
-    """Return z_label and z_rest of every example with its label, factors and split, as columns of (n,).
+    """Return z_label and z_rest of every example with what is known of it, as columns of (n,).
+
+    That is the label, of which there is no column if none is known, the factors and the split.
 
     Raises
     ------
@@ -159,7 +164,7 @@ def code_columns(codes: tuple[np.ndarray, np.ndarray], data: Dataset) -> dict[st
     """
     named = zip(("z_label", "z_rest"), codes, strict=True)
     columns = {f"{name}{i}": z[:, i] for name, z in named for i in range(z.shape[1])}
-    known = [(data.label_name, data.y), *data.factors.items()]
+    known = [*([(data.label_name, data.y)] if data.labelled.any() else []), *data.factors.items()]
     for name, values in [*known, *([] if data.split is None else [("split", data.split)])]:
         if name in columns:
             raise ValueError(f"{data.name} calls {name!r} what is a column of the codes already: rename it")
