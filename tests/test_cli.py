@@ -213,6 +213,27 @@ def test_worlds_take_data_again_and_by_label(command: Command, monkeypatch: pyte
     assert got == {"worlds": ["fsdd", "fsdd/speaker"], "out": Path("runs/worlds-fsdd-fsdd-speaker-best")}
 
 
+@pytest.mark.parametrize(
+    ("flags", "early"), [([], False), (["--early-stopping"], True), (["--no-early-stopping"], False)]
+)
+def test_early_stopping_is_a_pair_of_flags(
+    command: Command, monkeypatch: pytest.MonkeyPatch, flags: list[str], early: bool
+):
+    got: list[Any] = []
+    monkeypatch.setattr("wvae.experiments.training.fit_to_folder", lambda data, config, *_, **__: got.append(config))
+    assert command("fit", "digits8x8", "--quiet", *flags).code == 0
+    assert [config.early_stopping for config in got] == [early]
+    assert "--no-early-stopping" in command("fit", "--help").out
+    assert command("fit", "digits8x8", "--early-stopping", "yes").code == 2
+
+
+def test_early_stopping_stops(command: Command):
+    flags = ("--early-stopping", "--n-iter-no-change", "1", "--backbone", "mlp", "--width", "16", "--depth", "1")
+    flags += ("--learning-rate", "0.1", "--alignment", "none", "--practice-epochs", "0", "--epochs", "40")
+    assert command("fit", "digits8x8", "--out", "m", *flags).code == 0
+    assert len(Path("m/history.jsonl").read_text().splitlines()) < 40
+
+
 def test_an_unknown_data_set_is_one_line_with_the_nearest(command: Command, tmp_path: Path):
     for arguments in (["reproduce", "--data", "mnst"], ["data", "get", "mnst"]):
         assert "did you mean 'mnist'" in one_line(command(*arguments))

@@ -42,10 +42,12 @@ def with_hyper_parameters(command: Callable[..., None]) -> Callable[..., None]:
         if spec.name in ("random_state", "kind"):  # --seed; and the data say what kind they are
             continue
         kind = Literal[spec.choices] if spec.choices else spec.type
+        flag, switch = f"--{spec.name.replace('_', '-')}", kind is bool
         option = typer.Option(
-            f"--{spec.name.replace('_', '-')}",
-            help=f"{spec.meaning} (best: {spec.default})",
-            rich_help_panel="Hyper-parameters",
+            f"{flag}/--no-{flag[2:]}" if switch else flag,
+            help=f"{spec.meaning} (best: {('off', 'on')[spec.default] if switch else spec.default})",
+            # Switches stand apart: the column for their second names would leave the others too little room.
+            rich_help_panel="Hyper-parameters that are on or off" if switch else "Hyper-parameters",
             show_default=False,
         )
         flags.append(
