@@ -231,7 +231,7 @@ def leakage(
     axes.errorbar(values[highest], highest, xerr=error, color="black", capsize=3, linewidth=1)
     axes.axvline(majority, color="#d62728", linewidth=1.2, label="the commonest label")
     axes.axvline(null, color="#d62728", linewidth=1.2, linestyle=":", label="probes of permuted labels")
-    axes.set(xlim=(0, 1), xlabel=f"share of test images whose {label} is read")
+    axes.set(xlim=(0, 1), xlabel=f"share of test examples whose {label} is read")
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.spines[["top", "right"]].set_visible(False)

@@ -81,14 +81,13 @@ def write_worlds(
     """Write ``report.html`` of several data sets into a run folder, and return its path.
 
     ``factors`` is the hidden factor of each data set, by its name. Every number on the page is read from `metrics`,
-    and ``sounds/<data set>-….wav`` are on it, to be played.
+    and ``sounds/<data set>/<group>-<place>-<what it is>.wav`` are on it, to be played.
     """
     worlds: list[dict[str, Any]] = []
     for data in settings["data"]:
         name = data["name"]
         found = {k.removeprefix(f"{name}."): v for k, v in metrics.items() if k.startswith(f"{name}.")}
-        first, *doubts = verdict({k: v for k, v in found.items() if v is not None}, data["label_name"])
-        sounds = sorted((folder / "sounds").glob(f"{name}-*.wav")) if (folder / "sounds").is_dir() else []
+        said = verdict({k: v for k, v in found.items() if v is not None}, data["label_name"])
         worlds.append(
             {
                 "name": name,
@@ -96,8 +95,8 @@ def write_worlds(
                 "label": data["label_name"],
                 "factor": factors[name],
                 "found": found,
-                "verdict": [first[0].upper() + first[1:], *doubts],
-                "sounds": [(s.stem.split("-", 3)[-1], base64.b64encode(s.read_bytes()).decode()) for s in sounds],
+                "verdict": [sentence[0].upper() + sentence[1:] for sentence in said],
+                "sounds": _sounds(folder / "sounds" / name),
             }
         )
     return _render(folder, "worlds.html.j2", settings=settings, metrics=metrics, worlds=worlds, rows=world_rows(worlds))
@@ -112,6 +111,15 @@ def world_rows(worlds: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if any(value is not None for value, _ in values):
             rows.append({"words": words, "values": values, "chance": any(c is not None for _, c in values)})
     return rows
+
+
+def _sounds(folder: Path) -> list[list[tuple[str, str]]]:
+    """Return the groups of sounds in a folder, of each what it is and the file in base64."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for path in sorted(folder.glob("*.wav")):
+        group, _, name = path.stem.split("-", 2)
+        groups.setdefault(group, []).append((name, base64.b64encode(path.read_bytes()).decode()))
+    return list(groups.values())
 
 
 def _render(folder: Path, template: str, **values: Any) -> Path:

@@ -129,19 +129,22 @@ def _world(data: Dataset, config: Config, run: Run, factor: str) -> dict[str, fl
 
 
 def _play(run: Run, model: WVAE, test: Dataset, factor: str, seed: int) -> None:
-    """Write sounds: a word, what the decoder makes of it, and the same word in the voices of others."""
+    """Write sounds: a recording, what the decoder makes of it, and its label with the factor, the voice say, of others.
+
+    They are ``sounds/<data set>/<group>-<place>-<what it is>.wav``, a group for each recording.
+    """
     rng = np.random.default_rng(seed)
     labels = rng.permutation(test.classes)[:PLAYED]
     voices = rng.permutation(np.unique(test.factors[factor]))[: PLAYED + 1]
-    for label in labels:
+    for group, label in enumerate(labels):
         said = [rng.choice(np.flatnonzero((test.y == label) & (test.factors[factor] == voices[0])))]
         heard = [
             rng.choice(np.flatnonzero((test.factors[factor] == voice) & (test.y != label))) for voice in voices[1:]
         ]
         word = test.x[said]
-        sounds = {f"{label} by {voices[0]}": word[0], "rebuilt": model.reconstruct(word)[0]}
+        sounds = {f"{test.label_name} {label}, {factor} {voices[0]}": word[0], "rebuilt": model.reconstruct(word)[0]}
         for voice, row in zip(voices[1:], heard, strict=True):
-            sounds[f"as {voice}"] = model.swap(word, test.x[[row]])[0]
+            sounds[f"with {factor} {voice}"] = model.swap(word, test.x[[row]])[0]
         for place, (name, mel) in enumerate(sounds.items()):
-            file = run.folder / "sounds" / f"{test.name}-{label}-{place}-{name}.wav"
+            file = run.folder / "sounds" / test.name / f"{group}-{place}-{name}.wav"
             write_example(file, mel, model, test.rate)

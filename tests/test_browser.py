@@ -1,0 +1,188 @@
+"""The page of worlds in a real browser: as it is parsed, measured and drawn there."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from wvae.config import Config
+from wvae.datasets import Dataset
+from wvae.experiments import measure
+from wvae.experiments.worlds import reproduce_worlds
+
+Image = pytest.importorskip("PIL.Image")
+soundfile = pytest.importorskip("soundfile")
+pytest.importorskip("librosa")
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+BROWSER = os.environ.get("WVAE_BROWSER") or next(filter(None, map(shutil.which, NAMES)), None)
+pytestmark = pytest.mark.skipif(
+    BROWSER is None, reason=f"no browser: none of {', '.join(NAMES)} is there, and WVAE_BROWSER does not name one"
+)
+
+Browse = Callable[..., str]
+
+# Appended to a copy of the page: what only a browser knows, such as the size that a picture was decoded to.
+MEASURE = """<script>
+addEventListener("load", async () => {
+  const sounds = [...document.querySelectorAll("audio")];
+  await Promise.all(sounds.map(a => a.readyState || new Promise(done => {
+    a.onloadedmetadata = a.onerror = done; a.load(); setTimeout(done, 5000); })));
+  const sticksOut = e => { const box = e.getBoundingClientRect(); return box.left < 0 || box.right > innerWidth; };
+  const shown = [...document.querySelectorAll("body *:not(details *)")];
+  parent.postMessage(JSON.stringify({
+    width: innerWidth,
+    scroll: document.documentElement.scrollWidth,
+    pictures: [...document.images].map(i => [i.complete && i.naturalWidth, i.getBoundingClientRect().width]),
+    seconds: sounds.map(a => a.duration),
+    outside: shown.filter(sticksOut).map(e => e.tagName + ": " + e.textContent.slice(0, 80)),
+  }), "*");
+});
+</script>"""
+# Which holds it, as wide as asked for: a browser's own window cannot be as narrow as a telephone.
+FRAME = """<iframe src="copy.html" style="border: 0; width: WIDTHpx; height: 3000px"></iframe><pre></pre><script>
+addEventListener("message", event => { document.querySelector("pre").textContent = event.data; });
+</script>"""
+
+
+class Page(HTMLParser):
+    """The elements of a page with their attributes, and the text of its headings."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.headings: list[str] = []
+        self._inside = False
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag in ("h1", "h2"):
+            self.headings.append("")
+            self._inside = True
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = self._inside and tag not in ("h1", "h2")
+
+    def handle_data(self, data: str) -> None:
+        if self._inside:
+            self.headings[-1] += data
+
+    def all(self, tag: str, attribute: str) -> list[str]:
+        return [found.get(attribute) or "" for name, found in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def report(planted: Dataset, small: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page of pictures and speech, as `wvae reproduce worlds` writes it."""
+    mel = np.random.default_rng(0).random((len(planted), 64, 64), dtype=np.float32)
+    mel[:, :32] += (planted.factors["writer"] / 5)[:, None, None]
+    words: dict[str, Any] = {"kind": "audio", "name": "speech", "rate": 8000, "source": "drawn here", "licence": "MIT"}
+    changes: dict[str, Any] = {"epochs": 3, "alignment_steps": 20, "practice_epochs": 1}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measure, "SEEN", 500)
+        folder = reproduce_worlds(
+            [
+                replace(planted, name="pictures"),
+                replace(planted, x=(mel / mel.max()).astype(np.float32), **words),
+                # Its sounds must not come under the world whose name it begins with.
+                replace(planted, x=(1 - mel / mel.max()).astype(np.float32), **words | {"name": "speech-too"}),
+            ],
+            Config(**small | changes),
+            tmp_path_factory.mktemp("browser") / "run",
+            title="preset best",
+            command="wvae reproduce worlds --data handwriting --data fsdd --data fsdd/speaker --preset best --seed 12",
+        )
+    return folder / "report.html"
+
+
+@pytest.fixture
+def browse(tmp_path: Path) -> Browse:
+    """Open a file in the browser without a window, and return what it prints."""
+
+    def run(path: Path, *flags: str, width: int = 1200, height: int = 3000) -> str:
+        command = [
+            str(BROWSER),
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            f"--user-data-dir={tmp_path / 'profile'}",
+        ]
+        command += [f"--window-size={width},{height}", "--virtual-time-budget=10000", *flags, path.as_uri()]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+
+    return run
+
+
+def decoded(uri: str, kind: str) -> bytes:
+    head, _, content = uri.partition(",")
+    assert head == f"data:{kind};base64"
+    return base64.b64decode(content, validate=True)
+
+
+def test_the_page_is_whole_and_needs_no_network(report: Path, browse: Browse):
+    html = browse(report, "--dump-dom")
+    page = Page(html)
+    assert [heading.split(" told")[0].strip() for heading in page.headings] == [
+        "3 worlds, preset best",
+        "pictures",
+        "speech",
+        "speech-too",
+        "How it was made",
+    ]
+    assert page.all("h2", "id")[:3] == ["pictures", "speech", "speech-too"]
+    assert page.all("a", "href") == ["#pictures", "#speech", "#speech-too"]
+    pictures, sounds = page.all("img", "src"), page.all("audio", "src")
+    assert (len(pictures), len(sounds)) == (9, 2 * 3 * 5)
+    for uri in pictures:
+        with Image.open(io.BytesIO(decoded(uri, "image/png"))) as image:
+            image.load()
+            assert min(image.size) > 100
+    for uri in sounds:
+        wave, rate = soundfile.read(io.BytesIO(decoded(uri, "audio/wav")))
+        assert (rate, len(wave)) == (8000, 4000)
+    assert not re.search(r"""(src|href|url)\s*[=(]\s*["']?(https?:)?//""", html)
+    assert all(page.all("img", "alt"))
+
+
+@pytest.mark.parametrize("width", [1200, 800, 400])
+def test_everything_loads_and_nothing_sticks_out(report: Path, browse: Browse, tmp_path: Path, width: int):
+    (tmp_path / "copy.html").write_text(report.read_text(encoding="utf-8") + MEASURE, encoding="utf-8")
+    (tmp_path / "frame.html").write_text(FRAME.replace("WIDTH", str(width)), encoding="utf-8")
+    told = re.search(r"<pre>(.+?)</pre>", browse(tmp_path / "frame.html", "--dump-dom"), re.DOTALL)
+    assert told is not None
+    found = json.loads(unescape(told[1]))
+    assert found["width"] == width
+    assert found["scroll"] <= width
+    assert found["outside"] == []
+    assert all(natural > 100 and 200 < shown <= width for natural, shown in found["pictures"])
+    assert found["seconds"] == [0.5] * 30
+
+
+@pytest.mark.parametrize("width", [1200, 400])
+def test_it_is_drawn(report: Path, browse: Browse, tmp_path: Path, width: int):
+    shot = tmp_path / "shot.png"
+    browse(report, "--hide-scrollbars", f"--screenshot={shot}", width=width)
+    with Image.open(shot) as image:
+        assert image.size == (width, 3000)
+        grey = np.asarray(image.convert("L"))
+    assert (grey[:, : width // 40] > 250).all()  # the margin is empty
+    ink = (grey < 200).any(1)
+    assert ink.reshape(-1, 300).any(1).all()  # and no part of the page
+    if sys.platform == "linux":
+        assert 0.02 < (grey < 200).mean() < 0.6
