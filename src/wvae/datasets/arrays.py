@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .labels import Asked, Say, choose_label, described, did_you_mean, one_line, refuse, some
+from .labels import Asked, choose_label, described
 from .record import Array, Dataset, Kind
+from .wording import Say, did_you_mean, one_line, refuse, some
 
 __all__ = ["examples", "kind_of", "read_npy", "read_npz"]
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from .arrays import examples
 from .columns import Frame, is_list, is_numeric
-from .labels import Say, refuse, some
 from .record import Array
+from .wording import Say, refuse, some
 
 __all__ = ["features", "files_column"]
 

@@ -11,8 +11,9 @@ from . import CATALOGUE, load, pictures, sounds
 from .arrays import read_npy, read_npz
 from .columns import TABLES, is_saved, read_saved, read_table
 from .folders import from_folder, from_table
-from .labels import Asked, Say, choose_named, did_you_mean, refuse
+from .labels import Asked, choose_named
 from .record import Dataset
+from .wording import Say, did_you_mean, refuse
 
 __all__ = ["open_data"]
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from .labels import Say, one_line, some
 from .record import Array
+from .wording import Say, one_line, some
 
 __all__ = ["FORMATS", "SUFFIXES", "bar", "checked_size", "drop_bad", "read_pictures"]
 

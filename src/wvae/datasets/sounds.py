@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .labels import Say, one_line
 from .pictures import Content, Pictures, bar, drop_bad
 from .record import Array
+from .wording import Say, one_line
 
 __all__ = ["SUFFIXES", "read_sounds"]
 

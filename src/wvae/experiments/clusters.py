@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 
 from ..datasets import Dataset
-from ..datasets.labels import did_you_mean
 from ..datasets.record import Array, is_labelled
+from ..datasets.wording import did_you_mean
 from ..estimator import WVAE
 from ..evaluation.clustering import Choice, Method, agreement, choose_k, gmm, kmeans, random_assignment, stability
 from ..examples import batches

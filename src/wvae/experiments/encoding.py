@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..datasets import CATALOGUE, Dataset, open_data
-from ..datasets.labels import Say
 from ..datasets.record import Array
+from ..datasets.wording import Say
 from ..estimator import WVAE
 from ..examples import batches
 from ..storage import ModelFileError

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..datasets.labels import Say, did_you_mean
 from ..datasets.record import Array
+from ..datasets.wording import Say, did_you_mean
 from ..estimator import WVAE
 from ..storage import atomic
 from .encoding import as_trained, open_like, remembered_rate
