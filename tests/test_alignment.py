@@ -334,7 +334,7 @@ def test_codes_that_are_all_the_same(kind: str):
 def test_the_seed_decides_and_global_states_are_left_alone():
     z, y = ring(500, 0)
     ours, numpys = torch.random.get_rng_state(), str(np.random.get_state())  # noqa: NPY002
-    first, again, other = (fitted("transport", z, y, steps=41, seed=seed).state_dict() for seed in (1, 1, 2))
+    first, again, other = (fitted("transport", z, y, steps=21, seed=seed).state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["axes"][0], other["axes"][0])
     assert torch.equal(torch.random.get_rng_state(), ours)
@@ -349,3 +349,22 @@ def test_the_input_is_left_as_it_was():
     codes = torch.from_numpy(z).float()
     fitted("transport", z, y)(codes, torch.from_numpy(y))
     np.testing.assert_array_equal(codes.numpy(), z.astype(np.float32))
+
+
+def test_steps_do_not_stir(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tiny change of a code stays one; whole steps, the negative control, make it many times larger."""
+    monkeypatch.setattr("wvae.alignment._readable", lambda *_: True)  # all steps are taken
+    rng = np.random.default_rng(0)
+    y = np.arange(1500) % 5
+    z = rng.standard_normal((1500, 8)) * (1 + rng.random((5, 8)))[y] + np.sin(3 * rng.random((1500, 8)) * y[:, None])
+    grown = {}
+    for pace in (None, 1.0):
+        align = alignment("transport", 8, 5, steps=50)
+        align.pace = pace or align.pace
+        align.fit(z, np.full(z.shape, 0.03), y)
+        codes, labels = torch.from_numpy(z), torch.from_numpy(y)
+        nudge = torch.from_numpy(1e-7 * rng.standard_normal(z.shape))
+        moved = (align(codes + nudge, labels) - align(codes, labels)).norm(dim=1)
+        grown[pace] = float(moved.mean() / (nudge @ align.metric).norm(dim=1).mean())
+    assert grown[None] < 3
+    assert grown[1.0] > 3 * grown[None]

@@ -19,7 +19,7 @@ from wvae import export as room
 from wvae.alignment import KNOTS, Alignment
 from wvae.datasets import Dataset
 from wvae.export import ExportError, export_onnx
-from wvae.statistics import StyleStatistics
+from wvae.statistics import StrokeStatistics
 
 onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
@@ -100,7 +100,7 @@ def test_files_hold_standard_operators_of_an_opset_that_browsers_read(exported: 
 
 def test_a_sliver_of_a_constant_is_not_rounded_away():
     """Adding 1e-12 to 0, as most pixels are, is not nothing: what the statistics are protected with must be there."""
-    statistics = StyleStatistics((28, 28))
+    statistics = StrokeStatistics((28, 28))
     x = torch.zeros(2, 28, 28)
     x[0, 10:14, 10:14] = 1  # the second one is blank
     proto = room._translated(statistics, {"images": x}, ("found",))

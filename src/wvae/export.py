@@ -276,16 +276,18 @@ class _Graph:
         stacked = {
             "axes": _numpy(alignment.axes),
             "ways": _numpy(alignment.ways).transpose(0, 2, 1),
-            "source": _numpy(alignment.source).reshape(steps, -1),
+            "source": _numpy(alignment.source).reshape(steps, len(alignment.centre), -1),
             "target": _numpy(alignment.target).reshape(steps, -1),
         }
         column = self.constant("column", np.arange(d) * KNOTS)
         y = self.add("Unsqueeze", "align.y", self.constant("last", np.array([1])))
         own = self.add("Add", self.add("Mul", y, self.constant("table", np.array([d * KNOTS]))), column)
-        common = self.add("Sub", own, self.add("Mul", y, "align.table"))
         body = _Graph("step")
-        table, other = ("target", common, "source", own), ("source", own, "target", common)
-        out = body.along(*(table if back else other))
+        flat = body.constant("flat", np.array([-1]))
+        way = body.add("Mul", body.add("Sub", "target", "source"), body.constant("pace", np.array(alignment.pace)))
+        knots = [body.add("Reshape", each, flat) for each in ("source", body.add("Add", "source", way))]
+        source, target = reversed(knots) if back else knots
+        out = body.along(source, target, own)
         inputs = [helper.make_tensor_value_info("z", TensorProto.DOUBLE, ["n", d])]
         inputs += [helper.make_tensor_value_info(k, TensorProto.DOUBLE, v.shape[1:]) for k, v in stacked.items()]
         outputs = [helper.make_tensor_value_info(out, TensorProto.DOUBLE, ["n", d])]
@@ -295,25 +297,24 @@ class _Graph:
             "Scan", z, *names, body=step, num_scan_inputs=len(names), scan_input_directions=[int(back)] * len(names)
         )
 
-    def along(self, source: str, from_: str, target: str, to: str) -> str:
+    def along(self, source: str, target: str, own: str) -> str:
         """Add one step, z + (f(z A) − z A) Wᵀ, f by the line through the knots, as `wvae.alignment` does it.
 
-        ``from_`` and ``to``, (n, d), are where in the flat tables `source` and `target` one's knots begin.
+        ``own``, (n, d), is where in the flat tables `source` and `target` one's knots begin.
         """
         u = self.add("MatMul", "z", "axes")
-        piece = from_
+        piece = own
         for half in HALVES:
             further = self.add("Add", piece, self.constant(f"half{half}", np.array(half)))
             passed = self.add("LessOrEqual", self.add("Gather", source, further), u)
             piece = self.add("Where", passed, further, piece)
-        other = self.add("Add", self.add("Sub", piece, from_), to)
         one, end = self.constant("one", np.array(1)), self.constant("end", np.array(KNOTS - 1))
 
         def ends(table: str, at: str, step: str) -> tuple[str, str]:
             return self.add("Gather", table, at), self.add("Gather", table, self.add("Add", at, step))
 
-        (x0, x1), (y0, y1) = ends(source, piece, one), ends(target, other, one)
-        (low, high), (low_to, high_to) = ends(source, from_, end), ends(target, to, end)
+        (x0, x1), (y0, y1) = ends(source, piece, one), ends(target, piece, one)
+        (low, high), (low_to, high_to) = ends(source, own, end), ends(target, own, end)
         above = self.add("Greater", u, high)
         outside = self.add("Or", above, self.add("Less", u, low))
         rise = self.add("Where", outside, self.add("Sub", high_to, low_to), self.add("Sub", y1, y0))
