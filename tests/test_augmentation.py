@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from wvae.augmentation import varied
-from wvae.statistics import StyleStatistics
+from wvae.augmentation import MOVE, moved, varied
+from wvae.statistics import StrokeStatistics
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -25,11 +25,11 @@ def strokes(n: int = 300) -> Tensor:
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_shapes_and_range_stay(shape: tuple[int, ...], share: float) -> None:
     for x in (torch.rand(*shape, generator=generator()), torch.ones(*shape), torch.zeros(*shape)):
-        found = varied(x, share, generator())
-        assert found.shape == x.shape
-        assert found.dtype == x.dtype
-        assert found.min() >= 0
-        assert found.max() <= 1
+        for found in (varied(x, share, generator()), moved(x, share, generator())):
+            assert found.shape == x.shape
+            assert found.dtype == x.dtype
+            assert found.min() >= 0
+            assert found.max() <= 1
 
 
 def test_no_share_is_the_identity() -> None:
@@ -60,7 +60,7 @@ def test_the_input_is_not_written_to() -> None:
 
 
 def test_style_moves_both_ways_and_the_stroke_stays() -> None:
-    statistics = StyleStatistics((28, 28))
+    statistics = StrokeStatistics((28, 28))
     x = strokes()
     before, after = statistics(x), statistics(varied(x, 1.0, generator()))
     moved = after - before
@@ -78,3 +78,18 @@ def test_every_channel_moves_alike() -> None:
     found = varied(x, 1.0, generator())
     assert torch.equal(found[:, 0], found[:, 2])
     assert not torch.equal(found[:, 0], x[:, 0])
+
+
+def test_moves_are_whole_pixels_either_way_and_mirror_the_edges() -> None:
+    x = torch.arange(12.0).view(1, 1, 12).expand(500, 3, 9, 12)
+    found = moved(x, 1.0, generator())
+    assert (found == found[:, :1, :1]).all()  # all channels and, here, all rows alike
+    seen = {tuple(line) for line in found[:, 0, 0].tolist()}
+    expected = {tuple(float(11 - abs(11 - abs(i + away))) for i in range(12)) for away in range(-MOVE, MOVE + 1)}
+    assert seen == expected
+
+
+def test_a_share_of_pictures_is_moved() -> None:
+    x = torch.rand(2000, 3, 8, 8, generator=generator())
+    changed = (moved(x, 0.5, generator()) != x).flatten(1).any(1).float().mean().item()
+    assert changed == pytest.approx(0.5 * 24 / 25, abs=0.03)  # one move in 25 is none

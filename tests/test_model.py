@@ -163,7 +163,7 @@ def test_class_prior_measures_the_distance_to_the_mean_of_the_class() -> None:
     assert terms["kl_label"].item() == pytest.approx(expected.item(), rel=1e-6)
 
 
-@pytest.mark.parametrize("backbone", ["article", "mlp", "conv"])
+@pytest.mark.parametrize("backbone", ["article", "mlp", "conv", "photo"])
 @pytest.mark.parametrize("shape", [(28, 28), (9, 7), (3, 10, 6)])
 def test_every_backbone_takes_and_gives_any_image_shape(backbone: str, shape: tuple[int, ...]) -> None:
     config = Config(backbone=backbone, width=16, depth=1)  # pyright: ignore[reportArgumentType]
@@ -174,9 +174,27 @@ def test_every_backbone_takes_and_gives_any_image_shape(backbone: str, shape: tu
     assert image.log_prob(torch.rand(5, *shape)).shape == (5,)
 
 
-def test_conv_says_what_it_needs() -> None:
-    with pytest.raises(ValueError, match=r"backbone 'conv' got examples of shape \(64,\)"):
-        SplitVAE(Config(backbone="conv"), (64,), 4)
+@pytest.mark.parametrize("backbone", ["conv", "photo"])
+def test_convolutions_say_what_they_need(backbone: Any) -> None:
+    with pytest.raises(ValueError, match=rf"backbone '{backbone}' got examples of shape \(64,\)"):
+        SplitVAE(Config(backbone=backbone), (64,), 4)
+
+
+def test_terms_beside_the_elbo_grow_with_the_number_of_values() -> None:
+    """Of the same codes, labels and statistics, and four times the pixels."""
+    config = Config(width=8, separation="covariance", separation_weight=1.0, device="cpu")
+    small, large = (build(config, (side, side), 3) for side in (28, 56))
+    large.load_state_dict({n: v for n, v in small.state_dict().items() if n.startswith(("c", "l", "p"))}, strict=False)
+    y, found = torch.arange(6) % 3, torch.rand(6, 20, generator=torch.Generator().manual_seed(0))
+    label, rest = (
+        Normal(torch.randn(6, d, generator=torch.Generator().manual_seed(d)), torch.ones(6, d)) for d in (10, 16)
+    )
+    codes = Codes(label.mean, rest.mean)
+    terms = [model.terms(torch.zeros(6, *model.shape), y, label, rest, codes, found) for model in (small, large)]
+    ratio = {name: (terms[1][name] / terms[0][name]).item() for name in terms[0]}
+    for name in ("kl_label", "style", "classification", "separation"):
+        assert ratio[name] == pytest.approx(4, rel=1e-5)
+    assert ratio["kl_rest"] == pytest.approx(1)
 
 
 def test_the_two_codes_get_gradients_of_their_own() -> None:
@@ -224,7 +242,7 @@ def test_gaussian_reconstruction_is_the_density_of_the_data_in_their_own_units(s
     seen = model.standardised(torch.from_numpy(x)).numpy()
     np.testing.assert_allclose(seen.std(axes), 1, rtol=1e-4)
     with torch.no_grad():
-        model.log_scale.fill_(-0.7)
+        model.eval().log_scale.fill_(-0.7)
         q_label, q_rest = model.encode(torch.from_numpy(x))
         p = model.decode(q_label.mean, q_rest.mean)
         terms = model.terms(
@@ -281,9 +299,10 @@ def test_a_scale_is_learnt_and_bounded() -> None:
         ("image", (3, 8, 8), True, True, True),
         ("image", (8, 8), False, False, False),  # neither ink nor paper is known
         ("image", (64,), True, False, False),
-        ("audio", (8, 20), True, False, True),
-        ("audio", (8, 20), False, False, True),
-        ("audio", (1, 8, 20), True, False, True),
+        ("audio", (8, 20), True, True, True),
+        ("audio", (8, 20), False, True, True),
+        ("audio", (1, 8, 20), True, True, True),
+        ("audio", (8, 1), True, False, True),
         ("table", (8, 8), True, False, False),
         ("table", (8,), False, False, False),
     ],
@@ -319,7 +338,14 @@ def test_a_spectrogram_is_shifted_in_time_and_changed_in_loudness_only() -> None
 
 @pytest.mark.parametrize(
     ("kind", "shape", "expected"),
-    [("image", (8, 8), "conv"), ("audio", (8, 20), "conv"), ("image", (8,), "mlp"), ("table", (8, 8), "mlp")],
+    [
+        ("image", (8, 8), "conv"),
+        ("image", (3, 8, 8), "photo"),
+        ("audio", (3, 8, 8), "conv"),
+        ("audio", (8, 20), "conv"),
+        ("image", (8,), "mlp"),
+        ("table", (8, 8), "mlp"),
+    ],
 )
 def test_the_backbone_follows_the_shape(kind: Any, shape: tuple[int, ...], expected: str) -> None:
     assert networks.backbone(Config(kind=kind), shape) == expected

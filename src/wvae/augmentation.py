@@ -8,6 +8,7 @@ from torch.nn import functional
 
 SLANT, WIDTH, HEIGHT = 0.2, 0.12, 0.06  # standard deviations: of the slant, and of the logarithms of the stretches
 SHIFT, GAIN = 0.08, 0.05  # of a spectrogram: at most, as a share of its frames; standard deviation, in x's unit
+MOVE = 2  # pixels, at most
 PEN = 0.7  # at most, how far towards the image drawn with strokes one pixel wider, or thinner, on both sides
 
 
@@ -45,6 +46,42 @@ def varied(x: Tensor, share: float, generator: torch.Generator) -> Tensor:
     pen = (PEN * (2 * uniform[:, 0] - 1)).view(n, 1, 1, 1)
     moved = moved + pen.clamp(min=0) * (thick - moved) + pen.clamp(max=0) * (moved - thin)
     return torch.where(uniform[:, 1].view(n, 1, 1, 1) < share, moved.clamp(0, 1), images).reshape(x.shape)
+
+
+def moved(x: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Return a batch of pictures of which a share is moved by up to two pixels each way; the edges are mirrored.
+
+    Parameters
+    ----------
+    x
+        (B, height, width) or (B, channels, height, width).
+    share
+        Of the pictures that are moved, in [0, 1].
+    generator
+        On the same device as x.
+
+    Examples
+    --------
+    >>> x = torch.rand(4, 3, 8, 8)
+    >>> moved(x, 1.0, torch.Generator().manual_seed(0)).shape
+    torch.Size([4, 3, 8, 8])
+    >>> bool((moved(x, 0.0, torch.Generator().manual_seed(0)) == x).all())
+    True
+    """
+    n, (height, width) = len(x), x.shape[-2:]
+    uniform = torch.rand(n, 3, generator=generator, device=x.device)
+    away = ((2 * MOVE + 1) * uniform[:, :2]).floor().long() - MOVE
+    away = torch.where(uniform[:, 2:] < share, away, 0)
+    ones = [1] * (x.dim() - 3)
+    rows = _mirrored(away[:, :1], height).view(n, *ones, height, 1)
+    columns = _mirrored(away[:, 1:], width).view(n, *ones, 1, width)
+    return x.gather(-2, rows.expand_as(x)).gather(-1, columns.expand_as(x))
+
+
+def _mirrored(away: Tensor, side: int) -> Tensor:
+    """Return which of `side` places is seen at each, (B, side), after a move, (B, 1)."""
+    place = (torch.arange(side, device=away.device) + away).abs()
+    return torch.where(place > side - 1, 2 * (side - 1) - place, place).clamp(0, side - 1)
 
 
 def shifted(x: Tensor, share: float, generator: torch.Generator, unit: float | Tensor = 1.0) -> Tensor:

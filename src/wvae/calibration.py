@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .examples import Examples, batches
 from .model import SplitVAE
+from .statistics import SpectralStatistics
 
 
 def measure(model: SplitVAE, data: Examples) -> None:
@@ -46,8 +47,11 @@ def _measure_style(model: SplitVAE, data: Examples, device: torch.device) -> Non
     """Tell the model what the style statistics of each label are, in the mean and in spread."""
     if not model.explains_style:
         return
-    found = torch.cat([model.statistics(data.batch(rows, device)[0]) for rows in batches(len(data.x))])
     y = torch.from_numpy(np.array(data.y)).to(device)
+    if isinstance(model.statistics, SpectralStatistics):
+        halves = torch.cat([model.statistics.halves(data.batch(rows, device)[0]) for rows in batches(len(data.x))])
+        model.statistics.fit(halves[y >= 0].cpu().numpy(), data.y[data.y >= 0])
+    found = torch.cat([model.statistics(data.batch(rows, device)[0]) for rows in batches(len(data.x))])
     for k in range(model.n_classes):
         mine = found[y == k]
         if len(mine) < 2:  # nothing to tell: standard statistics

@@ -15,6 +15,7 @@ Objective = Literal["classifier", "covariance", "plain"]
 # The notebook's own constants: C2 and C3 weigh a term *per batch* of 256; per example that is C / 256.
 ARTICLE_BATCH = 256
 ARTICLE_WEIGHT = 10_000 / ARTICLE_BATCH
+USUAL_VALUES = 28 * 28  # of an example, for which the weights are meant
 LEAST_BATCH = 32  # smaller ones are for those who ask
 
 
@@ -56,10 +57,10 @@ class Config:
         "auto",
         "p(x|z): Bernoulli for values in [0, 1], Gaussian of a learnt scale for any; auto takes Bernoulli where it can",
     )
-    backbone: Literal["auto", "article", "mlp", "conv"] = _parameter(
+    backbone: Literal["auto", "article", "mlp", "conv", "photo"] = _parameter(
         "auto",
-        "networks: the article's, perceptrons, or convolutions that read and a perceptron that draws; "
-        "auto takes conv for images and spectrograms, mlp for tables",
+        "networks: the article's, perceptrons, convolutions that read and a perceptron that draws, or more that also "
+        "draw; auto takes conv for grey images and spectrograms, photo for colour, mlp for tables",
     )
     width: int = _parameter(400, "units of a hidden layer", 1)
     depth: int = _parameter(2, "hidden layers of encoder and of decoder (article: always 1)", 1)
@@ -139,6 +140,18 @@ class Config:
             raise ValueError(f"objective is {objective!r}, expected one of {', '.join(get_args(Objective))}")
         check_names(changes)
         return replace(cls(), **(_ARTICLE if name == "article" else {}) | _objective(name, objective) | changes)
+
+    @staticmethod
+    def heft(values: int) -> float:
+        """Return by how much the terms beside the ELBO weigh more for examples of so many values.
+
+        What they are weighed against, the reconstruction, is a sum over the values. The weights are those for 28 × 28
+        pixels; fewer values leave them as they are.
+
+        >>> Config.heft(28 * 28), round(Config.heft(3 * 32 * 32), 2), Config.heft(13)
+        (1.0, 3.92, 1.0)
+        """
+        return max(1.0, values / USUAL_VALUES)
 
     def batch_of(self, n: int) -> int:
         """Return how many of n training examples make one step.

@@ -53,6 +53,8 @@ given the label, which `read` applies and `draw` undoes.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -61,11 +63,11 @@ from torch.nn import functional
 
 from . import networks
 from .alignment import Alignment
-from .augmentation import shifted, varied
+from .augmentation import moved, shifted, varied
 from .config import Config
 from .examples import Weights
 from .separation import SEPARATIONS, Codes, critic
-from .statistics import StyleStatistics
+from .statistics import statistics_of
 
 SEEN = 5.0  # standard deviations from the mean at most: an encoder that extrapolates makes codes without bound
 LEAST_LOG_SCALE = -6.0  # a column that is rebuilt exactly would have an infinite density
@@ -115,6 +117,7 @@ class SplitVAE(nn.Module):
                 "likelihood is 'bernoulli', which needs values in [0, 1], and X holds others: "
                 "scale X, or take likelihood='gaussian' or 'auto'"
             )
+        self.heft = config.heft(math.prod(self.shape))
         natural = "bernoulli" if pixels else "gaussian"
         self.likelihood = natural if config.likelihood == "auto" else config.likelihood
         # A column has a unit of its own, a pixel has that of its neighbour.
@@ -125,7 +128,7 @@ class SplitVAE(nn.Module):
         self.weighs_classes = config.label_path == "class" and config.d_label < n_classes - 1
         self.label_mean = networks.head(config, features, n_classes if self.weighs_classes else config.d_label)
         self.label_log_variance = networks.head(config, features, config.d_label)
-        self.statistics = StyleStatistics(self.shape if config.kind == "image" and pixels else ())
+        self.statistics = statistics_of(config.kind, self.shape, pixels)
         n_style = self.statistics.size if config.style_weight else 0
         self.rest_mean = networks.head(config, features + n_style, config.d_rest)
         self.rest_log_variance = networks.head(config, features + n_style, config.d_rest)
@@ -178,9 +181,12 @@ class SplitVAE(nn.Module):
             return x
         if self.config.kind == "audio":
             # Of pixels the unit is 1, and gains lead out of [0, 1].
-            moved = shifted(x, self.config.augment, generator, 1.0 if self.pixels else self.scale.mean())
-            return moved.clamp(0, 1) if self.pixels else moved
-        return varied(x, self.config.augment, generator) if self.pixels else x
+            heard = shifted(x, self.config.augment, generator, 1.0 if self.pixels else self.scale.mean())
+            return heard.clamp(0, 1) if self.pixels else heard
+        if not self.pixels:
+            return x
+        # Of a picture in colour nobody knows what is ink.
+        return (moved if x.dim() == 4 and x.shape[1] == 3 else varied)(x, self.config.augment, generator)
 
     @property
     def explains_style(self) -> bool:
@@ -282,18 +288,21 @@ class SplitVAE(nn.Module):
         terms = {
             "reconstruction": -_mean(self.decode(*codes).log_prob(x), every),
             "kl_label": config.label_kl_weight
+            * self.heft
             * _mean(kl_divergence(q_label, self.label_prior(y)).sum(-1), prior_known),
             "kl_rest": config.rest_kl_weight * _mean(kl_divergence(q_rest, prior_rest).sum(-1), every),
         }
         if self.explains_style:
             style = self.relative(self.statistics(x) if found is None else found, shares)
             away = style - self.loadings(codes.z_rest)
-            terms["style"] = 0.5 * config.style_weight * _mean(away.square() @ self.statistics.weight, every)
+            terms["style"] = (
+                0.5 * config.style_weight * self.heft * _mean(away.square() @ self.statistics.weight, every)
+            )
         if config.classifier_weight:
             log_p = self.classify(codes.z_label).log_prob(y)
-            terms["classification"] = -config.classifier_weight * _mean(log_p, label)
+            terms["classification"] = -config.classifier_weight * self.heft * _mean(log_p, label)
         if config.separation != "none":
-            terms["separation"] = config.separation_weight * SEPARATIONS[config.separation](self, codes, y)
+            terms["separation"] = config.separation_weight * self.heft * SEPARATIONS[config.separation](self, codes, y)
         terms["loss"] = torch.stack(list(terms.values())).sum()
         if config.classifier_weight:
             with torch.no_grad():

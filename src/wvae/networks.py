@@ -20,18 +20,22 @@ def backbone(config: Config, shape: Shape) -> str:
     --------
     >>> backbone(Config(), (28, 28)), backbone(Config(), (4,)), backbone(Config(backbone="mlp"), (28, 28))
     ('conv', 'mlp', 'mlp')
+    >>> backbone(Config(), (3, 32, 32))
+    'photo'
     """
     if config.backbone != "auto":
         return config.backbone
-    return "conv" if config.kind != "table" and len(shape) in (2, 3) else "mlp"
+    if config.kind == "table" or len(shape) not in (2, 3):
+        return "mlp"
+    return "photo" if config.kind == "image" and shape[:-2] == (3,) else "conv"
 
 
 def trunk(config: Config, shape: Shape) -> tuple[nn.Module, int]:
     """Return the encoder's trunk, (B, \\*shape) → (B, features), and its number of features."""
     if config.backbone == "article":
         return nn.Sequential(nn.Flatten(), _lecun(math.prod(shape), config.width), nn.Tanh()), config.width
-    if backbone(config, shape) == "conv":
-        return _conv_trunk(config, shape), config.width
+    if (chosen := backbone(config, shape)) in ("conv", "photo"):
+        return _conv_trunk(config, shape, chosen), config.width
     sizes = [math.prod(shape)] + [config.width] * config.depth
     return nn.Sequential(nn.Flatten(), *_hidden(sizes)), config.width
 
@@ -40,7 +44,7 @@ def decoder(config: Config, shape: Shape) -> nn.Module:
     """Return the decoder, (z_label (B, d_label), z_rest (B, d_rest)) → logits or means (B, \\*shape)."""
     if config.backbone == "article":
         return AdditiveDecoder(config, shape)
-    return JointDecoder(config, shape)
+    return (ConvDecoder if backbone(config, shape) == "photo" else JointDecoder)(config, shape)
 
 
 def head(config: Config, features: int, outputs: int) -> nn.Linear:
@@ -81,6 +85,32 @@ class JointDecoder(nn.Module):
         return self.body(torch.cat([z_label, z_rest], 1)).unflatten(1, self.shape)
 
 
+class ConvDecoder(nn.Module):
+    """Concatenate the codes, then a perceptron that lays out a coarse picture, and convolutions that refine it.
+
+    The last step makes 4 × 4 pixels of each place (Shi et al., 2016, arXiv:1609.05158).
+    """
+
+    def __init__(self, config: Config, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        channels, height, width = _as_channels(shape)
+        coarse = _DRAWN, math.ceil(height / 4), math.ceil(width / 4)
+        self.body = nn.Sequential(
+            *_hidden([config.d_label + config.d_rest, config.width, math.prod(coarse)]),
+            nn.Unflatten(1, coarse),
+            nn.Conv2d(_DRAWN, 2 * _DRAWN, 3, padding=1),
+            nn.SiLU(),
+            nn.Conv2d(2 * _DRAWN, 16 * channels, 3, padding=1),
+            nn.PixelShuffle(4),
+        )
+
+    def forward(self, z_label: Tensor, z_rest: Tensor) -> Tensor:
+        """Return logits, (B, \\*shape)."""
+        drawn = self.body(torch.cat([z_label, z_rest], 1))
+        return drawn[..., : self.shape[-2], : self.shape[-1]].reshape(-1, *self.shape)
+
+
 def _lecun(inputs: int, outputs: int) -> nn.Linear:
     """Linear layer as Chainer made it in 2018: weights N(0, 1/inputs), biases zero (LeCun et al., 1998)."""
     layer = nn.Linear(inputs, outputs)
@@ -96,24 +126,34 @@ def _hidden(sizes: list[int]) -> list[nn.Module]:
     return layers
 
 
-_CHANNELS = (16, 32)  # two halvings: 28 × 28 becomes 32 × 7 × 7
+# Two halvings: 28 × 28 becomes 32 × 7 × 7. Photographs have more to tell, and a batch of them more in common.
+_CHANNELS = {"conv": (16, 32), "photo": (24, 64)}
+_DRAWN = 32  # channels of the coarse picture that the decoder of photographs begins with
 
 
-def _conv_trunk(config: Config, shape: Shape) -> nn.Module:
+def _conv_trunk(config: Config, shape: Shape, chosen: str) -> nn.Module:
     if len(shape) not in (2, 3):
         raise ValueError(
-            f"backbone 'conv' got examples of shape {shape}, expected (height, width) or (channels, height, width): "
-            "reshape the data or take backbone='auto'"
+            f"backbone {chosen!r} got examples of shape {shape}, expected (height, width) or (channels, height, "
+            "width): reshape the data or take backbone='auto'"
         )
-    channels, height, width = (1, *shape) if len(shape) == 2 else shape
-    first, second = _CHANNELS
+    channels, height, width = _as_channels(shape)
+    first, second = _CHANNELS[chosen]
+    photo = chosen == "photo"
     return nn.Sequential(
         nn.Unflatten(1, (channels, height)) if len(shape) == 2 else nn.Identity(),
         nn.Conv2d(channels, first, 5, stride=2, padding=2),
+        *([nn.BatchNorm2d(first)] if photo else []),
         nn.SiLU(),
         nn.Conv2d(first, second, 5, stride=2, padding=2),
+        *([nn.BatchNorm2d(second)] if photo else []),
         nn.SiLU(),
         nn.Flatten(),
         nn.Linear(second * math.ceil(height / 4) * math.ceil(width / 4), config.width),
+        *([nn.LayerNorm(config.width)] if photo else []),
         nn.SiLU(),
     )
+
+
+def _as_channels(shape: Shape) -> tuple[int, int, int]:
+    return (1, shape[0], shape[1]) if len(shape) == 2 else (shape[0], shape[1], shape[2])

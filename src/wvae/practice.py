@@ -119,7 +119,7 @@ class _Swaps:
         q_label, q_rest = self.model.encode(self.model.picture(self.z_label[some], self.z_rest[some]))
         label = functional.cross_entropy(self.model.classifier(q_label.mean), self.y[some])
         away = ((q_rest.mean - self.z_rest[some]) @ self.metric).square().sum(1) / self.variance
-        return LABEL * label + REST * away.mean()
+        return LABEL * self.model.heft * label + REST * self.model.heft * away.mean()
 
 
 def _noise(like: Tensor, generator: torch.Generator) -> Tensor:
