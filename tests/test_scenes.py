@@ -37,7 +37,7 @@ def test_the_record(data: Dataset):
 
 def test_the_default_is_twelve_thousand_images():
     # The signature, not the images: they take seconds.
-    assert scenes.load.__kwdefaults__ == {"digits": "handwriting", "images": 12_000, "seed": 0, "progress": True}
+    assert scenes.load.__kwdefaults__ == {"digits": "handwriting", "images": 20_000, "seed": 0, "progress": True}
 
 
 def test_a_seed_gives_the_same_and_another_gives_others(data: Dataset):

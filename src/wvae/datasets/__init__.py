@@ -36,7 +36,7 @@ CATALOGUE: dict[str, Source] = {
         Source("digits8x8", "digits8x8", "scikit-learn's small digits", "1,797 × 8×8", "CC BY 4.0"),
         Source("mnist", "mnist", "MNIST with QMNIST's writers", "70,000 × 28×28", "CC BY-SA 3.0; writers: BSD"),
         Source("emnist", "emnist", "EMNIST Digits with writers", "280,000 × 28×28", "public domain (US)"),
-        Source("scenes", "scenes", "digits over photographs", "12,000 × 3×32×32", "CC0, CC BY 2.0; digits: theirs"),
+        Source("scenes", "scenes", "digits over photographs", "20,000 × 3×32×32", "CC0, CC BY 2.0; digits: theirs"),
         Source("fsdd", "fsdd", "spoken digits of six speakers", "3,000 × 64×64", "CC BY-SA 4.0", ("digit", "speaker")),
     )
 }

@@ -53,7 +53,7 @@ SCENES: dict[str, Scene] = {
 }
 
 
-def load(*, digits: Digits = "handwriting", images: int = 12_000, seed: int = 0, progress: bool = True) -> Dataset:
+def load(*, digits: Digits = "handwriting", images: int = 20_000, seed: int = 0, progress: bool = True) -> Dataset:
     """Draw digits over crops of the photographs that come with scikit-learn and scikit-image: no download for those.
 
     Every photograph is cut into squares, one in five of which is for test, and so no pixel of a test image's background
