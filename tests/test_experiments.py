@@ -395,6 +395,20 @@ def test_the_plane_needs_no_factor(planted: Dataset, tmp_path: Path):
     assert (out / "figures" / "plane.png").exists()
 
 
+@pytest.mark.parametrize("kind", ["image", "audio"])
+def test_the_plane_of_colours_and_of_sounds(planted: Dataset, tmp_path: Path, kind: Any):
+    grey = planted.x / np.float32(255)
+    x = np.stack([grey, grey[:, ::-1], 1 - grey], 1) if kind == "image" else grey
+    data = replace(planted, x=x, kind=kind, factors={"voice": planted.factors["writer"]}, name="other")
+    with pytest.raises(ValueError, match=r"Experiment II asks for grey images.* take wvae reproduce plane, or worlds"):
+        reproduce("all", data, CONFIG, tmp_path / "r")
+    out = reproduce("plane", data, replace(CONFIG, epochs=1), tmp_path / "r")
+    names = {path.stem for path in (out / "figures").glob("*.png")}
+    assert {"plane", "plane-by-factor", "plane-reconstructions", "plane-swap", "plane-leakage"} <= names
+    with pytest.raises(ValueError, match="expected images or spectrograms"):
+        reproduce("plane", replace(data, x=x.reshape(len(x), -1), kind="table"), CONFIG, tmp_path / "t")
+
+
 @pytest.mark.parametrize("objective", ["classifier", "covariance", "plain"])
 def test_every_objective_of_the_article_runs(planted: Dataset, tmp_path: Path, objective: Any):
     config = Config.preset("article", objective, epochs=1, width=16, d_label=2, d_rest=2, device="cpu")

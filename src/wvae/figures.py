@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -74,18 +75,29 @@ def tiles(images: Array) -> Array:
     return images.transpose(0, 2, 1, 3).reshape(rows * height, columns * width)
 
 
-def _show(axes: Axes, images: Array, *, sound: bool = False) -> None:
-    """Draw tiles in their own colours, grey ones as ink on paper, spectrograms with low tones at the bottom."""
+def _picture(images: Array, sound: bool) -> tuple[Array, dict[str, Any]]:
+    """Return tiles, and how to draw them: grey ones as ink on paper, spectrograms with low tones at the bottom."""
     if sound:
-        axes.imshow(tiles(images[..., ::-1, :]), cmap="magma", vmin=0, vmax=1)
-    elif images.ndim == 5:
-        axes.imshow(tiles(images).clip(0, 1))
-    else:
-        axes.imshow(tiles(images), cmap=INK, vmin=0, vmax=1)
+        return tiles(images[..., ::-1, :]), {"cmap": "magma", "vmin": 0, "vmax": 1}
+    return (tiles(images).clip(0, 1), {}) if images.ndim == 5 else (tiles(images), {"cmap": INK, "vmin": 0, "vmax": 1})
+
+
+def _show(axes: Axes, images: Array, *, sound: bool = False) -> None:
+    picture, how = _picture(images, sound)
+    axes.imshow(picture, **how)
     axes.set(xticks=[], yticks=[])
 
 
-def plane(codes: Array, labels: Array, images: Array, xlim: Limits, ylim: Limits, *, legend: str = "label") -> Figure:
+def plane(
+    codes: Array,
+    labels: Array,
+    images: Array,
+    xlim: Limits,
+    ylim: Limits,
+    *,
+    legend: str = "label",
+    sound: bool = False,
+) -> Figure:
     """Experiment I: the test codes, and the plane decoded in the same coordinates.
 
     Parameters
@@ -95,16 +107,21 @@ def plane(codes: Array, labels: Array, images: Array, xlim: Limits, ylim: Limits
     labels
         (n,).
     images
-        (rows, columns, height, width), decoded at the centres of a grid over the limits, z_rest rising upwards
-        (row 0 is the lowest).
+        (rows, columns, height, width), or (…, 3, height, width) in colour, decoded at the centres of a grid over the
+        limits, z_rest rising upwards (row 0 is the lowest).
     xlim, ylim
         Ranges of z_label and z_rest.
+    legend
+        What the labels are.
+    sound
+        Whether the images are spectrograms.
     """
     figure = Figure(figsize=(12.5, 5.8), layout="constrained")
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
     scatter(left, codes, labels, legend=legend)
-    left.set(title="where the test images lie", xlabel="z_label", ylabel="z_rest", xlim=xlim, ylim=ylim)
-    right.imshow(tiles(images[::-1]), cmap=INK, vmin=0, vmax=1, extent=(*xlim, *ylim), aspect="auto")
+    left.set(title="where the test examples lie", xlabel="z_label", ylabel="z_rest", xlim=xlim, ylim=ylim)
+    picture, how = _picture(images[::-1], sound)
+    right.imshow(picture, extent=(*xlim, *ylim), aspect="auto", **how)
     right.set(title="what each place decodes to", xlabel="z_label")
     left.grid(visible=True, color="#eeeeee", zorder=-1)
     left.set_axisbelow(True)
@@ -120,12 +137,11 @@ def plane_by_factor(codes: Array, groups: Array, xlim: Limits, ylim: Limits, *, 
     return figure
 
 
-def reconstructions(originals: Array, decoded: Array) -> Figure:
-    """Originals above their reconstructions, both (n, height, width) in [0, 1]."""
+def reconstructions(originals: Array, decoded: Array, *, sound: bool = False) -> Figure:
+    """Originals above their reconstructions, both (n, height, width) or (n, 3, height, width) in [0, 1]."""
     figure = Figure(figsize=(0.62 * len(originals), 1.6), layout="constrained")
     for axes, images, name in zip(figure.subplots(2, 1), (originals, decoded), ("original", "decoded"), strict=True):
-        axes.imshow(tiles(images[None]), cmap=INK, vmin=0, vmax=1)
-        axes.set(xticks=[], yticks=[])
+        _show(axes, images[None], sound=sound)
         axes.set_ylabel(name, rotation=0, ha="right", va="center")
         axes.spines[:].set_visible(False)
     return figure

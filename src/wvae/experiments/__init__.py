@@ -65,8 +65,13 @@ def reproduce(
         raise ValueError(f"experiment is {which!r}, expected plane, writers or all")
     if draws < 1:
         raise ValueError(f"draws is {draws}, expected at least 1")
-    if data.kind != "image" or len(data.shape) != 2:
-        raise ValueError(f"{data.name} holds {data.kind} of shape {data.shape}, expected grey images, (height, width)")
+    if data.kind == "table" or len(data.shape) not in (2, 3):
+        raise ValueError(f"{data.name} holds {data.kind} of shape {data.shape}, expected images or spectrograms")
+    if which != "plane" and (data.kind != "image" or len(data.shape) != 2):
+        raise ValueError(
+            f"{data.name} holds {data.kind} of shape {data.shape}, and Experiment II asks for grey images, (height, "
+            "width): take wvae reproduce plane, or worlds"
+        )
     check_examples(data.x)
     check_labels(data.y, len(data))
     if which != "plane":

@@ -45,6 +45,14 @@ class Coded:
         return {f: pair for f, pair in found.items() if can_be_read(*pair)}
 
 
+def first_category(data: Dataset) -> str | None:
+    """Return the first factor of the data that names categories, shared by many examples, or None."""
+    for name, values in data.factors.items():
+        if is_category(np.array(values.tolist())) and 1 < len(np.unique(values)) <= len(data) // 5:
+            return name
+    return None
+
+
 def encoded(
     model: WVAE,
     data: Dataset,

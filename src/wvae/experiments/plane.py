@@ -11,6 +11,7 @@ from .. import figures
 from ..config import Config
 from ..datasets import Dataset
 from ..estimator import WVAE
+from .coded import first_category
 from .panels import measure_in_run
 from .run import Run
 from .training import fit_in_run, held_out, write_codes
@@ -18,25 +19,26 @@ from .training import fit_in_run, held_out, write_codes
 GRID = 20  # the plane is decoded at GRID × GRID places
 
 
-def run(data: Dataset, config: Config, run: Run, factor: str = "writer") -> dict[str, Any]:
+def run(data: Dataset, config: Config, run: Run, factor: str | None = None) -> dict[str, Any]:
     """Train with 1-D z_label and 1-D z_rest, measure and draw everything, and return the metrics ``plane.…``.
 
     Parameters
     ----------
     data
-        Images; its own split is used, else a random tenth of every class is held out.
+        Images or sounds; its own split is used, else a random tenth of every class is held out.
     config
         Hyper-parameters; the two dimensions are set here.
     run
         Folder to write into: ``plane/`` becomes a model folder.
     factor
-        Hidden factor to colour by, where the data know it.
+        Hidden factor to colour by; None: the writer, or the first one that the data know.
     """
+    factor = factor or ("writer" if "writer" in data.factors else first_category(data))
     found = run.stage("plane", lambda: _run(data, replace(config, d_label=1, d_rest=1), run, factor))
     return found | measure_in_run(run, "plane", data, config.random_state)
 
 
-def _run(data: Dataset, config: Config, run: Run, factor: str) -> dict[str, Any]:
+def _run(data: Dataset, config: Config, run: Run, factor: str | None) -> dict[str, Any]:
     is_test = held_out(data, config.random_state)
     train, test = data.subset(~is_test), data.subset(is_test)
     model = fit_in_run(run, "plane", config, train, test)
@@ -45,15 +47,16 @@ def _run(data: Dataset, config: Config, run: Run, factor: str) -> dict[str, Any]
     write_codes(run.folder / "plane" / "codes.parquet", model, data)
 
     xlim, ylim = figures.limits(z_label), figures.limits(z_rest)
-    run.save_figure(
-        "plane", figures.plane(codes, test.y, decode_grid(model, xlim, ylim), xlim, ylim, legend=data.label_name)
-    )
-    if factor in data.factors:
+    grid, sound = decode_grid(model, xlim, ylim), data.kind == "audio"
+    run.save_figure("plane", figures.plane(codes, test.y, grid, xlim, ylim, legend=data.label_name, sound=sound))
+    if factor is not None and factor in data.factors:
         by_factor = figures.plane_by_factor(codes, test.factors[factor], xlim, ylim, legend=factor)
         run.save_figure("plane-by-factor", by_factor)
     some = np.array([row for label in test.classes for row in np.flatnonzero(test.y == label)[:2]][:20])
     originals = test.x[some] / (255 if test.x.dtype == np.uint8 else 1)
-    run.save_figure("plane-reconstructions", figures.reconstructions(originals, model.reconstruct(test.x[some])))
+    run.save_figure(
+        "plane-reconstructions", figures.reconstructions(originals, model.reconstruct(test.x[some]), sound=sound)
+    )
     run.save_figure("plane-losses", figures.losses(model.history_))
     figures_of_test = model.evaluate(test.x, test.y)
     seconds = sum(row["seconds"] for row in model.history_)

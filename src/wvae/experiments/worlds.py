@@ -18,7 +18,7 @@ from ..datasets import Dataset
 from ..estimator import WVAE
 from ..evaluation.clustering import agreement, kmeans
 from ..evaluation.embedding import tsne
-from .coded import is_category
+from .coded import first_category
 from .measure import measure
 from .panels import leakage_figure, swap_figure
 from .run import Progress, Run
@@ -93,9 +93,8 @@ def hidden_factor(data: Dataset) -> str:
     ValueError
         If there is none.
     """
-    for name, values in data.factors.items():
-        if is_category(np.array(values.tolist())) and 1 < len(np.unique(values)) <= len(data) // 5:
-            return name
+    if (name := first_category(data)) is not None:
+        return name
     known = ", ".join(data.factors) or "none at all"
     raise ValueError(f"{data.name} has no hidden category to look for (its factors: {known}): take other data")
 
