@@ -245,11 +245,12 @@ def test_new_data_need_no_labels(folder: Path, model: WVAE, planted: Dataset, tm
     data = open_like(folder, model, tmp_path / "new", say=unsaid, unlabelled=True)
     np.testing.assert_array_equal(data.x, planted.x[:40])
     columns = codes_of(model, data)
-    assert list(columns)[6:] == ["predicted"]
+    assert list(columns)[6:] == ["file", "predicted"]
+    assert columns["file"][:2].tolist() == ["000.png", "001.png"]
     assert (columns["predicted"] == planted.y[:40]).mean() > 0.9
     write_columns(tmp_path / "codes.parquet", columns)
     found = cluster(model, data, k=2)
-    assert (found.scores, list(found.columns(data))) == ({}, ["cluster"])
+    assert (found.scores, list(found.columns(data))) == ({}, ["cluster", "file"])
     a, b = f"{tmp_path / 'new'}:0", f"{tmp_path / 'new'}:1"
     np.testing.assert_array_equal(
         pixels(swap(folder, model, a, b, tmp_path / "s.png", say=unsaid)),

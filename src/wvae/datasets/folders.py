@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -102,10 +103,16 @@ def _media(contents: Pictures, n: int, known: Known, path: Path, asked: Asked) -
         x, whole, rate = sounds.read_sounds(
             contents, n, str(path), rate=asked.rate, say=asked.say, progress=asked.progress
         )
-        return known.subset(whole, str(path)).dataset(x, "audio", path, rate)
-    refuse(f"{path} holds images", rate=asked.rate)
-    x, whole = pictures.read_pictures(contents, n, str(path), size=asked.size, say=asked.say, progress=asked.progress)
-    return known.subset(whole, str(path)).dataset(x, "image", path)
+        data = known.subset(whole, str(path)).dataset(x, "audio", path, rate)
+    else:
+        refuse(f"{path} holds images", rate=asked.rate)
+        x, whole = pictures.read_pictures(
+            contents, n, str(path), size=asked.size, say=asked.say, progress=asked.progress
+        )
+        data = known.subset(whole, str(path)).dataset(x, "image", path)
+    if not isinstance(first, Path):  # bytes in a table, of whom there is no file
+        return data
+    return replace(data, files=np.array([name for name, _ in contents()])[whole])
 
 
 def _is_sound(content: Content) -> bool:

@@ -33,6 +33,8 @@ class Dataset:
         Where it comes from, for reports.
     rate
         Of sounds: samples per second of the waves that ``x`` was made of, to hear them again; None if not known.
+    files
+        (n,) names of the files that the examples came from, one each, else None.
 
     Raises
     ------
@@ -59,6 +61,7 @@ class Dataset:
     source: str = ""
     licence: str = ""
     rate: int | None = None
+    files: Array | None = None
 
     def __post_init__(self) -> None:
         if self.x.dtype.name not in ("uint8", "float32"):
@@ -73,6 +76,8 @@ class Dataset:
             words = set(np.unique(self.split).tolist())
             if not words <= {"train", "test"}:
                 raise ValueError(f"split has the values {sorted(words)}, expected only 'train' and 'test'")
+        if self.files is not None:
+            columns["files"] = self.files
         for column, values in columns.items():
             if values.shape != (len(self.x),):
                 raise ValueError(f"{column} has shape {values.shape}, expected ({len(self.x)},), one for each row of x")
@@ -111,6 +116,7 @@ class Dataset:
             y=self.y[rows],
             factors={name: values[rows] for name, values in self.factors.items()},
             split=None if self.split is None else self.split[rows],
+            files=None if self.files is None else self.files[rows],
         )
 
 

@@ -17,6 +17,7 @@ from ..examples import batches
 from .coded import is_category
 from .encoding import ROWS
 from .run import Progress, Silent
+from .training import known_columns
 
 On = Literal["rest", "label", "pixels"]
 METHODS: dict[str, Method] = {"kmeans": kmeans, "gmm": gmm}
@@ -37,9 +38,8 @@ class Clustering:
     chance: dict[str, dict[str, float]]
 
     def columns(self, data: Dataset) -> dict[str, Array]:
-        """Return ``cluster`` with the label, the factors and the split, as far as known, as columns of (n,)."""
-        known = {data.label_name: data.y} if data.labelled.any() else {}
-        known |= data.factors | ({} if data.split is None else {"split": data.split})
+        """Return ``cluster`` with all that is known of each example, as columns of (n,)."""
+        known = dict(known_columns(data))
         if "cluster" in known:
             raise ValueError(f"{data.name} has a column 'cluster', which is what was found: rename it")
         return {"cluster": self.clusters, **known}

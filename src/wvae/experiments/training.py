@@ -152,10 +152,15 @@ def doubt_about_rows(folder: Path, data: Dataset, seed: int) -> str:
     )
 
 
-def code_columns(codes: tuple[np.ndarray, np.ndarray], data: Dataset) -> dict[str, np.ndarray]:
-    """Return z_label and z_rest of every example with what is known of it, as columns of (n,).
+def known_columns(data: Dataset) -> list[tuple[str, np.ndarray]]:
+    """Return what is known of every example, as named columns of (n,): file, label, factors and split."""
+    files = [] if data.files is None or "file" in data.factors else [("file", data.files)]
+    known = [(data.label_name, data.y)] if data.labelled.any() else []
+    return [*files, *known, *data.factors.items(), *([] if data.split is None else [("split", data.split)])]
 
-    That is the label, of which there is no column if none is known, the factors and the split.
+
+def code_columns(codes: tuple[np.ndarray, np.ndarray], data: Dataset) -> dict[str, np.ndarray]:
+    """Return z_label and z_rest of every example, and `known_columns`.
 
     Raises
     ------
@@ -164,8 +169,7 @@ def code_columns(codes: tuple[np.ndarray, np.ndarray], data: Dataset) -> dict[st
     """
     named = zip(("z_label", "z_rest"), codes, strict=True)
     columns = {f"{name}{i}": z[:, i] for name, z in named for i in range(z.shape[1])}
-    known = [*([(data.label_name, data.y)] if data.labelled.any() else []), *data.factors.items()]
-    for name, values in [*known, *([] if data.split is None else [("split", data.split)])]:
+    for name, values in known_columns(data):
         if name in columns:
             raise ValueError(f"{data.name} calls {name!r} what is a column of the codes already: rename it")
         columns[name] = values
