@@ -361,7 +361,7 @@ def test_steps_do_not_stir(monkeypatch: pytest.MonkeyPatch) -> None:
     for pace in (None, 1.0):
         align = alignment("transport", 8, 5, steps=50)
         align.pace = pace or align.pace
-        align.fit(z, np.full(z.shape, 0.03), y)
+        align.fit(z, np.full(z.shape, 0.03), y, np.eye(8)[:4])
         codes, labels = torch.from_numpy(z), torch.from_numpy(y)
         nudge = torch.from_numpy(1e-7 * rng.standard_normal(z.shape))
         moved = (align(codes + nudge, labels) - align(codes, labels)).norm(dim=1)

@@ -20,9 +20,10 @@ quantiles are the nearest common target, so that codes move as little as each st
 
 Every step also moves codes a little where it need not, and three things keep that small. A step goes a share of the way
 only (PACE): whole steps overshoot, for others to mend, until hundreds of them have stirred the codes and neighbours are
-neighbours no more. The directions that hold most of the variance come first, alone and few, and then stay as they are,
-while the others are moved along axes that lean on them: a triangular map (Rosenblatt, 1952; Knothe, 1957). And steps
-end as soon as neither a fresh network nor neighbours read the label of examples that no map has seen.
+neighbours no more. Where there are style statistics, the directions that hold most of the variance come first, alone
+and few, and then stay as they are, while the others are moved along axes that lean on them: a triangular map
+(Rosenblatt, 1952; Knothe, 1957). And steps end as soon as neither a fresh network nor neighbours read the label of
+examples that no map has seen.
 
 Before all that, z is measured in a metric, z ↦ z M: distances of aligned codes are distances of what the codes explain.
 With W the loadings of the style statistics (`wvae.statistics`) and D = diag(√KL_j / sd_j), KL_j the nats that dimension
@@ -31,6 +32,8 @@ style first, and what is peculiar to one image last.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import torch
@@ -45,7 +48,8 @@ KNOTS = 33  # quantiles of a one-dimensional map
 HALVES = (16, 8, 4, 2, 1)  # of its pieces
 LEAST_NATS, LEAST_SD = 1e-3, 1e-3  # a dimension that carries nothing is kept, but small
 REST = 0.1  # ε: how much a dimension counts that explains no style
-LEADING = 0.8  # share of the variance, in the metric, that is aligned first and then left alone
+# Share of the variance, in the metric, that is aligned first and then left alone, and of the steps that this may take.
+LEADING, VARYING = (0.8, 0.25), (0.999, 0.75)
 CHECK, GROWTH = 20, 1.4  # steps before the first look at what is left; how many times more before each next one
 SAMPLED = 2  # one of so many examples is aligned as its posterior's mean and as a sample of it
 PACE = 0.3  # how far of the way to the mean quantiles a step goes
@@ -174,13 +178,14 @@ class Alignment(nn.Module):
         watched = np.concatenate([watched, watched[some]])
         z = np.einsum("bij,bj->bi", matrix[y], z - centre[y])
         learnt = np.where(watched, -1, y)
-        lead, rest, spread = _leading(z)
+        # Without style statistics no direction is more of the style than another: all that vary come first.
+        share, of_steps = LEADING if loadings is not None else VARYING
+        lead, rest, spread = _leading(z, share)
         step, most = 0, len(self.axes)
         for moved in (lead, rest):
             start, look = step, CHECK
             seen = lead if moved is lead else np.hstack([lead, rest])
-            # The leading directions, few as they are, take no more than a quarter of the steps.
-            while moved.size and step < (-(-most // 4) if moved is lead and rest.size else most):
+            while moved.size and step < (math.ceil(of_steps * most) if moved is lead and rest.size else most):
                 if step - start == look:
                     if not _readable(z @ seen, y, watched, seed):
                         break
@@ -224,11 +229,11 @@ class Alignment(nn.Module):
             self.register_buffer(name, getattr(self, name)[:steps].clone())
 
 
-def _leading(z: Array) -> tuple[Array, Array, Array]:
-    """Return the principal directions that hold LEADING of the variance, the others, as columns, and all deviations."""
+def _leading(z: Array, share: float) -> tuple[Array, Array, Array]:
+    """Return the principal directions that hold a share of the variance, the others, as columns, and all deviations."""
     variance, directions = np.linalg.eigh(np.cov(z.T).reshape(z.shape[1], -1))
     variance, directions = variance[::-1].clip(min=0), directions[:, ::-1]
-    n = 1 + int(np.searchsorted(np.cumsum(variance), LEADING * variance.sum()))
+    n = 1 + int(np.searchsorted(np.cumsum(variance), share * variance.sum()))
     return directions[:, :n], directions[:, n:], np.maximum(np.sqrt(variance), LEAST_SD)
 
 
