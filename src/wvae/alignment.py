@@ -178,9 +178,9 @@ class Alignment(nn.Module):
         watched = np.concatenate([watched, watched[some]])
         z = np.einsum("bij,bj->bi", matrix[y], z - centre[y])
         learnt = np.where(watched, -1, y)
-        # Without style statistics no direction is more of the style than another: all that vary come first.
-        share, of_steps = LEADING if loadings is not None else VARYING
-        lead, rest, spread = _leading(z, share)
+        # Without style statistics no direction is more of the style than another: all in which means vary come first.
+        (share, of_steps), asked = (LEADING, z) if loadings is not None else (VARYING, z[: len(mean)])
+        lead, rest, spread = _leading(asked, share)
         step, most = 0, len(self.axes)
         for moved in (lead, rest):
             start, look = step, CHECK
