@@ -209,7 +209,11 @@ def edited(folder: Path, **changes: Any) -> Path:
 
 
 def test_a_newer_format_asks_for_an_update(saved: Path):
-    assert "update wvae" in refusal(edited(saved, format=2))
+    assert "update wvae" in refusal(edited(saved, format=storage.FORMAT + 1))
+
+
+def test_an_older_format_asks_for_a_training(saved: Path):
+    assert "train again" in refusal(edited(saved, format=1))
 
 
 @pytest.mark.parametrize("field", ["config", "code", "shape", "classes", "epochs"])

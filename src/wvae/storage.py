@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
-FORMAT = 1
+FORMAT = 2  # of model folders; 1 had maps of an alignment that went the whole way
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 
 
@@ -118,7 +118,7 @@ def read_model(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     Raises
     ------
     ModelFileError
-        If it is none, is damaged, or was written by a newer version.
+        If it is none, is damaged, or was written by a newer or an older version.
     """
     file = path / CONFIG_FILE
     if not file.exists():
@@ -129,7 +129,8 @@ def read_model(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     except (ValueError, KeyError, TypeError) as error:
         raise ModelFileError(f"{file} is damaged ({error}): restore it or train again") from error
     if version != FORMAT:
-        raise ModelFileError(f"{file} has format {version}, this version reads {FORMAT}: update wvae")
+        remedy = "train again" if version in range(1, FORMAT) else "update wvae"
+        raise ModelFileError(f"{file} has format {version}, this version reads {FORMAT}: {remedy}")
     return about, read_tensors(path / WEIGHTS_FILE)[0]
 
 
