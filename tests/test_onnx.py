@@ -16,10 +16,11 @@ import torch
 import wvae
 from wvae import WVAE, Config
 from wvae import export as room
-from wvae.alignment import KNOTS, Alignment
+from wvae.alignment import Alignment
 from wvae.datasets import Dataset
 from wvae.export import ExportError, export_onnx
 from wvae.statistics import StrokeStatistics
+from wvae.transport import KNOTS
 
 onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")

@@ -13,17 +13,8 @@ transport    gaussian, then many sliced transports           any difference that
 ===========  ==============================================  ============================================
 
 ``mean`` is LEACE where the label is known (Belrose et al., 2023, arXiv:2306.03819), ``gaussian`` its quadratic
-companion, the optimal transport between Gaussians. ``transport`` repeats: turn the space at random, and along each axis
-move the quantiles of every class towards the classes' mean quantiles, their barycentre in one dimension (Pitié,
-Kokaram, Dahyot, 2007, doi:10.1016/j.cviu.2006.11.011; for densities Dai & Seljak, 2021, arXiv:2007.00674). The mean
-quantiles are the nearest common target, so that codes move as little as each step must, and like styles stay together.
-
-Every step also moves codes a little where it need not, and three things keep that small. A step goes a share of the way
-only (PACE): whole steps overshoot, for others to mend, until hundreds of them have stirred the codes and neighbours are
-neighbours no more. Where there are style statistics, the directions that hold most of the variance come first, alone
-and few, and then stay as they are, while the others are moved along axes that lean on them: a triangular map
-(Rosenblatt, 1952; Knothe, 1957). And steps end as soon as neither a fresh network nor neighbours read the label of
-examples that no map has seen.
+companion, the optimal transport between Gaussians. ``transport`` is
+`wvae.transport`.
 
 Before all that, z is measured in a metric, z ↦ z M: distances of aligned codes are distances of what the codes explain.
 With W the loadings of the style statistics (`wvae.statistics`) and D = diag(√KL_j / sd_j), KL_j the nats that dimension
@@ -33,30 +24,19 @@ style first, and what is peculiar to one image last.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from . import transport
 from .config import Config
-from .separation import critic
+from .transport import KNOTS, PACE, along
 
 Array = np.ndarray
-KNOTS = 33  # quantiles of a one-dimensional map
-HALVES = (16, 8, 4, 2, 1)  # of its pieces
 LEAST_NATS, LEAST_SD = 1e-3, 1e-3  # a dimension that carries nothing is kept, but small
 REST = 0.1  # ε: how much a dimension counts that explains no style
-# Share of the variance, in the metric, that is aligned first and then left alone, and of the steps that this may take.
-LEADING, VARYING = (0.8, 0.25), (0.999, 0.75)
-CHECK, GROWTH = 20, 1.4  # steps before the first look at what is left; how many times more before each next one
 SAMPLED = 2  # one of so many examples is aligned as its posterior's mean and as a sample of it
-PACE = 0.3  # how far of the way to the mean quantiles a step goes
 WATCHED = 7  # one of so many examples is kept from the maps, to be asked about
-CHECK_ROWS, CHECK_STEPS, LOOKS = 60_000, 2000, 10  # of the network that asks: rows, steps, how often it is looked at
-NEIGHBOURS = 30  # that vote
-MARGIN = 0.02  # accuracy above a constant guess that passes for none, besides two standard errors
 
 
 class Alignment(nn.Module):
@@ -121,7 +101,7 @@ class Alignment(nn.Module):
         z = torch.einsum("bij,bj->bi", self.matrix[y], z - self.centre[y])
         for axes, ways, source, target in zip(self.axes, self.ways, self.source, self.target, strict=True):
             u = z @ axes
-            z = z + self.pace * (_along(u, source, target, y) - u) @ ways.T
+            z = z + self.pace * (along(u, source, target, y) - u) @ ways.T
         return (z + self.common).to(dtype)
 
     def inverse(self, z: Tensor, y: Tensor) -> Tensor:
@@ -132,7 +112,7 @@ class Alignment(nn.Module):
         for step in reversed(range(len(self.axes))):
             u = z @ self.axes[step]
             arrived = self.source[step] + self.pace * (self.target[step] - self.source[step])  # (classes, d, KNOTS)
-            z = z + (_along(u, arrived, self.source[step], y) - u) @ self.ways[step].T
+            z = z + (along(u, arrived, self.source[step], y) - u) @ self.ways[step].T
         z = self.centre[y] + torch.linalg.solve(self.matrix[y], z.unsqueeze(-1)).squeeze(-1)
         return torch.linalg.solve(self.metric, z.T).T.to(dtype)
 
@@ -174,110 +154,31 @@ class Alignment(nn.Module):
         # Every other example comes with a sample of its posterior, too: maps of means alone leave the label in samples.
         some = rng.permutation(len(z))[::SAMPLED]
         samples = mean[some] + sd[some] * rng.standard_normal((len(some), z.shape[1]))
-        z, y = np.vstack([z, samples @ metric]), np.concatenate([y, y[some]])
-        watched = np.concatenate([watched, watched[some]])
-        z = np.einsum("bij,bj->bi", matrix[y], z - centre[y])
-        learnt = np.where(watched, -1, y)
-        # Without style statistics no direction is more of the style than another: all in which means vary come first.
-        (share, of_steps), asked = (LEADING, z) if loadings is not None else (VARYING, z[: len(mean)])
-        lead, rest, spread = _leading(asked, share)
-        step, most = 0, len(self.axes)
-        for moved in (lead, rest):
-            start, look = step, CHECK
-            seen = lead if moved is lead else np.hstack([lead, rest])
-            while moved.size and step < (math.ceil(of_steps * most) if moved is lead and rest.size else most):
-                if step - start == look:
-                    if not _readable(z @ seen, y, watched, seed):
-                        break
-                    look = int(look * GROWTH)
-                turn = np.linalg.qr(rng.standard_normal((moved.shape[1], moved.shape[1])))[0]
-                if moved is lead:
-                    axes = ways = lead @ turn
-                else:
-                    axes, ways = _leaning(lead / spread[: lead.shape[1]], rest, spread[lead.shape[1] :], turn, rng)
-                z = self._slice(step, z, learnt, y, classes, axes, ways)
-                step += 1
-        self.end(step)
+        y, watched = np.concatenate([y, y[some]]), np.concatenate([watched, watched[some]])
+        z = np.einsum("bij,bj->bi", matrix[y], np.vstack([z, samples @ metric]) - centre[y])
+        codes = transport.Codes(z, y, watched, len(mean), classes)
+        count = 0
+        for step in transport.steps(codes, len(self.axes), self.pace, loadings is not None, rng, seed):
+            self._keep(count, step)
+            count += 1
+        self.end(count)
         return self
 
-    def _slice(
-        self, step: int, z: Array, learnt: Array, y: Array, classes: list[int], axes: Array, ways: Array
-    ) -> Array:
-        """Learn one step from the codes whose label is in `learnt`, and return what it makes of all codes z."""
-        counts, levels = np.array([(learnt == k).sum() for k in classes]), (np.arange(KNOTS) + 0.5) / KNOTS
-        u = z @ axes
-        quantiles = _apart(np.stack([np.quantile(u[learnt == k], levels, axis=0).T for k in classes]))  # (K, m, KNOTS)
-        target = np.tensordot(counts / counts.sum(), quantiles, 1)  # (m, KNOTS)
-        source = np.tile(target, (len(self.centre), 1, 1))
-        source[classes] = quantiles
-        # Fewer axes than dimensions: the others stand still, all zero.
-        m = axes.shape[1]
-        self.axes[step], self.ways[step] = 0.0, 0.0
-        for buffer, value in ((self.axes, axes), (self.ways, ways)):
-            _write(buffer[step, :, :m], value)
-        _write(self.source[step, :, :m], source)
-        _write(self.target[step, :m], target)
-        new = u.copy()
-        for k in classes:
-            rows = y == k
-            new[rows] = np.stack([_interpolate(*c) for c in zip(u[rows].T, source[k], target, strict=True)], 1)
-        return z + self.pace * (new - u) @ ways.T
+    def _keep(self, at: int, step: transport.Step) -> None:
+        """Write a step down; where it has fewer axes than there are dimensions, the others stand still, all zero."""
+        m = step.axes.shape[1]
+        self.axes[at], self.ways[at] = 0.0, 0.0
+        _write(self.axes[at, :, :m], step.axes)
+        _write(self.ways[at, :, :m], step.ways)
+        source = np.tile(step.target, (len(self.centre), 1, 1))  # a class that is not mapped stays where it is
+        source[list(step.source)] = list(step.source.values())
+        _write(self.source[at, :, :m], source)
+        _write(self.target[at, :m], step.target)
 
     def end(self, steps: int) -> None:
         """Keep the first steps only."""
         for name in ("axes", "ways", "source", "target"):
             self.register_buffer(name, getattr(self, name)[:steps].clone())
-
-
-def _leading(z: Array, share: float) -> tuple[Array, Array, Array]:
-    """Return the principal directions that hold a share of the variance, the others, as columns, and all deviations."""
-    variance, directions = np.linalg.eigh(np.cov(z.T).reshape(z.shape[1], -1))
-    variance, directions = variance[::-1].clip(min=0), directions[:, ::-1]
-    n = 1 + int(np.searchsorted(np.cumsum(variance), share * variance.sum()))
-    return directions[:, :n], directions[:, n:], np.maximum(np.sqrt(variance), LEAST_SD)
-
-
-def _leaning(kept: Array, rest: Array, spread: Array, turn: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Return axes A to look along, (d, m), and ways W to move along, (d, m), with Wᵀ A = 1 and Wᵀ kept = 0.
-
-    Then z ↦ z + (T(z A) − z A) Wᵀ makes T(u) of u = z A, for which it can be undone, and leaves z · kept as it is. Axes
-    lean on the kept directions at random, so that what depends on those is seen; all are in standard deviations, so
-    that narrow directions are seen as well as wide ones.
-    """
-    lean = rng.standard_normal((kept.shape[1], turn.shape[1])) / kept.shape[1] ** 0.5
-    return rest / spread @ turn + kept @ lean, rest * spread @ turn
-
-
-def _readable(z: Array, y: Array, watched: Array, seed: int) -> bool:
-    """Return whether neighbours, or a fresh network fitted to the other codes, read the label of those `watched`."""
-    rows = np.random.default_rng(seed).permutation(len(z))[:CHECK_ROWS]
-    codes = torch.from_numpy((z - z.mean(0)) / np.maximum(z.std(0), 1e-9)).float()
-    labels = torch.from_numpy(y).long()
-    known, asked = (torch.from_numpy(part) for part in (rows[~watched[rows]], rows[watched[rows]]))
-    chance = float(torch.bincount(labels).max() / len(labels))
-    limit = chance + MARGIN + 2 * (chance * (1 - chance) / max(len(asked), 1)) ** 0.5
-    right = 0
-    for part in asked.split(1000):
-        near = torch.cdist(codes[part], codes[known]).topk(min(NEIGHBOURS, len(known)), largest=False).indices
-        right += int((labels[known][near].mode(1).values == labels[part]).sum())
-    if right > limit * len(asked):
-        return True
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = critic(z.shape[1], int(y.max()) + 1)
-        optimiser = torch.optim.Adam(network.parameters(), 2e-3, fused=True)
-        for step in range(1, CHECK_STEPS + 1):
-            part = known[torch.randint(len(known), (min(256, len(known)),))]
-            optimiser.zero_grad()
-            functional.cross_entropy(network(codes[part]), labels[part]).backward()
-            optimiser.step()
-            if step % (CHECK_STEPS // LOOKS):
-                continue
-            with torch.no_grad():
-                found = (network(codes[asked]).argmax(1) == labels[asked]).float().mean()
-            if found > limit:
-                return True
-    return False
 
 
 def _metric(mean: Array, sd: Array, loadings: Array | None) -> Array:
@@ -287,43 +188,6 @@ def _metric(mean: Array, sd: Array, loadings: Array | None) -> Array:
     if loadings is None:
         return np.diag(scale)
     return _power(loadings.T @ loadings + REST**2 * np.diag(scale**2), 0.5)
-
-
-def _along(u: Tensor, source: Tensor, target: Tensor, y: Tensor) -> Tensor:
-    """Map each column of u (B, d) by the line through its knots, and on beyond them.
-
-    Source and target are knots, (d, KNOTS), or those of every class, (classes, d, KNOTS), of which y (B,) chooses.
-    """
-    column = torch.arange(u.shape[1], device=u.device) * KNOTS
-    own = y.unsqueeze(1) * (u.shape[1] * KNOTS) + column  # where in a flat table of all classes one's knots begin
-    common = column.expand_as(u)
-    from_, to = (own if table.dim() == 3 else common for table in (source, target))
-    piece = from_
-    for half in HALVES:  # bisection
-        piece = piece + half * (source.take(piece + half) <= u)
-    other = piece - from_ + to
-    x0, y0 = source.take(piece), target.take(other)
-    slope = (target.take(other + 1) - y0) / (source.take(piece + 1) - x0)
-    # The outermost pieces would carry their own steepness, which few examples decided, out to infinity.
-    ends = [table.take(at + end) for table, at in ((source, from_), (target, to)) for end in (0, KNOTS - 1)]
-    outside = (u < ends[0]) | (u > ends[1])
-    slope = torch.where(outside, (ends[3] - ends[2]) / (ends[1] - ends[0]), slope)
-    x0, y0 = torch.where(u > ends[1], ends[1], x0), torch.where(u > ends[1], ends[3], y0)
-    return y0 + (u - x0) * slope
-
-
-def _interpolate(u: Array, source: Array, target: Array) -> Array:
-    """Do the same for one column, (n,), in double precision."""
-    out, slope = np.interp(u, source, target), (target[-1] - target[0]) / (source[-1] - source[0])
-    out = np.where(u < source[0], target[0] + (u - source[0]) * slope, out)
-    return np.where(u > source[-1], target[-1] + (u - source[-1]) * slope, out)
-
-
-def _apart(quantiles: Array) -> Array:
-    """Keep neighbouring knots apart, so that the map and its inverse exist where values repeat."""
-    spread = quantiles[..., -1:] - quantiles[..., :1]
-    gap = np.maximum(1e-3 * spread, 1e-6)
-    return quantiles + gap * np.arange(KNOTS) / KNOTS
 
 
 def _shrunk(z: Array, within: Array) -> Array:

@@ -26,9 +26,10 @@ import torch
 from torch import Tensor, nn
 
 from . import __version__
-from .alignment import HALVES, KNOTS, Alignment
+from .alignment import Alignment
 from .model import SplitVAE
 from .storage import atomic_folder
+from .transport import HALVES, KNOTS
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
