@@ -184,23 +184,12 @@ def measure(
     """
     if out is not None and out.is_dir():
         raise ValueError(f"--out {out} is a folder, expected a file such as {out / 'metrics.json'}")
-    from . import load
-    from .experiments.encoding import open_like
     from .experiments.measure import measure as run
     from .experiments.training import doubt_about_rows
     from .storage import write_json
     from .verdict import verdict
 
-    estimator = load(str(model))
-    loaded = open_like(
-        model,
-        estimator,
-        data,
-        label=label,
-        factors=factor or (),
-        say=say_unless(quiet),
-        progress=not quiet,
-    )
+    estimator, loaded = commands.opened(model, data, label, factor, quiet)
     seed = estimator.config_.random_state if seed is None else seed
     with progress_on(quiet) as progress:
         found = run(estimator, loaded, factors=factor or None, seed=seed, progress=progress)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from .screen import print_choice, print_scores, progress, say_unless
+
+if TYPE_CHECKING:
+    from . import WVAE
+    from .datasets import Dataset
 
 Model = Annotated[Path, typer.Argument(help="Model folder, as `wvae fit` makes it.")]
 Data = Annotated[str, typer.Argument(help="Data set or path, as `wvae fit` takes them.")]
@@ -20,6 +24,18 @@ Factor = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print the file's path and nothing else.")]
 
 
+def opened(
+    model: Path, data: str, label: str | None, factors: list[str] | None, quiet: bool, *, unlabelled: bool = False
+) -> tuple[WVAE, Dataset]:
+    """Return the model of a folder, and data opened as its training opened them."""
+    from . import load
+    from .experiments.encoding import open_like
+
+    estimator, say = load(str(model)), say_unless(quiet)
+    options: dict[str, Any] = {"label": label, "factors": factors or (), "unlabelled": unlabelled}
+    return estimator, open_like(model, estimator, data, **options, say=say, progress=not quiet)
+
+
 def encode(
     model: Model,
     data: Data,
@@ -30,21 +46,10 @@ def encode(
 ) -> None:
     """Write both codes of every row, with its label, factors, split and predicted label; ends with the file's path."""
     _no_folder(out, "codes.parquet")
-    from . import load
-    from .experiments.encoding import codes_of, open_like
+    from .experiments.encoding import codes_of
     from .experiments.training import write_columns
 
-    estimator = load(str(model))
-    loaded = open_like(
-        model,
-        estimator,
-        data,
-        label=label,
-        factors=factor or (),
-        say=say_unless(quiet),
-        progress=not quiet,
-        unlabelled=True,
-    )
+    estimator, loaded = opened(model, data, label, factor, quiet, unlabelled=True)
     out = out or Path(f"{loaded.name}-codes.parquet")
     with progress(quiet) as bars:
         write_columns(out, codes_of(estimator, loaded, progress=bars))
@@ -72,23 +77,11 @@ def cluster(
     """
     number = _number(k)
     _no_folder(out, "clusters.parquet")
-    from . import load
     from .experiments.clusters import cluster as run
     from .experiments.clusters import in_words
-    from .experiments.encoding import open_like
     from .experiments.training import write_columns
 
-    estimator = load(str(model))
-    loaded = open_like(
-        model,
-        estimator,
-        data,
-        label=label,
-        factors=factor or (),
-        say=say_unless(quiet),
-        progress=not quiet,
-        unlabelled=True,
-    )
+    estimator, loaded = opened(model, data, label, factor, quiet, unlabelled=True)
     with progress(quiet) as bars:
         found = run(estimator, loaded, k=number, on=on, method=method, factors=factor, seed=seed, progress=bars)
     if out is not None:
