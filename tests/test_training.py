@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 import torch
 
-from wvae import examples, training
+from wvae import checkpoint, examples, training
 from wvae.config import Config
 from wvae.datasets import Dataset
 from wvae.diagnosis import TrainingWarning
 from wvae.model import SplitVAE
+from wvae.processes import share_of
 from wvae.storage import ModelFileError, write_tensors
 from wvae.training import Examples, Row, TrainingError, build, evaluate, train
 
@@ -133,7 +134,7 @@ PARTS: dict[str, dict[str, Any]] = {
 def test_a_resumed_run_equals_an_unbroken_one_to_the_bit(
     data: Examples, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int, part: str
 ):
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint, "CHECKPOINT_SECONDS", 0.0)
     monkeypatch.setattr(training, "CRITIC_RESET", 2)  # so that it falls before, at and after the break
     config = replace(config, **PARTS[part])
     whole, broken, resumed = fresh(config), fresh(config), fresh(config)
@@ -171,7 +172,8 @@ def test_the_critic_learns_from_its_own_loss_only(data: Examples, config: Config
             own[name].copy_(value)
     x, y = data.batch(slice(None), torch.device("cpu"))
     optimiser = torch.optim.Adam(watched.parameters(), lr=1e-2)
-    training._train_critic(watched, optimiser, x, y, torch.Generator().manual_seed(0))
+    state = checkpoint.State(watched, optimiser, torch.Generator().manual_seed(0))
+    training._train_critic(state, x, y, share_of(len(x)))
     assert not torch.equal(watched.get_parameter("critic.0.weight"), before)
     assert all(torch.equal(own[name], value) for name, value in plain.named_parameters())
 
@@ -256,7 +258,7 @@ def test_a_learning_rate_that_blows_up_is_told(data: Examples, config: Config):
 def test_what_was_trained_up_to_the_fault_is_kept(
     data: Examples, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint, "CHECKPOINT_SECONDS", 0.0)
     x = (data.x / 255).astype(np.float32)
 
     def spoil(row: Row) -> None:
@@ -288,7 +290,7 @@ class Fixed(torch.nn.Module):
         super().__init__()
         self.config, self.weight = config, torch.nn.Parameter(torch.zeros(1))
 
-    def augmented(self, x: torch.Tensor, generator: object) -> torch.Tensor:
+    def augmented(self, x: torch.Tensor, generator: object, own: object) -> torch.Tensor:
         return x
 
     def forward(self, x: torch.Tensor, y: torch.Tensor, noise: object, weights: object) -> dict[str, torch.Tensor]:
@@ -336,7 +338,7 @@ def test_evaluate_averages_over_samples(data: Examples, config: Config):
     x, y = few.batch(slice(None), torch.device("cpu"))
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        draws = [model(x, y, training.draw_noise(config, 40, generator)) for _ in range(2)]
+        draws = [model(x, y, training.draw_noise(config, share_of(40), generator)) for _ in range(2)]
     assert two["loss"] == pytest.approx(np.mean([float(d["loss"]) for d in draws]), rel=1e-6)
 
 

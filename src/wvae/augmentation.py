@@ -6,13 +6,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .processes import Share
+
 SLANT, WIDTH, HEIGHT = 0.2, 0.12, 0.06  # standard deviations: of the slant, and of the logarithms of the stretches
 SHIFT, GAIN = 0.08, 0.05  # of a spectrogram: at most, as a share of its frames; standard deviation, in x's unit
 MOVE = 2  # pixels, at most
 PEN = 0.7  # at most, how far towards the image drawn with strokes one pixel wider, or thinner, on both sides
 
 
-def varied(x: Tensor, share: float, generator: torch.Generator) -> Tensor:
+def varied(x: Tensor, share: float, generator: torch.Generator, own: Share | None = None) -> Tensor:
     """Return a batch of images of which a share is slanted, stretched, and drawn with a thicker or thinner pen.
 
     Parameters
@@ -23,6 +25,8 @@ def varied(x: Tensor, share: float, generator: torch.Generator) -> Tensor:
         Of the images that are changed, in [0, 1].
     generator
         On the same device as x.
+    own
+        Which rows of a larger batch x is; the random numbers are drawn for all of that.
 
     Examples
     --------
@@ -32,9 +36,9 @@ def varied(x: Tensor, share: float, generator: torch.Generator) -> Tensor:
     >>> bool((varied(x, 0.0, torch.Generator().manual_seed(0)) == x).all())
     True
     """
-    n, device = len(x), x.device
-    noise = torch.randn(n, 3, generator=generator, device=device)
-    uniform = torch.rand(n, 2, generator=generator, device=device)
+    n, device, (whole, rows, _) = len(x), x.device, own or _all(x)
+    noise = torch.randn(whole, 3, generator=generator, device=device)[rows]
+    uniform = torch.rand(whole, 2, generator=generator, device=device)[rows]
     zero = torch.zeros(n, device=device)
     wide, high = (WIDTH * noise[:, 1]).exp(), (HEIGHT * noise[:, 2]).exp()
     matrix = torch.stack([wide, wide * SLANT * noise[:, 0], zero, zero, high, zero], 1).view(n, 2, 3)
@@ -48,7 +52,7 @@ def varied(x: Tensor, share: float, generator: torch.Generator) -> Tensor:
     return torch.where(uniform[:, 1].view(n, 1, 1, 1) < share, moved.clamp(0, 1), images).reshape(x.shape)
 
 
-def moved(x: Tensor, share: float, generator: torch.Generator) -> Tensor:
+def moved(x: Tensor, share: float, generator: torch.Generator, own: Share | None = None) -> Tensor:
     """Return a batch of pictures of which a share is moved by up to two pixels each way; the edges are mirrored.
 
     Parameters
@@ -59,6 +63,8 @@ def moved(x: Tensor, share: float, generator: torch.Generator) -> Tensor:
         Of the pictures that are moved, in [0, 1].
     generator
         On the same device as x.
+    own
+        Which rows of a larger batch x is; the random numbers are drawn for all of that.
 
     Examples
     --------
@@ -68,14 +74,18 @@ def moved(x: Tensor, share: float, generator: torch.Generator) -> Tensor:
     >>> bool((moved(x, 0.0, torch.Generator().manual_seed(0)) == x).all())
     True
     """
-    n, (height, width) = len(x), x.shape[-2:]
-    uniform = torch.rand(n, 3, generator=generator, device=x.device)
+    n, (height, width), (whole, rows, _) = len(x), x.shape[-2:], own or _all(x)
+    uniform = torch.rand(whole, 3, generator=generator, device=x.device)[rows]
     away = ((2 * MOVE + 1) * uniform[:, :2]).floor().long() - MOVE
     away = torch.where(uniform[:, 2:] < share, away, 0)
     ones = [1] * (x.dim() - 3)
-    rows = _mirrored(away[:, :1], height).view(n, *ones, height, 1)
-    columns = _mirrored(away[:, 1:], width).view(n, *ones, 1, width)
-    return x.gather(-2, rows.expand_as(x)).gather(-1, columns.expand_as(x))
+    down = _mirrored(away[:, :1], height).view(n, *ones, height, 1)
+    across = _mirrored(away[:, 1:], width).view(n, *ones, 1, width)
+    return x.gather(-2, down.expand_as(x)).gather(-1, across.expand_as(x))
+
+
+def _all(x: Tensor) -> Share:
+    return Share(len(x), slice(0, len(x)))
 
 
 def _mirrored(away: Tensor, side: int) -> Tensor:
@@ -84,7 +94,9 @@ def _mirrored(away: Tensor, side: int) -> Tensor:
     return torch.where(place > side - 1, 2 * (side - 1) - place, place).clamp(0, side - 1)
 
 
-def shifted(x: Tensor, share: float, generator: torch.Generator, unit: float | Tensor = 1.0) -> Tensor:
+def shifted(
+    x: Tensor, share: float, generator: torch.Generator, unit: float | Tensor = 1.0, *, own: Share | None = None
+) -> Tensor:
     """Return a batch of log spectrograms of which a share begins earlier or later, and is louder or softer.
 
     A shift is up to 8 % of the frames, and at least one, either way; the first or last frame is repeated to fill the
@@ -101,6 +113,8 @@ def shifted(x: Tensor, share: float, generator: torch.Generator, unit: float | T
         On the same device as x.
     unit
         The gain's standard deviation is 0.05 of it.
+    own
+        As in `varied`.
 
     Examples
     --------
@@ -110,9 +124,9 @@ def shifted(x: Tensor, share: float, generator: torch.Generator, unit: float | T
     >>> bool((shifted(x, 0.0, torch.Generator().manual_seed(0)) == x).all())
     True
     """
-    n, frames, device = len(x), x.shape[-1], x.device
-    uniform = torch.rand(n, 2, generator=generator, device=device)
-    gain = GAIN * unit * torch.randn(n, generator=generator, device=device)
+    n, frames, device, (whole, rows, _) = len(x), x.shape[-1], x.device, own or _all(x)
+    uniform = torch.rand(whole, 2, generator=generator, device=device)[rows]
+    gain = GAIN * unit * torch.randn(whole, generator=generator, device=device)[rows]
     reach = max(1, round(SHIFT * frames))
     shift = ((2 * reach + 1) * uniform[:, 0]).floor().long() - reach  # (B,)
     source = (torch.arange(frames, device=device) - shift.unsqueeze(1)).clamp(0, frames - 1)  # (B, frames)

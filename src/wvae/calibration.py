@@ -12,13 +12,15 @@ from .examples import Examples, batches
 from .model import SplitVAE
 from .statistics import SpectralStatistics
 
+MEASURED = 100_000  # examples, at most: more would tell the same, and memory would grow with them
+
 
 def measure(model: SplitVAE, data: Examples) -> None:
     """Tell an untrained model what it must know of its data: their scale, and the style statistics of each label.
 
-    Every example counts once, whatever its weight.
+    Every example counts once, whatever its weight; of more than 100,000 chance takes so many.
     """
-    device = next(model.parameters()).device
+    device, data = next(model.parameters()).device, data.some(MEASURED, model.config.random_state)
     _measure_values(model, data, device)
     _measure_style(model, data, device)
 

@@ -21,7 +21,7 @@ from .screen import going_on, print_metrics, say_unless
 from .screen import progress as progress_on
 
 EXTRAS = {"onnx": "onnx", "onnxscript": "onnx", "onnxruntime": "onnx", "soundfile": "audio", "librosa": "audio"}
-EXTRAS |= {"PIL": "files", "datasets": "files"}
+EXTRAS |= {"PIL": "files", "datasets": "files", "accelerate": "processes", "ray": "ray"}
 
 app: typer.Typer = typer.Typer(
     help="You have data and one label that explains part of it; wvae gives you the rest.",
@@ -143,9 +143,12 @@ def fit(
     DATA is a data set by name, or your own: a folder of images or sounds with one sub-folder for each class, or with a
     table of labels; a .csv, .tsv or .parquet; an .npz; an .npy with its labels beside it.
 
-    An interrupted training goes on where it stopped when the same command is given again.
+    An interrupted training goes on where it stopped when the same command is given again. Several processes share it
+    under ``torchrun --nproc-per-node N -m wvae fit ...`` or ``accelerate launch -m wvae fit ...``.
     """
     config = _config(preset, objective, seed, changes)
+    first = os.environ.get("RANK", "0") == "0"  # of the processes that a launcher may have started
+    quiet = quiet or not first
     stem = Path(data).resolve().name if Path(data).is_dir() else Path(data).stem
     out = out or Path("models") / "-".join(filter(None, [stem, preset, objective]))
 
@@ -163,7 +166,8 @@ def fit(
     )
     with going_on(out, quiet), progress_on(quiet) as progress:
         fit_to_folder(loaded, config, out, progress=progress, overwrite=overwrite)
-    print(out)
+    if first:
+        print(out)
 
 
 @app.command()

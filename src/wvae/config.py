@@ -111,6 +111,9 @@ class Config:
     n_iter_no_change: int = _parameter(10, "epochs without a better validation loss that early_stopping waits", 1)
     test_samples: int = _parameter(10, "samples of the codes that a test loss is averaged over", 1)
     random_state: int = _parameter(0, "seed of weights, shuffling and noise", 0, 2**32 - 1)
+    precision: Literal["float32", "bfloat16"] = _parameter(
+        "float32", "numbers in the networks' matrix products while training; bfloat16 is faster where there are units"
+    )
     device: Literal["auto", "cpu", "cuda"] = _parameter("auto", "where to compute; auto takes a GPU if there is one")
 
     @classmethod

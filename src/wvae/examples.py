@@ -13,6 +13,8 @@ import torch
 from sklearn.utils.validation import check_array, column_or_1d
 from torch import Tensor
 
+from .shards import Shards, picked
+
 Array = np.ndarray
 EVALUATION_BATCH = 1000
 BLOCK = 8  # rows
@@ -64,9 +66,16 @@ class Examples:
         return Weights(*(torch.from_numpy(np.array(w[rows])).to(device, non_blocking=True) for w in self._weights))
 
     def subset(self, rows: Array) -> Examples:
-        """Return some rows, copied, with weights of mean 1 again."""
+        """Return some rows, by sorted indices, with weights of mean 1 again; copied unless they stay on disk."""
         weight = None if self.weight is None else self.weight[rows] / self.weight[rows].mean()
-        return Examples(self.x[rows], self.y[rows], weight)
+        return Examples(picked(self.x, rows), self.y[rows], weight)
+
+    def some(self, most: int, seed: int) -> Examples:
+        """Return at most so many rows in memory, chosen at random; all of them as they are if there are no more."""
+        if len(self.x) <= most:
+            return self
+        rows = np.sort(np.random.default_rng(seed).choice(len(self.x), most, replace=False, shuffle=False))
+        return Examples(self.x[rows], self.y[rows], None if self.weight is None else self.weight[rows])
 
     def fingerprint(self) -> str:
         """Return what tells these data from others: shape, type, and a checksum of labels, weights, 256 examples."""
@@ -105,10 +114,10 @@ def check_examples(X: Any) -> Checked:
         If it is not numeric, or sparse.
     """
     n_axes = X.ndim if hasattr(X, "ndim") else np.ndim(np.asarray(X))
-    if n_axes == 2:
+    if n_axes == 2 and not isinstance(X, Shards):
         kinds: Any = [np.float64, np.float32, np.float16, np.uint8]
         X = check_array(X, dtype=kinds, ensure_all_finite=False, estimator="WVAE", input_name="X")
-    X = np.asarray(X) if not isinstance(X, np.ndarray) else X
+    X = np.asarray(X) if not isinstance(X, np.ndarray | Shards) else X
     if X.ndim < 2 or 0 in X.shape:
         raise ValueError(
             f"X has shape {X.shape}, expected (n, *shape) with n ≥ 1, such as (n, 28, 28). Reshape your data: "
@@ -120,7 +129,8 @@ def check_examples(X: Any) -> Checked:
         raise TypeError(f"X has dtype {X.dtype}, expected uint8 in [0, 255] or floating numbers: convert it")
     pixels = True
     for rows in batches(len(X), 10_000):
-        low, high = X[rows].min(), X[rows].max()
+        part = X[rows]
+        low, high = part.min(), part.max()
         pixels = pixels and bool(low >= 0 and high <= 1)
         largest = float(np.maximum(-low, high))
         if not largest <= float(np.finfo(np.float32).max):
@@ -199,7 +209,9 @@ def check_labels(y: Any, n: int) -> tuple[Array, Array]:
             "Unknown label type: y holds fractions or infinity (it is continuous), expected classes (integers or "
             "strings): cut it into bins"
         )
-    classes, indices, counts = np.unique(known, return_inverse=True, return_counts=True)
+    classes = np.unique(known)
+    indices = np.searchsorted(classes, known)  # takes less memory than to have `unique` return them
+    counts = np.bincount(indices, minlength=len(classes))
     if len(classes) < 2:
         found = f"one class only ({classes[0]!r})" if len(classes) else "no class at all"
         unknown = f", and {missing.sum()} rows without a label" if missing.any() else ""

@@ -29,7 +29,11 @@ from .examples import (
 )
 from .model import SplitVAE
 from .practice import practise
+from .shards import picked
 from .training import Row, build, train, train_on
+
+ALIGNED = 60_000, 200_000  # rows that are aligned and practised on: at most, but so many whatever their size
+ALIGNED_BYTES = 1 << 27
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ def prepared(
     weight, y, groups = check_weights(sample_weight, len(x)), column(y, len(x)), check_groups(groups, len(x))
     if weight is not None and not weight.all():
         kept = np.flatnonzero(weight)
-        (x, pixels), y, weight = check_examples(x[kept]), y[kept], weight[kept]
+        (x, pixels), y, weight = check_examples(picked(x, kept)), y[kept], weight[kept]
         groups = None if groups is None else groups[kept]
     if classes is None:
         classes, indices = check_labels(y, len(x))
@@ -168,10 +172,16 @@ def learn(
     history = train(
         model, data, test=test, validation=validation, fresh=fresh, checkpoint=checkpoint, on_epoch=on_epoch
     )
+    data = data.some(_most(data), model.config.random_state)
     z_label, labels = _align(model.eval(), data)
     if labels is not None:
         practise(model, data)
     return Fit(model.eval(), history, _centres(z_label, data, None, model.n_classes))
+
+
+def _most(data: Examples) -> int:
+    """Return how many rows the alignment and the practice see, at most: as many as stay in memory without harm."""
+    return max(ALIGNED[0], min(ALIGNED[1], ALIGNED_BYTES * len(data.x) // max(1, data.x.nbytes)))
 
 
 def learn_on(

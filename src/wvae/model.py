@@ -54,11 +54,13 @@ given the label, which `read` applies and `draw` undoes.
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Categorical, Independent, Normal, kl_divergence
+from torch.distributions import Bernoulli, Categorical, Independent, Normal
 from torch.nn import functional
 
 from . import networks
@@ -66,6 +68,8 @@ from .alignment import Alignment
 from .augmentation import moved, shifted, varied
 from .config import Config
 from .examples import Weights
+from .likelihood import divergence, surprise
+from .processes import Share
 from .separation import SEPARATIONS, Codes, critic
 from .statistics import statistics_of
 
@@ -158,35 +162,40 @@ class SplitVAE(nn.Module):
 
         ``found`` are the style statistics of x, if they are at hand already.
         """
-        h = self.trunk(self.standardised(x))  # (B, width)
-        label_mean = self.label_mean(h)
+        with self._precision(x):
+            h = self.trunk(self.standardised(x))  # (B, width)
+            label_mean, label_log_variance = networks.side_by_side(h, self.label_mean, self.label_log_variance)
         if self.weighs_classes:
-            label_mean = label_mean.softmax(-1) @ self.prior_mean  # (B, d_label)
-        q_label = _gaussian(label_mean, self.label_log_variance(h))
+            label_mean = _long(label_mean).softmax(-1) @ self.prior_mean  # (B, d_label)
+        q_label = _gaussian(label_mean, label_log_variance)
         if self.explains_style:
             # Relative to the label that the image seems to have: what is thick for a 1 is not for an 8.
             with torch.no_grad():
-                likely = self.classify(label_mean).probs  # (B, classes)
+                likely = self.classify(q_label.mean).probs  # (B, classes)
                 style = self.relative(self.statistics(x) if found is None else found, likely)
             h = torch.cat([h, style], 1)
-        return q_label, _gaussian(self.rest_mean(h), self.rest_log_variance(h))
+        with self._precision(x):
+            return q_label, _gaussian(*networks.side_by_side(h, self.rest_mean, self.rest_log_variance))
 
     def standardised(self, x: Tensor) -> Tensor:
         """Return what the encoder sees of x: x itself, or (x − m) / s, within ±5, if p(x|z) is Gaussian."""
         return x if self.likelihood == "bernoulli" else ((x - self.shift) / self.scale).clamp(-SEEN, SEEN)
 
-    def augmented(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the batch with a share of it varied, as ``config.augment`` says and its kind allows."""
+    def augmented(self, x: Tensor, generator: torch.Generator, own: Share | None = None) -> Tensor:
+        """Return the batch with some of it varied, as ``config.augment`` says and its kind allows.
+
+        ``own`` says which rows of a larger batch x is.
+        """
         if not self.config.augment or self.config.kind == "table" or x.dim() < 3:
             return x
         if self.config.kind == "audio":
             # Of pixels the unit is 1, and gains lead out of [0, 1].
-            heard = shifted(x, self.config.augment, generator, 1.0 if self.pixels else self.scale.mean())
+            heard = shifted(x, self.config.augment, generator, 1.0 if self.pixels else self.scale.mean(), own=own)
             return heard.clamp(0, 1) if self.pixels else heard
         if not self.pixels:
             return x
         # Of a picture in colour nobody knows what is ink.
-        return (moved if x.dim() == 4 and x.shape[1] == 3 else varied)(x, self.config.augment, generator)
+        return (moved if x.dim() == 4 and x.shape[1] == 3 else varied)(x, self.config.augment, generator, own)
 
     @property
     def explains_style(self) -> bool:
@@ -230,7 +239,8 @@ class SplitVAE(nn.Module):
         """Return p(x|z_label, z_rest): independent Bernoullis or Gaussians, (B, \\*shape), in the units of x."""
         if self.config.label_path == "class":
             z_label = self.classify(z_label).probs @ self.prior_mean  # (B, d_label)
-        drawn = self.decoder(z_label, z_rest)  # (B, *shape)
+        with self._precision(z_rest):
+            drawn = _long(self.decoder(z_label, z_rest))  # (B, *shape)
         if self.likelihood == "bernoulli":
             values = Bernoulli(logits=drawn, validate_args=False)  # grey values are in between
         else:
@@ -239,6 +249,12 @@ class SplitVAE(nn.Module):
             mean = drawn.sigmoid() if self.pixels else self.shift + self.scale * drawn
             values = Normal(mean, (self.scale * log_sd.exp()).expand_as(mean), validate_args=False)
         return Independent(values, len(self.shape), validate_args=False)
+
+    def _precision(self, x: Tensor) -> AbstractContextManager[Any]:
+        """Return the context that the networks are run in: while training, matrix products may be of short numbers."""
+        if self.training and self.config.precision == "bfloat16":
+            return torch.autocast(x.device.type, torch.bfloat16)
+        return nullcontext()
 
     def label_prior(self, y: Tensor) -> Normal:
         """Return p(z_label|y), (B, d_label); the preset ``article`` ignores y and takes N(0, I)."""
@@ -280,27 +296,25 @@ class SplitVAE(nn.Module):
         """Return the same from posteriors and samples already at hand: several samples need one encoding."""
         config = self.config
         every, label = weights or (None, None)
-        shares = self._shares(y, q_label, weights)
+        shares = self._shares(y, q_label, weights) if self.explains_style else None
         y = y if weights is None else y.clamp(min=0)
         # Drawn to the mean of the class that it seems to be of, an example would make the first guess come true.
         prior_known = label if config.label_prior == "class" else every
-        prior_rest = Normal(torch.zeros_like(q_rest.loc), torch.ones_like(q_rest.loc), validate_args=False)
+        mean = self.prior_mean[y] if config.label_prior == "class" else None
         terms = {
-            "reconstruction": -_mean(self.decode(*codes).log_prob(x), every),
-            "kl_label": config.label_kl_weight
-            * self.heft
-            * _mean(kl_divergence(q_label, self.label_prior(y)).sum(-1), prior_known),
-            "kl_rest": config.rest_kl_weight * _mean(kl_divergence(q_rest, prior_rest).sum(-1), every),
+            "reconstruction": _mean(surprise(self.decode(*codes), x), every),
+            "kl_label": config.label_kl_weight * self.heft * _mean(divergence(q_label, mean), prior_known),
+            "kl_rest": config.rest_kl_weight * _mean(divergence(q_rest), every),
         }
-        if self.explains_style:
+        if shares is not None:
             style = self.relative(self.statistics(x) if found is None else found, shares)
             away = style - self.loadings(codes.z_rest)
             terms["style"] = (
                 0.5 * config.style_weight * self.heft * _mean(away.square() @ self.statistics.weight, every)
             )
         if config.classifier_weight:
-            log_p = self.classify(codes.z_label).log_prob(y)
-            terms["classification"] = -config.classifier_weight * self.heft * _mean(log_p, label)
+            unread = functional.cross_entropy(self.classifier(codes.z_label), y, reduction="none")
+            terms["classification"] = config.classifier_weight * self.heft * _mean(unread, label)
         if config.separation != "none":
             terms["separation"] = config.separation_weight * self.heft * SEPARATIONS[config.separation](self, codes, y)
         terms["loss"] = torch.stack(list(terms.values())).sum()
@@ -335,4 +349,8 @@ def _apart(n_classes: int, d_label: int) -> Tensor:
 
 
 def _gaussian(mean: Tensor, log_variance: Tensor) -> Normal:
-    return Normal(mean, (0.5 * log_variance).exp(), validate_args=False)
+    return Normal(_long(mean), (0.5 * _long(log_variance)).exp(), validate_args=False)
+
+
+def _long(x: Tensor) -> Tensor:
+    return x.float() if x.dtype == torch.bfloat16 else x

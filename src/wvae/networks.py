@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from .config import Config
+from .processes import count, total
 
 Shape = tuple[int, ...]
 
@@ -33,7 +36,7 @@ def backbone(config: Config, shape: Shape) -> str:
 def trunk(config: Config, shape: Shape) -> tuple[nn.Module, int]:
     """Return the encoder's trunk, (B, \\*shape) → (B, features), and its number of features."""
     if config.backbone == "article":
-        return nn.Sequential(nn.Flatten(), _lecun(math.prod(shape), config.width), nn.Tanh()), config.width
+        return nn.Sequential(nn.Flatten(), _lecun(math.prod(shape), config.width), Tanh()), config.width
     if (chosen := backbone(config, shape)) in ("conv", "photo"):
         return _conv_trunk(config, shape, chosen), config.width
     sizes = [math.prod(shape)] + [config.width] * config.depth
@@ -52,6 +55,66 @@ def head(config: Config, features: int, outputs: int) -> nn.Linear:
     return _lecun(features, outputs) if config.backbone == "article" else nn.Linear(features, outputs)
 
 
+def side_by_side(x: Tensor, *layers: nn.Linear) -> tuple[Tensor, ...]:
+    """Return what each of the layers makes of x, (B, features), by one matrix product: many small ones are slow.
+
+    Examples
+    --------
+    >>> x, a, b = torch.randn(2, 3), nn.Linear(3, 4), nn.Linear(3, 1)
+    >>> [torch.allclose(one, layer(x)) for one, layer in zip(side_by_side(x, a, b), (a, b))]
+    [True, True]
+    """
+    weight, bias = (torch.cat([getattr(layer, name) for layer in layers]) for name in ("weight", "bias"))
+    return functional.linear(x, weight, bias).split([layer.out_features for layer in layers], 1)
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalisation by the mean and the variance of the whole batch, also where several processes share it."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 – the base class calls it so
+        """Return the input, (B, channels, height, width), with mean 0 and variance 1, then scaled and shifted."""
+        if not self.training or count() == 1:
+            return super().forward(input)
+        x = input
+        n = total(torch.tensor(float(x.numel() // x.shape[1]), device=x.device))
+        mean = total(x.sum((0, 2, 3))) / n
+        away = x - mean.view(1, -1, 1, 1)
+        variance = total(away.square().sum((0, 2, 3))) / n
+        with torch.no_grad():
+            for running, value in ((self.running_mean, mean), (self.running_var, variance * n / (n - 1))):
+                if running is not None and self.momentum is not None:
+                    running.lerp_(value, self.momentum)
+            if self.num_batches_tracked is not None:
+                self.num_batches_tracked.add_(1)
+        scale = (self.weight * (variance + self.eps).rsqrt()).view(1, -1, 1, 1)
+        return away * scale + self.bias.view(1, -1, 1, 1)
+
+
+class Tanh(nn.Module):
+    """The hyperbolic tangent; while training by 2 σ(2x) − 1, which takes half the time and is the same to 1e-7."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return tanh x."""
+        return _Tanh.apply(x) if self.training and torch.is_grad_enabled() else x.tanh()
+
+
+class _Tanh(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return (2 * x).sigmoid_().mul_(2).sub_(1)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(output)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (y,) = ctx.saved_tensors
+        return torch.addcmul(gradients[0], gradients[0] * y, y, value=-1)
+
+
 class AdditiveDecoder(nn.Module):
     """The article's decoder: logits = W (tanh(W_a z_label + b_a) + tanh(W_b z_rest + b_b)) + b.
 
@@ -64,11 +127,18 @@ class AdditiveDecoder(nn.Module):
         self.from_label = _lecun(config.d_label, config.width)
         self.from_rest = _lecun(config.d_rest, config.width)
         self.output = _lecun(config.width, math.prod(shape))
+        self.tanh = Tanh()
 
     def forward(self, z_label: Tensor, z_rest: Tensor) -> Tensor:
         """Return logits, (B, \\*shape)."""
-        hidden = torch.tanh(self.from_label(z_label)) + torch.tanh(self.from_rest(z_rest))  # (B, width)
-        return self.output(hidden).unflatten(1, self.shape)
+        # One product of both codes with both matrices, blocks of a larger one.
+        layers = self.from_label, self.from_rest
+        weight, bias = (
+            torch.block_diag(*(layer.weight for layer in layers)),
+            torch.cat([layer.bias for layer in layers]),
+        )
+        both = self.tanh(functional.linear(torch.cat([z_label, z_rest], 1), weight, bias))  # (B, 2 width)
+        return self.output(both.unflatten(1, (2, -1)).sum(1)).unflatten(1, self.shape)
 
 
 class JointDecoder(nn.Module):
@@ -143,10 +213,10 @@ def _conv_trunk(config: Config, shape: Shape, chosen: str) -> nn.Module:
     return nn.Sequential(
         nn.Unflatten(1, (channels, height)) if len(shape) == 2 else nn.Identity(),
         nn.Conv2d(channels, first, 5, stride=2, padding=2),
-        *([nn.BatchNorm2d(first)] if photo else []),
+        *([BatchNorm(first)] if photo else []),
         nn.SiLU(),
         nn.Conv2d(first, second, 5, stride=2, padding=2),
-        *([nn.BatchNorm2d(second)] if photo else []),
+        *([BatchNorm(second)] if photo else []),
         nn.SiLU(),
         nn.Flatten(),
         nn.Linear(second * math.ceil(height / 4) * math.ceil(width / 4), config.width),

@@ -17,12 +17,13 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from .examples import Examples, batches
+from .feeding import Feed
+from .likelihood import surprise
 from .model import SplitVAE
 from .training import TrainingError
 
@@ -55,16 +56,15 @@ def practise(model: SplitVAE, data: Examples) -> None:
     frozen = [p for name, p in model.named_parameters() if not name.startswith("decoder.")]
     optimiser = torch.optim.Adam(model.decoder.parameters(), fused=True)
     size = config.batch_of(len(data.x))
-    steps = config.practice_epochs * math.ceil(len(data.x) / size)
+    feed = Feed(data, size, device, alone=True)
+    steps = config.practice_epochs * feed.steps
     step = 0
     try:
         for parameter in frozen:
             parameter.requires_grad_(False)
         swaps = _Swaps(model, data, generator)
         for epoch in range(config.practice_epochs):
-            order = np.random.default_rng((config.random_state, epoch, 1)).permutation(len(data.x))
-            for start in range(0, len(order), size):
-                x, _ = data.batch(order[start : start + size], device)
+            for x, *_ in feed.batches((config.random_state, epoch, 1)):
                 for group in optimiser.param_groups:
                     group["lr"] = config.learning_rate * RATE * 0.5 * (1 + math.cos(math.pi * step / steps))
                 loss = _reconstruction(model, x, generator) + swaps.loss(math.ceil(size * SWAPS), generator)
@@ -87,7 +87,7 @@ def _reconstruction(model: SplitVAE, x: Tensor, generator: torch.Generator) -> T
     x = model.augmented(x, generator)
     with torch.no_grad():
         codes = [q.mean + q.stddev * _noise(q.mean, generator) for q in model.encode(x)]
-    return -model.decode(*codes).log_prob(x).mean()
+    return surprise(model.decode(*codes), x).mean()
 
 
 class _Swaps:

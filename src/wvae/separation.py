@@ -22,6 +22,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .processes import gathered, share_of
+
 if TYPE_CHECKING:
     from .model import SplitVAE
 
@@ -53,8 +55,8 @@ def covariance(model: SplitVAE, codes: Codes, y: Tensor) -> Tensor:
     Cheung, Livezey, Bansal, Olshausen (2015), Discovering hidden factors of variation in deep networks,
     arXiv:1412.6583 (the penalty XCov); 29Takuya (2018), notebook ``wvae`` (the normalisation).
     """
-    a = functional.normalize(codes.z_label, dim=1)
-    b = functional.normalize(codes.z_rest, dim=1)
+    a = gathered(functional.normalize(codes.z_label, dim=1))
+    b = gathered(functional.normalize(codes.z_rest, dim=1))
     cross = (a - a.mean(0)).T @ (b - b.mean(0)) / len(a)  # (d_label, d_rest)
     return 0.5 * cross.square().sum()
 
@@ -70,7 +72,8 @@ def hsic(model: SplitVAE, codes: Codes, y: Tensor) -> Tensor:
     Gretton, Bousquet, Smola, Schölkopf (2005), Measuring statistical dependence with Hilbert-Schmidt norms; in a VAE
     Lopez, Regier, Jordan, Yosef (2018), arXiv:1805.08672 (HCV).
     """
-    squared = torch.cdist(codes.z_rest, codes.z_rest).square()
+    z_rest, y = gathered(codes.z_rest), gathered(y)
+    squared = torch.cdist(z_rest, z_rest).square()
     k = (-squared / squared.mean().detach().clamp(min=1e-12)).exp()
     same = (y[:, None] == y[None, :]).to(k.dtype)
     k, same = (m - m.mean(0) - m.mean(1, keepdim=True) + m.mean() for m in (k, same))
@@ -113,10 +116,11 @@ def swap(model: SplitVAE, codes: Codes, y: Tensor) -> Tensor:
     Jha, Anand, Singh, Veeravasarapu (2018), Disentangling factors of variation with cycle-consistent variational
     auto-encoders, arXiv:1804.10469; Mathieu et al. (2016), arXiv:1611.03383.
     """
-    order = torch.arange(len(y), device=y.device).roll(1)  # batches come shuffled
-    q_label, q_rest = model.encode(model.picture(codes.z_label[order], codes.z_rest))
+    z_label, other = gathered(codes.z_label).roll(1, 0), gathered(y).roll(1)  # batches come shuffled
+    own = share_of(len(z_label)).rows
+    q_label, q_rest = model.encode(model.picture(z_label[own], codes.z_rest))
     away = 0.5 * (q_rest.mean - codes.z_rest).square().sum(1).mean()
-    return away + functional.cross_entropy(model.classifier(q_label.mean), y[order])
+    return away + functional.cross_entropy(model.classifier(q_label.mean), other[own])
 
 
 # One line for each value of Config.separation.

@@ -14,15 +14,16 @@ import torch
 from torch import Tensor
 
 from .calibration import measure
-from .checkpoint import CHECKPOINT_FILE, Row, resume, save
+from .checkpoint import Keeper, Means, Row, State
 from .config import Config
 from .diagnosis import TrainingError, TrainingWarning, diagnose
-from .examples import Array, Examples, batches
+from .examples import Examples, batches
+from .feeding import Feed
 from .model import SplitVAE
+from .processes import Share, add_gradients, rank, share_of, start, total
 from .separation import CRITIC_RESET, CRITIC_STEPS, Codes, critic_loss
 from .storage import write_json
 
-CHECKPOINT_SECONDS = 5.0
 DIAGNOSED, DIAGNOSED_FROM = 512, 5  # examples looked at after an epoch; epochs before which it is too early to say
 
 
@@ -94,43 +95,33 @@ def train(
     TrainingWarning
         From the middle of the training on, once for each fault that `wvae.diagnosis` finds.
     """
+    start()
     config, device = model.config, next(model.parameters()).device
-    optimiser = optimiser_of(model)
-    generator = torch.Generator(device).manual_seed(config.random_state)
-    fingerprint = data.fingerprint() if checkpoint else ""
-    history, best = resume(checkpoint, model, optimiser, generator, fingerprint) if checkpoint else ([], {})
-    if not history and fresh:
+    state = State(model, optimiser_of(model), torch.Generator(device).manual_seed(config.random_state))
+    keeper, told = Keeper(checkpoint, state, data), set[str]()
+    feed = Feed(data, config.batch_of(len(data.x)), device)
+    if not state.begun and fresh:
         measure(model, data)
-    saved, told = time.monotonic(), set[str]()
 
-    for epoch in range(len(history) + 1, config.epochs + 1):
-        if validation is not None and _waited(history) >= config.n_iter_no_change:
+    for epoch in range(len(state.history) + 1, config.epochs + 1):
+        if validation is not None and _waited(state.history) >= config.n_iter_no_change:
             break
-        started = time.monotonic()
-        # The order is a function of seed and epoch, so that a resumed run need not replay the epochs before.
-        order = np.random.default_rng((config.random_state, epoch)).permutation(len(data.x))
-        means = _one_pass(model, data, order, optimiser, generator, epoch)
-        if config.separation == "adversary" and epoch % CRITIC_RESET == 0:
-            _reset_critic(model, optimiser, epoch)
-        row = {"epoch": float(epoch), **means, "seconds": time.monotonic() - started}
-        if not math.isfinite(row["train.loss"]):
-            raise TrainingError(_not_finite(row, epoch, config, checkpoint))
+        row = {"epoch": float(epoch), **_one_pass(state, feed, epoch, keeper)}
         for part, prefix in ((test, "test."), (validation, "validation.")):
             row |= {} if part is None else evaluate(model, part, samples=1, prefix=prefix)
-        history.append(row)
-        if validation is not None and not _waited(history):
-            best = {f"best.{name}": value.clone() for name, value in model.state_dict().items()}
+        state.history.append(row)
+        if validation is not None and not _waited(state.history):
+            state.best = {f"best.{name}": value.clone() for name, value in model.state_dict().items()}
         if epoch >= max(DIAGNOSED_FROM, config.epochs // 2):
-            _warn(model, data, order[data.y[order] >= 0][:DIAGNOSED], told)
+            _warn(model, data, told)
         if on_epoch:
             on_epoch(row)
-        ended = epoch == config.epochs or (validation is not None and _waited(history) >= config.n_iter_no_change)
-        if checkpoint and (ended or time.monotonic() - saved > CHECKPOINT_SECONDS):
-            save(checkpoint, model, optimiser, generator, fingerprint, history, best)
-            saved = time.monotonic()
-    if best:
-        model.load_state_dict({name.removeprefix("best."): value for name, value in best.items()})
-    return history
+        ended = epoch == config.epochs or (validation is not None and _waited(state.history) >= config.n_iter_no_change)
+        if ended or keeper.due:
+            keeper.keep()
+    if state.best:
+        model.load_state_dict({name.removeprefix("best."): value for name, value in state.best.items()})
+    return state.history
 
 
 def train_on(model: SplitVAE, data: Examples, optimiser: torch.optim.Optimizer, epoch: int) -> Row:
@@ -141,46 +132,44 @@ def train_on(model: SplitVAE, data: Examples, optimiser: torch.optim.Optimizer, 
     TrainingError
         If the loss is no longer finite.
     """
-    config, device, started = model.config, next(model.parameters()).device, time.monotonic()
-    rng = np.random.default_rng((config.random_state, epoch))
-    order = rng.permutation(len(data.x))
-    generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
-    means = _one_pass(model, data, order, optimiser, generator, epoch=None)
-    row = {"epoch": float(epoch), **means, "seconds": time.monotonic() - started}
-    if not math.isfinite(row["train.loss"]):
-        raise TrainingError(_not_finite(row, epoch, config, None))
-    return row
+    config, device = model.config, next(model.parameters()).device
+    seed = int(np.random.default_rng((config.random_state, epoch, 1)).integers(2**62))
+    state = State(model, optimiser, torch.Generator(device).manual_seed(seed))
+    feed = Feed(data, config.batch_of(len(data.x)), device)
+    return {"epoch": float(epoch), **_one_pass(state, feed, epoch, Keeper(None, state, data), scheduled=False)}
 
 
-def _one_pass(
-    model: SplitVAE,
-    data: Examples,
-    order: Array,
-    optimiser: torch.optim.Optimizer,
-    generator: torch.Generator,
-    epoch: int | None,
-) -> Row:
-    """Descend on all the data in this order; ``epoch`` says where on the schedule, None that there is none."""
-    config, device, sums = model.config, generator.device, _Means()
-    size = config.batch_of(len(order))
-    steps = math.ceil(len(order) / size)
+def _one_pass(state: State, feed: Feed, epoch: int, keeper: Keeper, *, scheduled: bool = True) -> Row:
+    """Descend on all the data once, from the batch on where the state is, and return the means over all of it."""
+    model, optimiser, config, started = state.model, state.optimiser, state.model.config, time.monotonic()
+    adversary = config.separation == "adversary"
     model.train()
-    for step, start in enumerate(range(0, len(order), size)):
-        if epoch is not None:
-            _set_learning_rate(optimiser, config, ((epoch - 1) * steps + step) / (config.epochs * steps))
-        rows = order[start : start + size]
-        x, y = data.batch(rows, device)
-        x = model.augmented(x, generator)
-        if config.separation == "adversary":
-            _train_critic(model, optimiser, x, y, generator)
-        terms = model(x, y, draw_noise(config, len(x), generator), data.weights(rows, device))
+    for batch in feed.batches((config.random_state, epoch), state.step):
+        if scheduled:
+            _set_learning_rate(optimiser, config, ((epoch - 1) + state.step / feed.steps) / config.epochs)
+        x, y, weights, share = batch
+        x = model.augmented(x, state.generator, share)
+        if adversary:
+            _train_critic(state, x, y, share)
+        terms = model(x, y, draw_noise(config, share, state.generator), weights)
         optimiser.zero_grad(set_to_none=True)
-        terms["loss"].backward()
-        if config.separation == "adversary":
+        (terms["loss"] * share.weight).backward()
+        if adversary:
             model.critic.zero_grad(set_to_none=True)  # it learns from its own loss only
+        add_gradients(model.parameters())
         optimiser.step()
-        sums.add(terms, len(x))
-    return sums.rows("train.")
+        state.means.add(terms, share.weight * share.n, share.n)
+        state.step += 1
+        if keeper.due:
+            state.seconds, started = state.seconds + time.monotonic() - started, time.monotonic()
+            _check_finite(state, epoch, keeper.kept)
+            keeper.keep()
+    _check_finite(state, epoch, keeper.kept)
+    if adversary and epoch % CRITIC_RESET == 0:
+        _reset_critic(model, optimiser, epoch)
+    row = state.means.row("train.", total(state.means.sums)) | {"seconds": state.seconds + time.monotonic() - started}
+    state.step, state.means, state.seconds = 0, Means(), 0.0
+    return row
 
 
 def _waited(history: list[Row]) -> int:
@@ -189,8 +178,12 @@ def _waited(history: list[Row]) -> int:
     return len(losses) - 1 - int(np.argmin(losses)) if losses else 0
 
 
-def _warn(model: SplitVAE, data: Examples, rows: Array, told: set[str]) -> None:
-    if not len(rows):
+def _warn(model: SplitVAE, data: Examples, told: set[str]) -> None:
+    """Warn of each fault once, judged by a few examples with a label."""
+    labelled = np.flatnonzero(data.y >= 0)
+    rng = np.random.default_rng(model.config.random_state)
+    rows = rng.choice(labelled, min(DIAGNOSED, len(labelled)), replace=False, shuffle=False)
+    if rank() or not len(rows):
         return
     model.eval()
     for fault, message in diagnose(model, *data.batch(rows, next(model.parameters()).device)).items():
@@ -199,16 +192,17 @@ def _warn(model: SplitVAE, data: Examples, rows: Array, told: set[str]) -> None:
             warnings.warn(message, TrainingWarning, stacklevel=5)
 
 
-def _train_critic(
-    model: SplitVAE, optimiser: torch.optim.Optimizer, x: Tensor, y: Tensor, generator: torch.Generator
-) -> None:
+def _train_critic(state: State, x: Tensor, y: Tensor, share: Share) -> None:
     """Let the critic take its own steps on codes of this batch, each with other noise."""
+    model, optimiser = state.model, state.optimiser
     with torch.no_grad():
         q_label, q_rest = model.encode(x)
     for _ in range(CRITIC_STEPS):
-        noise = draw_noise(model.config, len(x), generator)
+        noise = draw_noise(model.config, share, state.generator)
         optimiser.zero_grad(set_to_none=True)  # parameters without a gradient stay where they are
-        critic_loss(model, Codes(q_label.mean, q_rest.mean + q_rest.stddev * noise[1]), y).backward()
+        codes = Codes(q_label.mean, q_rest.mean + q_rest.stddev * noise[1])
+        (critic_loss(model, codes, y) * share.weight).backward()
+        add_gradients(model.critic.parameters())
         optimiser.step()
 
 
@@ -227,38 +221,24 @@ def evaluate(model: SplitVAE, data: Examples, samples: int | None = None, prefix
     The draws are always the same ones, so that the figure depends on the model alone.
     """
     model.eval()
-    device, sums = next(model.parameters()).device, _Means()
+    device, means = next(model.parameters()).device, Means()
     generator = torch.Generator(device).manual_seed(0)
     for rows in batches(len(data.x)):
         x, y = data.batch(rows, device)
         found = model.statistics(x) if model.explains_style else None  # once, not for every sample
         q_label, q_rest = model.encode(x, found)
         for _ in range(samples or model.config.test_samples):
-            noise = draw_noise(model.config, len(x), generator)
+            noise = draw_noise(model.config, share_of(len(x), alone=True), generator)
             codes = Codes(q_label.mean + q_label.stddev * noise[0], q_rest.mean + q_rest.stddev * noise[1])
-            sums.add(model.terms(x, y, q_label, q_rest, codes, found, data.weights(rows, device)), len(x))
-    return sums.rows(prefix)
+            means.add(model.terms(x, y, q_label, q_rest, codes, found, data.weights(rows, device)), len(x))
+    return means.row(prefix)
 
 
-def draw_noise(config: Config, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return standard normal noise for both codes of n examples."""
-    noise = torch.randn(n, config.d_label + config.d_rest, generator=generator, device=generator.device)
+def draw_noise(config: Config, share: Share, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return standard normal noise for both codes of one's share of a batch."""
+    noise = torch.randn(share.n, config.d_label + config.d_rest, generator=generator, device=generator.device)
+    noise = noise[share.rows]
     return noise[:, : config.d_label], noise[:, config.d_label :]
-
-
-class _Means:
-    """Means over examples, kept as tensors: asking a GPU for a number at every step would stall it."""
-
-    def __init__(self) -> None:
-        self.count, self.sums = 0, {}
-
-    def add(self, terms: dict[str, Tensor], n: int) -> None:
-        self.count += n
-        for name, value in terms.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value.detach().double() * n
-
-    def rows(self, prefix: str) -> Row:
-        return {prefix + name: float(value) / self.count for name, value in self.sums.items()}
 
 
 def _set_learning_rate(optimiser: torch.optim.Optimizer, config: Config, progress: float) -> None:
@@ -276,14 +256,15 @@ def _set_learning_rate(optimiser: torch.optim.Optimizer, config: Config, progres
         group["lr"] = config.learning_rate * factor
 
 
-def _not_finite(row: Row, epoch: int, config: Config, checkpoint: Path | None) -> str:
-    bad = [name.removeprefix("train.") for name, value in row.items() if not math.isfinite(value)]
-    kept = ""
-    if checkpoint and (checkpoint / CHECKPOINT_FILE).exists():
-        kept = f"; an earlier state is kept in {checkpoint}"
-    return (
+def _check_finite(state: State, epoch: int, kept: str) -> None:
+    """Raise a TrainingError if the loss, or a weight, is no longer finite."""
+    if state.finite():
+        return
+    found = zip(state.means.names, state.means.sums.tolist(), strict=True)
+    bad = [name for name, value in found if not math.isfinite(value)] or ["none yet, but a weight is"]
+    raise TrainingError(
         f"the loss is not finite in epoch {epoch} (terms: {', '.join(bad)}): "
-        f"lower learning_rate (now {config.learning_rate:g}){kept}"
+        f"lower learning_rate (now {state.model.config.learning_rate:g}){kept}"
     )
 
 

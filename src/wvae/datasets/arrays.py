@@ -12,7 +12,7 @@ from .labels import Asked, choose_label, described
 from .record import Array, Dataset, Kind
 from .wording import Say, did_you_mean, one_line, refuse, some
 
-__all__ = ["examples", "kind_of", "read_npy", "read_npz"]
+__all__ = ["examples", "kind_of", "mapped", "read_npy", "read_npz"]
 
 EXAMPLES = ("x", "images", "data")
 USUAL = ("labels.npy", "y.npy")  # beside the examples
@@ -69,18 +69,18 @@ def read_npy(path: Path, asked: Asked) -> Dataset:
         If a file is not there, cannot be read, or has another length.
     """
     refuse(f"{path} is an array", size=asked.size, rate=asked.rate)
-    x = _mapped(path)
+    x = mapped(path)
     name, names, columns = None, list[str](), dict[str, Array]()
     if asked.unlabelled and not _there(path, asked.label):
         asked.say(f"no labels: there is no .npy of them beside {path}")
     else:
         file = _beside(path, asked.label, "label")
         name = "label" if file.stem in ("y", "labels", f"{path.stem}-labels") else _short(file, path)
-        columns[name] = _mapped(file)
+        columns[name] = mapped(file)
     for factor in asked.factors:
         found = _beside(path, factor, "factor")
         names.append(_short(found, path))
-        columns[names[-1]] = _mapped(found)
+        columns[names[-1]] = mapped(found)
     for column, values in columns.items():
         if values.shape not in ((len(x),), (len(x), 1)):
             raise ValueError(f"{path} has shape {x.shape}, {column!r} {values.shape}: expected ({len(x)},)")
@@ -169,7 +169,8 @@ def _put_together(arrays: dict[str, Array], path: Path) -> dict[str, Array]:
     return {**whole, "split": np.repeat(["train", "test"], counts)}
 
 
-def _mapped(path: Path) -> Array:
+def mapped(path: Path) -> Array:
+    """Return the array of a .npy file as a read-only memory map, or raise a ValueError if it is none."""
     try:
         return np.lib.format.open_memmap(path, mode="r")  # unlike numpy.load, it knows no pickles at all
     except (ValueError, OSError, EOFError) as error:

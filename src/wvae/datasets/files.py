@@ -13,6 +13,7 @@ from .columns import TABLES, is_saved, read_saved, read_table
 from .folders import from_folder, from_table
 from .labels import Asked, choose_named
 from .record import Dataset
+from .sharded import read_shards, shard_files
 from .wording import Say, did_you_mean, refuse
 
 __all__ = ["open_data"]
@@ -46,6 +47,7 @@ def open_data(
     .npz                              x, X, images or data, and an array of one value per example for each column
     .npy                              x as a memory map, not copied; label and factors are .npy files beside it
     folder of ``save_to_disk``        Hugging Face's, read as a Parquet file is
+    folder of .npy or .parquet only   shards, whose examples stay on disk (`wvae.datasets.sharded.read_shards`)
     ================================  =================================================================================
 
     A label that is missing in some rows, an empty cell or NaN, is None there, and y of dtype object.
@@ -103,6 +105,9 @@ def open_data(
     if not path.exists():
         raise ValueError(_unknown(str(source), path))
     if path.is_dir():
+        shards = shard_files(path)
+        if shards:
+            return read_shards(shards, path, asked)
         return from_table(read_saved(path), path, asked) if is_saved(path) else from_folder(path, asked)
     suffix = path.suffix.lower()
     if suffix in TABLES:

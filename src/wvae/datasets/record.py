@@ -7,6 +7,8 @@ from typing import Literal
 
 import numpy as np
 
+from ..shards import picked
+
 Array = np.ndarray
 Kind = Literal["image", "audio", "table"]
 
@@ -18,7 +20,8 @@ class Dataset:
     Parameters
     ----------
     x
-        Examples, (n, \\*shape), uint8 in [0, 255] or float32. May be a memory map; nothing copies it whole.
+        Examples, (n, \\*shape), uint8 in [0, 255] or float32. May be a memory map or `wvae.shards.Shards`;
+        nothing copies it whole.
     y
         Labels, (n,): integers or strings; or of dtype object, with None where a label is not known.
     factors
@@ -104,15 +107,19 @@ class Dataset:
     @property
     def indices(self) -> Array:
         """Each label's place among the classes, (n,); −1 where a label is not known."""
-        labelled, out = self.labelled, np.full(len(self), -1)
-        out[labelled] = np.unique(self.y[labelled], return_inverse=True)[1]
+        labelled, out, classes = self.labelled, np.full(len(self), -1), self.classes
+        out[labelled] = np.searchsorted(classes, self.y[labelled].astype(classes.dtype, copy=False))
         return out
 
     def subset(self, rows: Array) -> Dataset:
-        """Return the rows picked by a boolean mask or by indices (copied, in the order given)."""
+        """Return the rows picked by a boolean mask or by indices, in the order given.
+
+        They are copied; but of examples on disk, if the indices are sorted, nothing is read.
+        """
+        sorted_rows = rows.dtype == bool or bool((np.diff(rows) > 0).all())
         return replace(
             self,
-            x=self.x[rows],
+            x=picked(self.x, rows) if sorted_rows else self.x[rows],
             y=self.y[rows],
             factors={name: values[rows] for name, values in self.factors.items()},
             split=None if self.split is None else self.split[rows],

@@ -15,11 +15,13 @@ from ..config import Config
 from ..datasets import Dataset
 from ..estimator import WVAE
 from ..examples import Examples, check_examples, check_labels
+from ..processes import rank, start, stop
 from ..storage import WEIGHTS_FILE, atomic, replace_folder, write_json
 from ..training import write_history
 from .run import Progress, Run, RunError, Silent, locked
 
 ROWS_FILE = "rows.json"  # in a model folder: what it was trained on
+WATCHED = 50_000  # test rows at most whose loss is followed while training
 
 
 def held_out(data: Dataset, seed: int) -> np.ndarray:
@@ -70,6 +72,7 @@ def fit_to_folder(
     wvae.training.TrainingError
         If ``<out>.partial`` is of another training, or the loss is no longer finite.
     """
+    start()
     out = Path(out)
     partial = out.with_name(out.name + ".partial")
     if out.exists() and not overwrite:
@@ -82,6 +85,10 @@ def fit_to_folder(
     check_labels(data.y, len(data))
     is_test = held_out(data, config.random_state)
     train, test = data.subset(~is_test), data.subset(is_test)
+    if rank():  # the first of several processes keeps the checkpoints and writes the model
+        _fit(config, train, test, partial / "checkpoint", Silent(), "")
+        stop()
+        return out
     partial.mkdir(parents=True, exist_ok=True)
     try:
         with locked(partial):
@@ -89,6 +96,7 @@ def fit_to_folder(
             _write_model(partial / "model", model, train)
             replace_folder(partial / "model", out)
             shutil.rmtree(partial)
+        stop()
     finally:
         if partial.exists() and not any(partial.iterdir()):
             partial.rmdir()
@@ -108,6 +116,9 @@ def fit_in_run(
 def _fit(
     config: Config, train: Dataset, test: Dataset | None, checkpoint: Path, progress: Progress, title: str
 ) -> WVAE:
+    if test is not None and len(test) > WATCHED:
+        rows = np.random.default_rng(config.random_state).choice(len(test), WATCHED, replace=False, shuffle=False)
+        test = test.subset(np.sort(rows))
     with progress.task(title, config.epochs) as advance:
         return WVAE(**asdict(replace(config, kind=train.kind))).fit(
             train.x,
