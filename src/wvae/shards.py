@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 Array = np.ndarray
+CHUNK_BYTES = 1 << 20  # after which the pages that were read are let go: around every row the system maps 64 kB
 BLOCK_BYTES = 1 << 18  # of a memory map, read in one go where rows are shuffled: long for a disk, short for a shuffle
 
 
@@ -83,18 +84,24 @@ class Shards:
             return np.empty((0, *self.shape[1:]), self.dtype)
         if rows.min() < 0 or rows.max() >= len(self):
             raise IndexError(f"row {rows.max()} of {len(self)} was asked for")
-        order = None if (np.diff(rows) >= 0).all() else np.argsort(rows, kind="stable")
-        found = self._read(rows if order is None else rows[order])
-        if order is None:
-            return found
-        out = np.empty_like(found)
-        out[order] = found
+        out = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        order = np.arange(len(rows)) if (np.diff(rows) >= 0).all() else np.argsort(rows, kind="stable")
+        rows = rows[order] if self.rows is None else self.rows[rows[order]]
+        cuts, step = np.searchsorted(rows, self.starts), max(1, CHUNK_BYTES // max(1, out[:1].nbytes))
+        for part, start, low, high in zip(self.parts, self.starts, cuts, cuts[1:], strict=False):
+            for at in range(int(low), int(high), step):
+                some = slice(at, min(at + step, high))
+                own = rows[some].astype(np.int64) - start
+                whole = own[-1] - own[0] == len(own) - 1
+                out[order[some]] = part[int(own[0]) : int(own[-1]) + 1] if whole else part[own]
+                forget(part)
         return out
 
     def pick(self, rows: Array) -> Shards:
         """Return some of the rows, by sorted indices or by a mask; nothing is read."""
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows
-        return Shards(self.parts, rows if self.rows is None else self.rows[rows])
+        rows = rows if self.rows is None else self.rows[rows]
+        return Shards(self.parts, rows.astype(np.uint32 if self.starts[-1] < 2**32 else np.int64))
 
     def blocks(self) -> Array:
         """Return where the blocks begin that are read in one go, and where the last ends, (blocks + 1,)."""
@@ -104,19 +111,6 @@ class Shards:
         edges = [start + group for start, group in zip(self.starts, groups, strict=False)]
         edges = np.append(np.concatenate(edges), self.starts[-1])
         return edges if self.rows is None else np.unique(np.searchsorted(self.rows, edges))
-
-    def _read(self, rows: Array) -> Array:
-        """Return rows of 0 … len, sorted."""
-        rows = rows if self.rows is None else self.rows[rows]
-        out = np.empty((len(rows), *self.shape[1:]), self.dtype)
-        cuts = np.searchsorted(rows, self.starts)
-        for part, start, low, high in zip(self.parts, self.starts, cuts, cuts[1:], strict=False):
-            if high > low:
-                own = rows[low:high] - start
-                whole = own[-1] - own[0] == len(own) - 1
-                out[low:high] = part[int(own[0]) : int(own[-1]) + 1] if whole else part[own]
-                forget(part)
-        return out
 
 
 def on_disk(x: Any) -> bool:
