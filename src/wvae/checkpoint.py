@@ -15,7 +15,7 @@ from .diagnosis import TrainingError
 from .examples import Examples
 from .model import SplitVAE
 from .processes import agree, rank
-from .storage import ModelFileError, read_tensors, write_tensors
+from .storage import ModelFileError, read_tensors, tidy, write_tensors
 
 Row = dict[str, float]
 CHECKPOINT_FILE = "checkpoint.safetensors"
@@ -88,6 +88,8 @@ class Keeper:
     def __init__(self, folder: Path | None, state: State, data: Examples) -> None:
         self.folder, self.state, self.fingerprint = folder, state, data.fingerprint() if folder else ""
         self.saved = time.monotonic()
+        if folder and not rank():
+            tidy(folder)
         if folder and (folder / CHECKPOINT_FILE).exists():
             _restore(folder / CHECKPOINT_FILE, state, self.fingerprint)
         agree("where they are", len(state.history) * 1_000_000 + state.step)
@@ -123,7 +125,7 @@ class Keeper:
             write_tensors(file, tensors, {name: json.dumps(value) for name, value in about.items()})
         except OSError as error:
             raise TrainingError(
-                f"{file} cannot be written ({error}){self.kept}: make room, and give the same command again to go on"
+                f"no checkpoint could be written ({error}){self.kept}: make room, and repeat the command to go on"
             ) from error
 
 

@@ -17,7 +17,7 @@ import typer
 from . import commands
 from .commands import Factor, Label, Model
 from .config import Config, Objective, Preset, parameters
-from .screen import going_on, print_metrics, say_unless
+from .screen import end_on_request, going_on, print_metrics, say_unless
 from .screen import progress as progress_on
 
 EXTRAS = {"onnx": "onnx", "onnxscript": "onnx", "onnxruntime": "onnx", "soundfile": "audio", "librosa": "audio"}
@@ -135,6 +135,9 @@ def fit(
         int, typer.Option(min=0, help="Seed of everything, also of the test rows if the data leave it open.")
     ] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the model folder if it is there.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a training that was interrupted, and do not begin a new one.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the folder's path and nothing else.")] = False,
     **changes: Any,
 ) -> None:
@@ -165,7 +168,7 @@ def fit(
         progress=not quiet,
     )
     with going_on(out, quiet), progress_on(quiet) as progress:
-        fit_to_folder(loaded, config, out, progress=progress, overwrite=overwrite)
+        fit_to_folder(loaded, config, out, progress=progress, overwrite=overwrite, resume=resume)
     if first:
         print(out)
 
@@ -284,6 +287,7 @@ def main() -> None:
     # ten times slower. A short spin costs nothing on an idle machine. The numerical libraries read this once, when they
     # are loaded, which has not happened yet.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    end_on_request()
     try:
         with _warnings_in_one_line():
             app(standalone_mode=True)

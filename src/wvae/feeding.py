@@ -1,7 +1,7 @@
 """Feeding: from examples, wherever they lie, to shuffled batches on the device.
 
 Examples in memory are shuffled whole. Those on disk are read in blocks of neighbouring rows, in random order; as many
-blocks as fit a pool of 64 MB are mixed, row by row, while the next pool is read. ``docs/scale.md`` shows what that does
+blocks as fit a pool of 32 MB are mixed, row by row, while the next pool is read. ``docs/scale.md`` shows what that does
 to the batches, and to the training.
 
 The order is a function of seed and epoch alone: a broken training finds its place again without reading what it has
@@ -24,7 +24,7 @@ from .examples import Array, Examples, Weights
 from .processes import Share, share_of
 from .shards import Shards, on_disk
 
-POOL_BYTES = 1 << 26  # read and mixed at once; two of them are in memory
+POOL_BYTES, POOL_BATCHES = 1 << 25, 16  # read and mixed at once, so many batches at least; two pools are in memory
 LANES = 8  # in which a pool is mixed apart, so that up to 8 processes each read their own blocks only
 RESIDENT = 0.4  # share of a GPU's free memory that examples may take
 
@@ -90,7 +90,8 @@ class Feed:
     def _from_disk(self, shards: Shards, key: Key, first: int) -> Iterator[Batch]:
         with ThreadPoolExecutor(1) as reader:
             ahead: tuple[Future[Array], Array, list[Share]] | None = None
-            for order in pools(shards.blocks(), self.size, POOL_BYTES * len(shards) // shards.nbytes, key, first):
+            rows = max(POOL_BATCHES * self.size, POOL_BYTES * len(shards) // shards.nbytes)
+            for order in pools(shards.blocks(), self.size, rows, key, first):
                 shares = [
                     share_of(len(order[at : at + self.size]), self.alone) for at in range(0, len(order), self.size)
                 ]

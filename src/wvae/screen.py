@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -22,6 +23,19 @@ def say_unless(quiet: bool) -> Callable[[str], None]:
     return (lambda text: None) if quiet else (lambda text: print(text, file=sys.stderr))
 
 
+class Terminated(KeyboardInterrupt):
+    """The system, or a scheduler, asked the program to end."""
+
+
+def end_on_request() -> None:
+    """Let SIGTERM, which schedulers and shutdowns send, end the program as Ctrl-C does: what is kept is said."""
+
+    def end(number: int, frame: object) -> None:
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, end)
+
+
 @contextmanager
 def going_on(out: Path, quiet: bool) -> Generator[None]:
     """Say what an interruption leaves in ``<out>.partial``, and that something was left there before."""
@@ -31,10 +45,10 @@ def going_on(out: Path, quiet: bool) -> Generator[None]:
         say(f"there is an unfinished run in {partial}")
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as cause:
         kept = f"what is done is kept in {partial}: the same command goes on from there"
         say(f"stopped; {kept if partial.exists() else 'nothing was done yet'}")
-        raise typer.Exit(130) from None
+        raise typer.Exit(128 + (signal.SIGTERM if isinstance(cause, Terminated) else signal.SIGINT)) from None
 
 
 def print_metrics(found: dict[str, float], label: str) -> None:

@@ -29,9 +29,17 @@ def atomic(path: Path) -> Generator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield temporary
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())  # or after a power cut the name might stand for an empty file
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def tidy(folder: Path) -> None:
+    """Remove what was being written to a folder when a process was killed; nobody else may be writing there."""
+    for path in folder.glob(".*.part"):
+        path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -68,11 +76,22 @@ def write_json(path: Path, value: Any, *, lines: bool = False) -> None:
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, str]) -> None:
-    """Write tensors and strings as one safetensors file, atomically."""
+    """Write tensors and strings as one safetensors file, atomically.
+
+    Raises
+    ------
+    OSError
+        If there is no room, or it is not allowed.
+    """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
+    found = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     with atomic(path) as temporary:
-        save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, temporary, about)
+        try:
+            save_file(found, temporary, about)
+        except SafetensorError as error:
+            raise OSError(f"{path} cannot be written: {error}") from error
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checkpoint import CHECKPOINT_FILE
 from ..config import Config
 from ..datasets import Dataset
 from ..estimator import WVAE
@@ -45,6 +46,7 @@ def fit_to_folder(
     *,
     progress: Progress | None = None,
     overwrite: bool = False,
+    resume: bool = False,
 ) -> Path:
     """Train on the rows that `held_out` leaves, into a model folder with ``history.jsonl``, and return the folder.
 
@@ -62,13 +64,15 @@ def fit_to_folder(
         Who shows progress.
     overwrite
         Whether a model folder of that name may be replaced; anything else never is.
+    resume
+        Whether there must be a broken training to go on with.
 
     Raises
     ------
     ValueError
         If the data cannot be trained on.
     RunError
-        If `out` is there already, or another process is making it.
+        If `out` is there already, another process is making it, or there is nothing to resume.
     wvae.training.TrainingError
         If ``<out>.partial`` is of another training, or the loss is no longer finite.
     """
@@ -81,6 +85,8 @@ def fit_to_folder(
         names = {p.name for p in folder.iterdir()} if folder.is_dir() else {""} if folder.exists() else set()
         if names and not names & ours:
             raise RunError(f"{folder} is there and no training of ours, so it is not replaced: take another --out")
+    if resume and not (partial / "checkpoint" / CHECKPOINT_FILE).exists():
+        raise RunError(f"there is no interrupted training in {partial} to go on with: leave out --resume to begin one")
     check_examples(data.x)
     check_labels(data.y, len(data))
     is_test = held_out(data, config.random_state)
