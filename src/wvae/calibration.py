@@ -22,6 +22,7 @@ def measure(model: SplitVAE, data: Examples) -> None:
     """
     device, data = next(model.parameters()).device, data.some(MEASURED, model.config.random_state)
     _measure_values(model, data, device)
+    _measure_picture(model, data, device)
     _measure_style(model, data, device)
 
 
@@ -42,6 +43,19 @@ def _measure_values(model: SplitVAE, data: Examples, device: torch.device) -> No
     least = 1e-6 * mean.abs()
     model.shift.copy_(mean)
     model.scale.copy_(torch.where(sd > least.clamp(min=1e-30), sd, least.clamp(min=1.0)))
+
+
+@torch.no_grad()
+def _measure_picture(model: SplitVAE, data: Examples, device: torch.device) -> None:
+    """Tell a model that starts from its data the mean picture: by which its input is centred, and which it draws first."""
+    if not model.centred:
+        return
+    n = len(data.x)
+    mean = torch.stack([data.batch(rows, device)[0].double().sum(0) for rows in batches(n)]).sum(0) / n
+    model.shift.copy_(mean)
+    output = [layer for layer in model.decoder.modules() if isinstance(layer, torch.nn.Linear)][-1]
+    if output.out_features == mean.numel():  # no convolutions follow
+        output.bias.copy_(torch.logit((mean.flatten() * n + 0.5) / (n + 1)))
 
 
 @torch.no_grad()

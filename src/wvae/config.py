@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import Any, Literal, get_args, get_type_hints
 
-Preset = Literal["best", "article"]
+Preset = Literal["best", "article", "quick"]
 Objective = Literal["classifier", "covariance", "plain"]
 
 # The notebook's own constants: C2 and C3 weigh a term *per batch* of 256; per example that is C / 256.
@@ -103,7 +103,14 @@ class Config:
         25, "steps in one pass, at least: few examples are cut into smaller batches, down to 32", 1
     )
     learning_rate: float = _parameter(3e-3, "Adam's step size (its peak, if the schedule moves it)", 1e-8, 10)
-    schedule: Literal["constant", "one-cycle"] = _parameter("one-cycle", "course of the learning rate")
+    schedule: Literal["constant", "one-cycle", "linear"] = _parameter("one-cycle", "course of the learning rate")
+    second_moment: float = _parameter(0.999, "decay of Adam's mean of squared gradients", 0, 0.999999)
+    layer_rates: Literal["one", "role"] = _parameter(
+        "one", "step sizes: one for all, or more for biases and small layers, less for large ones (backbone article)"
+    )
+    start: Literal["chance", "data"] = _parameter(
+        "chance", "where training starts: data centres the input and draws the mean picture (Bernoulli likelihood)"
+    )
     early_stopping: bool = _parameter(False, "stop when the loss of rows held out no longer falls, at the best epoch")
     validation_fraction: float = _parameter(
         0.1, "share of the rows (or groups) held out for early_stopping", 0.001, 0.9
@@ -123,7 +130,8 @@ class Config:
         Parameters
         ----------
         name
-            ``"best"``, or ``"article"`` for the notebook's model, loss and schedule to the letter.
+            ``"best"``; ``"article"`` for the notebook's model, loss and schedule to the letter; or ``"quick"`` for its
+            model and loss by a schedule that needs a tenth of the steps.
         objective
             The notebook's variants: ``"classifier"`` (its first), ``"covariance"`` (adds the cross-covariance
             penalty) or ``"plain"`` (no labels at all). None leaves the preset's own.
@@ -142,7 +150,7 @@ class Config:
         if objective is not None and objective not in get_args(Objective):
             raise ValueError(f"objective is {objective!r}, expected one of {', '.join(get_args(Objective))}")
         check_names(changes)
-        return replace(cls(), **(_ARTICLE if name == "article" else {}) | _objective(name, objective) | changes)
+        return replace(cls(), **_PRESETS[name] | _objective(name, objective) | changes)
 
     @staticmethod
     def heft(values: int) -> float:
@@ -172,6 +180,11 @@ class Config:
             raise ValueError(
                 "label_path is 'class', which needs label_prior='class' and classifier_weight above 0: "
                 "take label_path='code', or give those"
+            )
+        if self.layer_rates == "role" and self.backbone != "article":
+            raise ValueError(
+                f"layer_rates is 'role', which knows the layers of backbone 'article' only, and backbone is "
+                f"{self.backbone!r}: take layer_rates='one'"
             )
         if not self.classifier_weight:
             taken = {"alignment": "none", "style_weight": 0.0, "practice_epochs": 0} | (
@@ -250,6 +263,18 @@ _ARTICLE: dict[str, Any] = {
     "learning_rate": 1e-3,
     "schedule": "constant",
 }
+
+
+# The same model and loss, trained in 5 passes for 50: how it was found is in docs/speed.md.
+_QUICK: dict[str, Any] = _ARTICLE | {
+    "epochs": 5,
+    "learning_rate": 16e-3,
+    "schedule": "linear",
+    "second_moment": 0.99,
+    "layer_rates": "role",
+    "start": "data",
+}
+_PRESETS: dict[Preset, dict[str, Any]] = {"best": {}, "article": _ARTICLE, "quick": _QUICK}
 
 
 def _objective(preset: Preset, objective: Objective | None) -> dict[str, Any]:

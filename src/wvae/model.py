@@ -151,6 +151,9 @@ class SplitVAE(nn.Module):
             with torch.no_grad():  # Bayes' rule for these Gaussians is a linear classifier: start from it
                 self.classifier.weight.copy_(self.prior_mean)
                 self.classifier.bias.copy_(-0.5 * self.prior_mean.square().sum(1))
+        self.centred = config.start == "data" and self.likelihood == "bernoulli"
+        if self.centred:
+            self.register_buffer("shift", torch.zeros(self.shape))
         if self.likelihood == "gaussian":
             values = self.shape if self.by_column else ()
             self.register_buffer("shift", torch.zeros(values))
@@ -178,7 +181,9 @@ class SplitVAE(nn.Module):
             return q_label, _gaussian(*networks.side_by_side(h, self.rest_mean, self.rest_log_variance))
 
     def standardised(self, x: Tensor) -> Tensor:
-        """Return what the encoder sees of x: x itself, or (x − m) / s, within ±5, if p(x|z) is Gaussian."""
+        """Return what the encoder sees of x: x, less a mean if it has one; (x − m) / s, within ±5, if Gaussian."""
+        if self.centred:
+            return x - self.shift
         return x if self.likelihood == "bernoulli" else ((x - self.shift) / self.scale).clamp(-SEEN, SEEN)
 
     def augmented(self, x: Tensor, generator: torch.Generator, own: Share | None = None) -> Tensor:

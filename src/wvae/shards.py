@@ -10,7 +10,7 @@ import numpy as np
 
 Array = np.ndarray
 CHUNK_BYTES = 1 << 20  # after which the pages that were read are let go: around every row the system maps 64 kB
-BLOCK_BYTES = 1 << 18  # of a memory map, read in one go where rows are shuffled: long for a disk, short for a shuffle
+BLOCK_BYTES = 1 << 16  # of a memory map, read in one go where rows are shuffled: long for a disk, short for a shuffle
 
 
 class Part(Protocol):
@@ -56,7 +56,7 @@ class Shards:
     ((5, 2), [[8.0, 9.0], [0.0, 1.0]], [[2.0, 3.0], [8.0, 9.0]])
     """
 
-    def __init__(self, parts: Sequence[Part], rows: Array | None = None) -> None:
+    def __init__(self, parts: Sequence[Part | Array], rows: Array | None = None) -> None:
         kinds = {(part.shape[1:], part.dtype) for part in parts}
         if len(kinds) != 1:
             found = ", ".join(sorted(f"{shape} {dtype}" for shape, dtype in kinds)) or "no file at all"
@@ -92,7 +92,7 @@ class Shards:
             for at in range(int(low), int(high), step):
                 some = slice(at, min(at + step, high))
                 own = rows[some].astype(np.int64) - start
-                whole = own[-1] - own[0] == len(own) - 1
+                whole = own[-1] - own[0] == len(own) - 1 and bool((np.diff(own) == 1).all())
                 out[order[some]] = part[int(own[0]) : int(own[-1]) + 1] if whole else part[own]
                 forget(part)
         return out

@@ -20,6 +20,7 @@ from .diagnosis import TrainingError, TrainingWarning, diagnose
 from .examples import Examples, batches
 from .feeding import Feed
 from .model import SplitVAE
+from .networks import rate_of
 from .processes import Share, add_gradients, rank, share_of, start, total
 from .separation import CRITIC_RESET, CRITIC_STEPS, Codes, critic_loss
 from .storage import write_json
@@ -51,7 +52,11 @@ def build(config: Config, shape: tuple[int, ...], n_classes: int, pixels: bool =
 
 def optimiser_of(model: SplitVAE) -> torch.optim.Adam:
     """Return a fresh optimiser of all the model's parameters."""
-    return torch.optim.Adam(model.parameters(), lr=model.config.learning_rate, fused=True)
+    config, groups = model.config, dict[float, list[torch.nn.Parameter]]()
+    for name, parameter in model.named_parameters():
+        groups.setdefault(rate_of(config, name), []).append(parameter)
+    rates = [{"params": some, "lr": config.learning_rate * rate, "rate": rate} for rate, some in groups.items()]
+    return torch.optim.Adam(rates, betas=(0.9, config.second_moment), fused=True)
 
 
 def train(
@@ -245,15 +250,17 @@ def _set_learning_rate(optimiser: torch.optim.Optimizer, config: Config, progres
     """Set the step size at a progress in [0, 1).
 
     ``one-cycle`` rises linearly over the first tenth and falls along half a cosine to 1 % of its peak
-    (after Smith & Topin, 2019, arXiv:1708.07120).
+    (after Smith & Topin, 2019, arXiv:1708.07120); ``linear`` rises over the first twentieth and falls straight to 0.
     """
     factor = 1.0
+    if config.schedule == "linear":
+        factor = max(progress, 0.002) / 0.05 if progress < 0.05 else (1 - progress) / 0.95
     if config.schedule == "one-cycle":
         warm_up = 0.1
         fall = (progress - warm_up) / (1 - warm_up)
         factor = 0.04 + 0.96 * progress / warm_up if fall < 0 else 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * fall))
     for group in optimiser.param_groups:
-        group["lr"] = config.learning_rate * factor
+        group["lr"] = config.learning_rate * factor * group["rate"]
 
 
 def _check_finite(state: State, epoch: int, kept: str) -> None:

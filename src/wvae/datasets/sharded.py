@@ -65,11 +65,10 @@ def _from_npy(files: Sequence[Path], folder: Path, asked: Asked) -> tuple[list[A
     if not stems:
         raise ValueError(f"{folder} holds no .npy of examples, (n, *shape): {some([path.name for path in files])}")
     names = {stem: {s.removeprefix(f"{stem}-") for s in arrays if _owner(s, arrays) == stem} for stem in stems}
-    common = set.intersection(*names.values())
-    lacking = {stem: sorted(set.union(*names.values()) - found) for stem, found in names.items() if found != common}
-    if lacking:
-        stem, missing = next(iter(lacking.items()))
-        raise ValueError(f"{folder}: {stem}.npy has no {stem}-{missing[0]}.npy beside it, as other shards have: add it")
+    common, every = set.intersection(*names.values()), set.union(*names.values())
+    for stem in stems:
+        for name in sorted(every - names[stem]):
+            raise ValueError(f"{folder}: {stem}.npy has no {stem}-{name}.npy beside it, as other shards have: add it")
     for stem in stems:
         for name in common:
             if len(arrays[f"{stem}-{name}"]) != len(arrays[stem]):
