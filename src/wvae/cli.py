@@ -21,7 +21,7 @@ from .screen import going_on, print_metrics, say_unless
 from .screen import progress as progress_on
 
 EXTRAS = {"onnx": "onnx", "onnxscript": "onnx", "onnxruntime": "onnx", "soundfile": "audio", "librosa": "audio"}
-EXTRAS |= {"PIL": "files", "datasets": "files"}
+EXTRAS |= {"PIL": "files", "datasets": "files", "ray": "ray"}
 
 app: typer.Typer = typer.Typer(
     help="You have data and one label that explains part of it; wvae gives you the rest.",
