@@ -90,7 +90,7 @@ try:
     main()
 except SystemExit as end:
     assert not end.code
-heavy = {{'torch', 'sklearn', 'scipy', 'matplotlib', 'openTSNE', 'pyarrow'}} & set(sys.modules)
+heavy = {{'torch', 'sklearn', 'scipy', 'matplotlib', 'openTSNE', 'pyarrow', 'ray'}} & set(sys.modules)
 sys.exit(f'imported {{heavy}}' if heavy else 0)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
@@ -493,6 +493,32 @@ def test_encode_writes_a_table(command: Command, own: Path):
     assert len(names) == 10 + 16 + 3
     answer = command("encode", own, "own.npz", "--out", "c.parquet")
     assert (answer.out, "encoding own" in answer.err) == ("c.parquet\n", True)
+
+
+def test_encode_finds_clusters_in_the_same_pass(command: Command, own: Path):
+    assert command("encode", own, "own.npz", "--k", "4", "--seed", "1", "--out", "c.parquet", "--quiet").code == 0
+    assert set(parquet.read_table("c.parquet").column("cluster").to_pylist()) == {0, 1, 2, 3}
+    assert np.load("c-centres.npy").shape == (4, 16)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--seed", "1"], "--seed 1 is that of clusters, of which there are none: give --k, too"),
+        (["--k", "301", "--quiet"], "k is 301, expected 2 to 300, half of the rows that centres are learnt from"),
+        (["--on", "ray", "--out", "own.npz"], "--out own.npz is a file, expected a folder such as own"),
+    ],
+)
+def test_what_encode_cannot_do(command: Command, own: Path, options: list[str], message: str):
+    assert message in one_line(command("encode", own, "own.npz", *options))
+
+
+def test_ray_that_is_not_installed_is_one_line(command: Command, own: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    message = one_line(command("encode", own, "own.npz", "--on", "ray", "--quiet"))
+    assert message.startswith("wvae: the package ray")
+    assert message.endswith(" is not installed: pip install 'wvae[ray]'\n")
+    assert sorted(path.name for path in Path().iterdir()) == ["models", "own.npz"]
 
 
 def test_data_without_labels_are_encoded_and_clustered(command: Command, own: Path):

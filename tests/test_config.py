@@ -20,6 +20,7 @@ NUMBERS = [p for p in parameters() if not p.choices and p not in FLAGS]
 CHOICES = [p for p in parameters() if p.choices]
 # With these, every other hyper-parameter may take its whole range.
 FREE: dict[str, Any] = {"label_path": "code", "alignment": "none", "style_weight": 0.0, "practice_epochs": 0}
+FREE |= {"backbone": "article"}
 
 
 def config_with(**values: Any) -> Config:

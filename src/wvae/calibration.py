@@ -47,7 +47,7 @@ def _measure_values(model: SplitVAE, data: Examples, device: torch.device) -> No
 
 @torch.no_grad()
 def _measure_picture(model: SplitVAE, data: Examples, device: torch.device) -> None:
-    """Tell a model that starts from its data the mean picture: by which its input is centred, and which it draws first."""
+    """Tell a model that starts from its data the mean picture, which centres its input and is what it draws first."""
     if not model.centred:
         return
     n = len(data.x)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from .screen import print_choice, print_scores, progress, say_unless
+from .screen import going_on, print_choice, print_scores, progress, say_unless
 
 if TYPE_CHECKING:
     from . import WVAE
@@ -41,18 +41,54 @@ def encode(
     data: Data,
     label: Label = None,
     factor: Factor = None,
-    out: Annotated[Path | None, typer.Option(help="Parquet file to write. (default: DATA-codes.parquet)")] = None,
+    k: Annotated[
+        int | None, typer.Option("--k", help="Number of clusters of z_rest, for a column `cluster`.", metavar="N")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Seed of the clusters. (default: the model's)", show_default=False)
+    ] = None,
+    on: Annotated[
+        Literal["ray"] | None,
+        typer.Option(help="ray: on the cluster at RAY_ADDRESS or, if that is not set, on all cores of this machine."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Parquet file to write; on Ray a folder to make. (default: DATA-codes.parquet, DATA-codes)"),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the folder if it is there; a file always is.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write both codes of every row, with its label, factors, split and predicted label; ends with the file's path."""
-    _no_folder(out, "codes.parquet")
-    from .experiments.encoding import codes_of
-    from .experiments.training import write_columns
+    """Write both codes of every row, with its label, factors, split and predicted label; ends with the file's path.
+
+    DATA are read block by block, so an .npy may be larger than memory. With --k the centres are written, too: beside
+    the file as OUT-centres.npy, or as _centres.npy in the folder.
+
+    On Ray, MODEL, DATA and the folder must lie where all nodes see them by the same path. The folder holds a Parquet
+    file for each block of rows, with a column `row`. Nothing is lost and nothing is there twice if a node dies; an
+    interrupted encoding goes on where it stopped when the same command is given again.
+    """
+    if seed is not None and k is None:
+        raise ValueError(f"--seed {seed} is that of clusters, of which there are none: give --k, too")
+    if on is None:
+        _no_folder(out, "codes.parquet")
+    elif out is not None and out.is_file():
+        raise ValueError(f"--out {out} is a file, expected a folder such as {out.with_suffix('')}")
+    from .experiments.streaming import encode_to_file
 
     estimator, loaded = opened(model, data, label, factor, quiet, unlabelled=True)
-    out = out or Path(f"{loaded.name}-codes.parquet")
-    with progress(quiet) as bars:
-        write_columns(out, codes_of(estimator, loaded, progress=bars))
+    out = out or Path(f"{loaded.name}-codes{'' if on else '.parquet'}")
+    options: dict[str, Any] = {"k": k, "seed": seed}
+    if on is None:
+        with progress(quiet) as bars:
+            encode_to_file(estimator, loaded, out, **options, progress=bars)
+    else:
+        from .experiments.on_ray import encode_on_ray
+
+        options |= {"label": label, "factors": factor or (), "overwrite": overwrite, "say": say_unless(quiet)}
+        with going_on(out, quiet), progress(quiet) as bars:
+            encode_on_ray(model, estimator, data, loaded, out, **options, progress=bars)
     print(out)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import uuid
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,8 @@ class ModelFileError(ValueError):
 @contextmanager
 def atomic(path: Path) -> Generator[Path]:
     """Give a temporary path beside `path` to write to; it takes that name only if the block succeeds."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # No two writers share it: on a shared file system, those on two machines may have the same process number.
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
         yield temporary
         with open(temporary, "rb") as file:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import pairwise_distances_argmin
 
+from ..coding import column_names, probabilities
 from ..datasets import CATALOGUE, Dataset, open_data
 from ..datasets.record import Array
 from ..datasets.wording import Say
@@ -17,9 +19,9 @@ from ..estimator import WVAE
 from ..examples import batches
 from ..storage import ModelFileError
 from .run import Progress, Silent
-from .training import ROWS_FILE, code_columns
+from .training import ROWS_FILE, known_columns
 
-ROWS = 10_000  # encoded between two steps of the progress bar
+ROWS = 10_000  # encoded between two steps of the progress bar; a multiple of EVALUATION_BATCH
 GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
@@ -81,8 +83,59 @@ def remembered_rate(folder: Path) -> int | None:
     return _about(folder).get("rate")
 
 
+class Encoder:
+    """Any rows of data as columns of (rows,): both codes, what is known of each row, and what the model says of it.
+
+    The last are ``predicted``, if the model can tell, and ``cluster``, if there are centres. Blocks of rows that begin
+    at multiples of `EVALUATION_BATCH` have the codes, bit for bit, that all rows have together.
+
+    Parameters
+    ----------
+    model, data
+        Fitted, and examples like those it was trained on.
+    centres
+        (k, d_rest) of clusters of z_rest, if each row's nearest is asked for.
+    numbered
+        Whether there is a column ``row``, the row's number in the data.
+
+    Raises
+    ------
+    ValueError
+        If the label or a factor is called as another column is.
+    """
+
+    def __init__(self, model: WVAE, data: Dataset, centres: Array | None = None, *, numbered: bool = False) -> None:
+        self.model, self.data, self.centres, self.numbered = model, data, centres, numbered
+        self.codes = column_names(model.config_, "both").tolist()
+        self.predicts = bool(model.config_.classifier_weight)
+        self.known = known_columns(data)
+        taken = dict.fromkeys(self.codes, "a column of the codes")
+        taken |= {"predicted": "the predicted label"} if self.predicts else {}
+        taken |= {} if centres is None else {"cluster": "the cluster that is found"}
+        taken |= {"row": "the row's number"} if numbered else {}
+        for name, _ in self.known:
+            if name in taken:
+                raise ValueError(
+                    f"{data.name} has a column {name!r}, which is the name of {taken[name]}, too: rename it"
+                )
+            taken[name] = "another column"
+
+    def __call__(self, rows: slice) -> dict[str, Array]:
+        """Return the columns of these rows."""
+        z_label, z_rest = self.model.encode(self.data.x[rows])
+        columns = dict(zip(self.codes, [*z_label.T, *z_rest.T], strict=True))
+        columns |= {name: values[rows] for name, values in self.known}
+        if self.predicts:  # from the code at hand: WVAE.predict would encode the rows once more
+            columns["predicted"] = self.model.classes_[probabilities(self.model.model_, z_label).argmax(1)]
+        if self.centres is not None:
+            columns["cluster"] = nearest(z_rest, self.centres)
+        if self.numbered:
+            columns["row"] = np.arange(rows.start, rows.stop)
+        return columns
+
+
 def codes_of(model: WVAE, data: Dataset, *, progress: Progress | None = None) -> dict[str, Array]:
-    """Return both codes, label, factors, split and, if the model can tell, ``predicted``, as columns of (n,).
+    """Return the columns of `Encoder` for all rows, in memory; `streaming.encode_to_file` needs little of it.
 
     Of data without any label there is no column of it.
 
@@ -91,20 +144,25 @@ def codes_of(model: WVAE, data: Dataset, *, progress: Progress | None = None) ->
     ValueError
         If a factor is called as another column is.
     """
-    parts: list[tuple[Array, ...]] = []
+    encoder, parts = Encoder(model, data), list[dict[str, Array]]()
     with (progress or Silent()).task(f"encoding {data.name}", len(data)) as advance:
         for rows in batches(len(data), ROWS):
-            x = data.x[rows]
-            known = (model.predict(x),) if model.config_.classifier_weight else ()
-            parts.append((*model.encode(x), *known))
+            parts.append(encoder(rows))
             advance(rows.stop)
-    z_label, z_rest, *predicted = (np.concatenate(part) for part in zip(*parts, strict=True))
-    columns = code_columns((z_label, z_rest), data)
-    if predicted:
-        if "predicted" in columns:
-            raise ValueError(f"{data.name} has a column 'predicted', which is what the model says: rename it")
-        columns["predicted"] = predicted[0]
-    return columns
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def nearest(z: Array, centres: Array) -> Array:
+    """Return the number of each row's nearest centre, (n,) int32.
+
+    Examples
+    --------
+    >>> nearest(np.array([[0.1], [2.0]], np.float32), np.array([[2.5], [0.0]], np.float32)).tolist()
+    [1, 0]
+    """
+    # In the batches of the codes, so that a draw between two centres ends alike however the rows are cut.
+    found = [pairwise_distances_argmin(z[rows], centres) for rows in batches(len(z))]
+    return np.concatenate(found).astype(np.int32)
 
 
 def as_trained(x: Array, model: WVAE, name: str, say: Say) -> Array:
