@@ -34,7 +34,7 @@ def ellipses(each: int = 200) -> tuple[np.ndarray, np.ndarray]:
 
 def test_lloyd_ends_where_scikit_learn_does(cloud: np.ndarray):
     start = cloud[:40]
-    theirs = KMeans(40, init=start, n_init=1).fit(cloud)
+    theirs = KMeans(40, init=start, n_init=1).fit(cloud)  # pyright: ignore[reportArgumentType]
     clusters, inertia = lloyd(torch.from_numpy(cloud), torch.from_numpy(start))
     np.testing.assert_array_equal(clusters.numpy(), theirs.labels_)
     assert inertia == pytest.approx(theirs.inertia_)
@@ -55,7 +55,7 @@ def test_gaussians_end_where_scikit_learn_does(
 ):
     monkeypatch.setattr(mixture, "BLOCK", block)
     z = cloud - cloud.mean(0)
-    start = KMeans(12, n_init=1, random_state=3).fit(z).labels_
+    start = KMeans(12, n_init=1, random_state=3).fit(z).labels_  # pyright: ignore[reportArgumentType]
     theirs = GaussianMixture(12, covariance_type=covariance, reg_covar=0.1, random_state=3)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

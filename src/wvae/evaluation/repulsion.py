@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.fft import next_fast_len
 from torch import Tensor
 
 Array = np.ndarray
@@ -53,7 +52,7 @@ class Repulsion:
         span: list[float] = (y.max(0).values - low).tolist()
         step = max(min(STEP, max(span) / LEAST), max(span) / MOST, 1e-12)
         shape = [math.ceil(width / step) + 2 * MARGIN + 1 for width in span]
-        padded = [EVEN * next_fast_len(-(-2 * n // EVEN)) for n in shape]
+        padded = [EVEN * math.ceil(2 * n / EVEN) for n in shape]
         # A young map's potential differs from point to point in its tenth digit only.
         precision = torch.float32 if step == STEP else torch.float64
         if self._mesh != (step, *padded):  # once the map is large, only the padded shape changes, and not every time
@@ -115,7 +114,7 @@ class Gradient:
         self, embedding: Array, P: Any, dof: float = 1, should_eval_error: bool = False, **_: Any
     ) -> tuple[float, Array]:
         """Return the divergence (0 unless asked for), and the gradient, (n, 2)."""
-        from openTSNE import _tsne
+        from openTSNE import _tsne  # pyright: ignore[reportAttributeAccessIssue] – compiled
 
         y = np.ascontiguousarray(embedding)
         pull = np.zeros_like(y)

@@ -122,9 +122,7 @@ def _one(data: Dataset, config: Config, run: Run, seed: int, factor: str, *, kee
     train, test = data.subset(chosen.train), data.subset(chosen.test)
     name = "writers" if keep else f"writers-{seed}"
     model = fit_in_run(run, name, replace(config, random_state=seed), train, test if keep else None, keep=keep)
-    # Where all codes are wanted, those of the test rows are among them: they come last.
-    codes = model.encode(_both(data, chosen).x if keep else test.x)
-    z_label, z_rest = (z[-len(test) :] for z in codes)
+    z_label, z_rest = model.encode(test.x)
     spaces = {"raw": test.x, "z_rest": z_rest, "z_label": z_label}
     result: dict[str, Any] = {"writers": chosen.writers, "eligible": chosen.eligible, "test.examples": len(test)}
     truth, steps = test.factors[factor], 2 * len(spaces)
@@ -144,6 +142,8 @@ def _one(data: Dataset, config: Config, run: Run, seed: int, factor: str, *, kee
     result["ceiling.accuracy"] = float((named == truth).mean())
     result |= {f"test.{term}": value for term, value in model.evaluate(test.x, test.y).items()}
     if keep:
+        of_train = model.encode(train.x)
+        codes = np.concatenate([of_train[0], z_label]), np.concatenate([of_train[1], z_rest])
         _draw_figures(data, chosen, model, codes, run, factor)
     return result
 
