@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
 from wvae.evaluation.clustering import agreement, choose_k, gmm, kmeans, purity, random_assignment, stability
@@ -39,6 +40,12 @@ def test_gmm_tells_a_tight_cluster_from_a_wide_one_where_kmeans_cannot():
     truth = np.repeat([0, 1], 300)
     z = rng.normal(size=(600, 5)) * np.where(truth, 3.0, 0.5)[:, None] + truth[:, None]
     assert agreement(gmm(z, 2), truth)["ari"] > agreement(kmeans(z, 2), truth)["ari"] + 0.3
+
+
+def test_kmeans_is_that_of_scikit_learn_from_the_same_starts():
+    z = np.random.default_rng(0).normal(size=(400, 6)).astype(np.float32)
+    expected = KMeans(30, n_init=4, random_state=5).fit_predict(z)  # pyright: ignore[reportArgumentType]
+    np.testing.assert_array_equal(kmeans(z, 30, seed=5, restarts=4), expected)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -14,7 +14,7 @@ from ..estimator import WVAE
 from .coded import first_category
 from .panels import measure_in_run
 from .run import Run
-from .training import fit_in_run, held_out, write_codes
+from .training import code_columns, fit_in_run, held_out, write_columns
 
 GRID = 20  # the plane is decoded at GRID × GRID places
 
@@ -42,9 +42,10 @@ def _run(data: Dataset, config: Config, run: Run, factor: str | None) -> dict[st
     is_test = held_out(data, config.random_state)
     train, test = data.subset(~is_test), data.subset(is_test)
     model = fit_in_run(run, "plane", config, train, test)
-    z_label, z_rest = model.encode(test.x)
+    every = model.encode(data.x)
+    write_columns(run.folder / "plane" / "codes.parquet", code_columns(every, data))
+    z_label, z_rest = (z[is_test] for z in every)
     codes = np.hstack([z_label, z_rest])
-    write_codes(run.folder / "plane" / "codes.parquet", model, data)
 
     xlim, ylim = figures.limits(z_label), figures.limits(z_rest)
     grid, sound = decode_grid(model, xlim, ylim), data.kind == "audio"

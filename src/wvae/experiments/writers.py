@@ -16,7 +16,7 @@ from ..evaluation.embedding import tsne
 from ..evaluation.supervised import train_cnn
 from .panels import measure_in_run
 from .run import Run
-from .training import fit_in_run, write_codes
+from .training import code_columns, fit_in_run, write_columns
 
 Array = np.ndarray
 WRITERS, LEAST, MOST, TEST_SHARE = 100, 60, 97, 0.106
@@ -142,7 +142,9 @@ def _one(data: Dataset, config: Config, run: Run, seed: int, factor: str, *, kee
     result["ceiling.accuracy"] = float((named == truth).mean())
     result |= {f"test.{term}": value for term, value in model.evaluate(test.x, test.y).items()}
     if keep:
-        _draw_figures(data, chosen, model, run, factor)
+        of_train = model.encode(train.x)
+        codes = np.concatenate([of_train[0], z_label]), np.concatenate([of_train[1], z_rest])
+        _draw_figures(data, chosen, model, codes, run, factor)
     return result
 
 
@@ -153,14 +155,15 @@ def _both(data: Dataset, chosen: Draw) -> Dataset:
     return replace(data.subset(rows), split=split)
 
 
-def _draw_figures(data: Dataset, chosen: Draw, model: WVAE, run: Run, factor: str) -> None:
+def _draw_figures(data: Dataset, chosen: Draw, model: WVAE, codes: tuple[Array, Array], run: Run, factor: str) -> None:
     both, test = _both(data, chosen), data.subset(chosen.test)
-    write_codes(run.folder / "writers" / "codes.parquet", model, both)
+    write_columns(run.folder / "writers" / "codes.parquet", code_columns(codes, both))
     maps, rng = {}, np.random.default_rng(model.config_.random_state)
-    shown = both.subset(np.sort(rng.permutation(len(both))[:SHOWN]))
-    for name, z in zip(("z_label", "z_rest"), model.encode(shown.x), strict=True):
+    rows = np.sort(rng.permutation(len(both))[:SHOWN])
+    shown = both.subset(rows)
+    for name, z in zip(("z_label", "z_rest"), codes, strict=True):
         with run.progress.task(f"t-SNE of {name}", 750) as advance:
-            maps[name] = tsne(z, seed=model.config_.random_state, on_step=advance)
+            maps[name] = tsne(z[rows], seed=model.config_.random_state, on_step=advance)
     by = {"label": data.label_name, "factor": factor}
     run.save_figure("writers-tsne", figures.embeddings(maps, shown.y, shown.factors[factor], **by))
     run.save_figure("writers-losses", figures.losses(model.history_))
