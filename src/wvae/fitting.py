@@ -33,7 +33,7 @@ from .shards import picked
 from .training import Row, build, train, train_on
 
 ALIGNED = 60_000, 200_000  # rows that are aligned and practised on: at most, but so many whatever their size
-ALIGNED_BYTES = 1 << 27
+ALIGNED_BYTES = 1 << 26
 
 
 @dataclass(frozen=True)

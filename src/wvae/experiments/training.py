@@ -193,11 +193,6 @@ def code_columns(codes: tuple[np.ndarray, np.ndarray], data: Dataset) -> dict[st
     return columns
 
 
-def write_codes(path: Path, model: WVAE, data: Dataset) -> None:
-    """Write both codes of every example with its label, split and factors as Parquet."""
-    write_columns(path, code_columns(model.encode(data.x), data))
-
-
 def write_columns(path: Path, columns: Mapping[str, np.ndarray]) -> None:
     """Write columns of (n,) as one Parquet file, atomically."""
     import pyarrow as pa
