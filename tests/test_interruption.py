@@ -30,8 +30,8 @@ PROGRAM = """
 import sys, time
 from wvae import checkpoint, training
 checkpoint.CHECKPOINT_SECONDS = 0.0
-original = training._set_learning_rate
-training._set_learning_rate = lambda *a: (time.sleep(0.004), original(*a))
+original = training.set_learning_rate
+training.set_learning_rate = lambda *a: (time.sleep(0.004), original(*a))
 from wvae.cli import main
 main()
 """

@@ -149,6 +149,7 @@ def test_every_alignment_is_the_same_map_there_and_back(kind: Any, d: int):
 
 def test_codes_on_the_knots_themselves():
     align = Alignment(Config(d_rest=1, alignment="transport"), 2)
+    align.make_room(1)
     rng = np.random.default_rng(0)
     align.source.copy_(torch.from_numpy(np.sort(rng.normal(size=tuple(align.source.shape)))).float())
     align.target.copy_(torch.from_numpy(np.sort(rng.normal(size=tuple(align.target.shape)))).float())
@@ -161,16 +162,16 @@ def test_the_graph_does_not_grow_with_the_steps():
     sizes: list[int] = []
     for steps in (2, 800):
         graph = room._Graph()
-        graph.aligned(
-            Alignment(Config(d_rest=4, alignment="transport", alignment_steps=steps), 3), "z", "o", back=False
-        )
+        align = Alignment(Config(d_rest=4, alignment="transport", alignment_steps=steps), 3)
+        align.make_room(steps)
+        graph.aligned(align, "z", "o", back=False)
         sizes.append(len(graph.nodes))
     assert sizes[0] == sizes[1] < 40
 
 
 def test_an_alignment_that_ended_before_its_first_step():
     align = Alignment(Config(d_rest=2, alignment="transport"), 2)
-    align.end(0)
+    align.make_room(0)
     z = np.random.default_rng(0).standard_normal((4, 2)).astype(np.float32)
     np.testing.assert_allclose(aligned(align, z, np.array([0, 1, 0, 1]), back=True), z, atol=1e-6)
 

@@ -133,7 +133,7 @@ def test_training_from_disk_goes_on_in_mid_epoch_to_the_bit(
     y = np.arange(500) % 4
     whole, broken, resumed = (build(config, (6, 6), 4) for _ in range(3))
     train(whole, Examples(mapped, y))
-    steps, original = [], training._set_learning_rate
+    steps, original = [], training.set_learning_rate
 
     def stop(*arguments: Any) -> None:
         steps.append(None)
@@ -141,10 +141,10 @@ def test_training_from_disk_goes_on_in_mid_epoch_to_the_bit(
             raise KeyboardInterrupt
         original(*arguments)
 
-    monkeypatch.setattr(training, "_set_learning_rate", stop)
+    monkeypatch.setattr(training, "set_learning_rate", stop)
     with pytest.raises(KeyboardInterrupt):
         train(broken, Examples(mapped, y), checkpoint=tmp_path / "c")
-    monkeypatch.setattr(training, "_set_learning_rate", original)
+    monkeypatch.setattr(training, "set_learning_rate", original)
     history = train(resumed, Examples(mapped, y), checkpoint=tmp_path / "c")
     assert [row["epoch"] for row in history] == [1, 2]
     for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):

@@ -284,7 +284,7 @@ def test_no_checkpoint_is_promised_where_none_was_written(data: Examples, config
 class Fixed(torch.nn.Module):
     """Stands for a model: the mean of the batch is its loss."""
 
-    explains_style, likelihood = False, "bernoulli"
+    explains_style, centred, likelihood = False, False, "bernoulli"
 
     def __init__(self, config: Config) -> None:
         super().__init__()

@@ -30,12 +30,14 @@ from torch import Tensor, nn
 
 from . import transport
 from .config import Config
+from .examples import rows_of_each
 from .transport import KNOTS, PACE, along
 
 Array = np.ndarray
 LEAST_NATS, LEAST_SD = 1e-3, 1e-3  # a dimension that carries nothing is kept, but small
 REST = 0.1  # ε: how much a dimension counts that explains no style
 SAMPLED = 2  # one of so many examples is aligned as its posterior's mean and as a sample of it
+MAPS_BYTES, FEWEST = 1 << 29, 100  # of all knots, at most: with many labels there are fewer steps, but so many
 WATCHED = 7  # one of so many examples is kept from the maps, to be asked about
 
 
@@ -81,17 +83,14 @@ class Alignment(nn.Module):
             return
         # One axis has one optimal map; to turn it again would change nothing, and nothing overshoots.
         self.pace = PACE if d > 1 else 1.0
-        steps = 0 if self.kind != "transport" else config.alignment_steps if d > 1 else 1
+        self.most = 0 if self.kind != "transport" else config.alignment_steps if d > 1 else 1
         # In double precision: over hundreds of steps the rounding errors of single ones grow to the size of codes.
-        line, eye = torch.linspace(-3, 3, KNOTS, dtype=torch.float64), torch.eye(d, dtype=torch.float64)
+        eye = torch.eye(d, dtype=torch.float64)
         self.register_buffer("metric", eye.clone())
         self.register_buffer("matrix", eye.repeat(n_classes, 1, 1))
         self.register_buffer("centre", torch.zeros(n_classes, d, dtype=torch.float64))
         self.register_buffer("common", torch.zeros(d, dtype=torch.float64))
-        self.register_buffer("axes", eye.repeat(steps, 1, 1))
-        self.register_buffer("ways", eye.repeat(steps, 1, 1))
-        self.register_buffer("source", line.repeat(steps, n_classes, d, 1))
-        self.register_buffer("target", line.repeat(steps, d, 1))
+        self.make_room(0)
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
         """Return aligned codes, (B, d_rest), of codes (B, d_rest) with labels (B,)."""
@@ -134,20 +133,20 @@ class Alignment(nn.Module):
             return self
         metric = _metric(mean, sd, loadings)
         z = mean.astype(np.float64) @ metric
-        classes = [k for k in range(len(self.centre)) if (y == k).any()]
-        centre = np.stack([z[y == k].mean(0) if k in classes else z.mean(0) for k in range(len(self.centre))])
+        rows = rows_of_each(y, len(self.centre))
+        centre = np.stack([z[own].mean(0) if len(own) else z.mean(0) for own in rows])
         matrix = np.tile(np.eye(z.shape[1]), (len(centre), 1, 1))
         if self.kind != "mean":
             within = np.cov((z - centre[y]).T).reshape(z.shape[1], -1)
-            for k in classes:
-                matrix[k] = _between_gaussians(_shrunk(z[y == k] - centre[k], within), within)
+            for k, own in enumerate(rows):
+                if len(own):
+                    matrix[k] = _between_gaussians(_shrunk(z[own] - centre[k], within), within)
         for name, value in {"metric": metric, "centre": centre, "matrix": matrix, "common": z.mean(0)}.items():
             _write(getattr(self, name), value)
         # The quantiles of a handful of examples are noise: such a class keeps its Gaussian map.
-        classes = [k for k in classes if (y == k).sum() >= 2 * KNOTS]
-        if len(classes) < 2:
-            self.end(0)
-        if not len(self.axes):
+        classes = [k for k, own in enumerate(rows) if len(own) >= 2 * KNOTS]
+        self.make_room(0)
+        if len(classes) < 2 or not self.most:
             return self
         rng = np.random.default_rng(seed)
         watched = rng.permutation(len(z)) < len(z) // WATCHED
@@ -156,12 +155,13 @@ class Alignment(nn.Module):
         samples = mean[some] + sd[some] * rng.standard_normal((len(some), z.shape[1]))
         y, watched = np.concatenate([y, y[some]]), np.concatenate([watched, watched[some]])
         z = np.einsum("bij,bj->bi", matrix[y], np.vstack([z, samples @ metric]) - centre[y])
-        codes = transport.Codes(z, y, watched, len(mean), classes)
-        count = 0
-        for step in transport.steps(codes, len(self.axes), self.pace, loadings is not None, rng, seed):
-            self._keep(count, step)
-            count += 1
-        self.end(count)
+        each = rows_of_each(y, len(self.centre))
+        codes = transport.Codes(z, y, watched, len(mean), classes, [each[k] for k in classes])
+        most = min(self.most, max(FEWEST, MAPS_BYTES // (8 * self.centre.numel() * KNOTS)))
+        found = list(transport.steps(codes, most, self.pace, loadings is not None, rng, seed))
+        self.make_room(len(found))
+        for at, step in enumerate(found):
+            self._keep(at, step)
         return self
 
     def _keep(self, at: int, step: transport.Step) -> None:
@@ -175,10 +175,15 @@ class Alignment(nn.Module):
         _write(self.source[at, :, :m], source)
         _write(self.target[at, :m], step.target)
 
-    def end(self, steps: int) -> None:
-        """Keep the first steps only."""
-        for name in ("axes", "ways", "source", "target"):
-            self.register_buffer(name, getattr(self, name)[:steps].clone())
+    def make_room(self, steps: int) -> None:
+        """Make room for so many steps, of which none does anything yet."""
+        n_classes, d = self.centre.shape
+        like = {"dtype": self.centre.dtype, "device": self.centre.device}
+        line, eye = torch.linspace(-3, 3, KNOTS, **like), torch.eye(d, **like)
+        self.register_buffer("axes", eye.repeat(steps, 1, 1))
+        self.register_buffer("ways", eye.repeat(steps, 1, 1))
+        self.register_buffer("source", line.repeat(steps, n_classes, d, 1))
+        self.register_buffer("target", line.repeat(steps, d, 1))
 
 
 def _metric(mean: Array, sd: Array, loadings: Array | None) -> Array:

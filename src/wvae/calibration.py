@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .examples import Examples, batches
+from .examples import Examples, batches, rows_of_each
 from .model import SplitVAE
 from .statistics import SpectralStatistics
 
@@ -68,8 +68,8 @@ def _measure_style(model: SplitVAE, data: Examples, device: torch.device) -> Non
         halves = torch.cat([model.statistics.halves(data.batch(rows, device)[0]) for rows in batches(len(data.x))])
         model.statistics.fit(halves[y >= 0].cpu().numpy(), data.y[data.y >= 0])
     found = torch.cat([model.statistics(data.batch(rows, device)[0]) for rows in batches(len(data.x))])
-    for k in range(model.n_classes):
-        mine = found[y == k]
+    for k, rows in enumerate(rows_of_each(data.y, model.n_classes)):
+        mine = found[torch.from_numpy(rows).to(device)]
         if len(mine) < 2:  # nothing to tell: standard statistics
             continue
         model.style_mean[k] = mine.mean(0)

@@ -26,6 +26,7 @@ from .examples import (
     check_weights,
     coded,
     column,
+    rows_of_each,
 )
 from .model import SplitVAE
 from .practice import practise
@@ -139,8 +140,8 @@ def hold_out(config: Config, data: Examples, groups: Array | None) -> tuple[Exam
         return data, None
     watched, rng = np.zeros(len(data.y), bool), np.random.default_rng(config.random_state)
     if groups is None:
-        for k in np.unique(data.y):
-            rows = rng.permutation(np.flatnonzero(data.y == k))
+        known = np.unique(data.y)
+        for rows in map(rng.permutation, rows_of_each(np.searchsorted(known, data.y), len(known))):
             watched[rows[: min(max(1, round(config.validation_fraction * len(rows))), len(rows) - 1)]] = True
     else:
         names = rng.permutation(np.unique(groups))
@@ -243,10 +244,9 @@ def _align(model: SplitVAE, data: Examples, only_if_all: bool = False) -> tuple[
 def _centres(z_label: Array, data: Examples, before: Array | None, n_classes: int) -> Array:
     """Return the weighted mean z_label of each class; of one that does not occur the one before, or NaN."""
     centres = np.full((n_classes, z_label.shape[1]), np.nan, np.float32) if before is None else before.copy()
-    for k in range(n_classes):
-        mine = data.y == k
-        if data.weight is None and mine.any():
+    for k, mine in enumerate(rows_of_each(data.y, n_classes)):
+        if data.weight is None and len(mine):
             centres[k] = z_label[mine].mean(0)
-        elif mine.any() and data.weight is not None:
+        elif len(mine) and data.weight is not None:
             centres[k] = np.average(z_label[mine], axis=0, weights=data.weight[mine])
     return centres

@@ -79,7 +79,7 @@ def read_saved(path: Path) -> Saved:
         epochs = len(range(about["epochs"]))
         saved = Saved(model, check_code(about["code"]), np.array(about["classes"]), centres, epochs, names)
         if model.alignment.kind != "none" and "alignment.axes" in tensors:
-            model.alignment.end(len(tensors["alignment.axes"]))
+            model.alignment.make_room(len(tensors["alignment.axes"]))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelFileError(f"{path} is damaged: its config cannot be used ({error})") from error
     load_weights(path, model, tensors)

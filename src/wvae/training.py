@@ -151,7 +151,7 @@ def _one_pass(state: State, feed: Feed, epoch: int, keeper: Keeper, *, scheduled
     model.train()
     for batch in feed.batches((config.random_state, epoch), state.step):
         if scheduled:
-            _set_learning_rate(optimiser, config, ((epoch - 1) + state.step / feed.steps) / config.epochs)
+            set_learning_rate(optimiser, config, ((epoch - 1) + state.step / feed.steps) / config.epochs)
         x, y, weights, share = batch
         x = model.augmented(x, state.generator, share)
         if adversary:
@@ -246,7 +246,7 @@ def draw_noise(config: Config, share: Share, generator: torch.Generator) -> tupl
     return noise[:, : config.d_label], noise[:, config.d_label :]
 
 
-def _set_learning_rate(optimiser: torch.optim.Optimizer, config: Config, progress: float) -> None:
+def set_learning_rate(optimiser: torch.optim.Optimizer, config: Config, progress: float) -> None:
     """Set the step size at a progress in [0, 1).
 
     ``one-cycle`` rises linearly over the first tenth and falls along half a cosine to 1 % of its peak

@@ -47,6 +47,7 @@ class Codes(NamedTuple):
     watched: Array  # (n,) bool: kept from the maps, to be asked about
     means: int
     classes: list[int]  # that are mapped
+    rows: list[Array]  # of each of them
 
 
 class Step(NamedTuple):
@@ -96,14 +97,13 @@ def steps(codes: Codes, most: int, pace: float, styled: bool, rng: np.random.Gen
 
 def _slice(codes: Codes, z: Array, axes: Array, ways: Array, pace: float) -> tuple[Step, Array]:
     """Learn one step from the codes that are not watched, and return it with what it makes of all codes z."""
-    u, learnt = z @ axes, np.where(codes.watched, -1, codes.y)
-    counts, levels = np.array([(learnt == k).sum() for k in codes.classes]), (np.arange(KNOTS) + 0.5) / KNOTS
-    quantiles = [np.quantile(u[learnt == k], levels, axis=0).T for k in codes.classes]
+    u, levels = z @ axes, (np.arange(KNOTS) + 0.5) / KNOTS
+    learnt = [rows[~codes.watched[rows]] for rows in codes.rows]
+    counts, quantiles = np.array([*map(len, learnt)]), [np.quantile(u[rows], levels, axis=0).T for rows in learnt]
     source = _apart(np.stack(quantiles))  # (K, m, KNOTS)
     target = np.tensordot(counts / counts.sum(), source, 1)  # (m, KNOTS)
     new = u.copy()
-    for k, knots in zip(codes.classes, source, strict=True):
-        rows = codes.y == k
+    for rows, knots in zip(codes.rows, source, strict=True):
         new[rows] = np.stack([_interpolate(*c) for c in zip(u[rows].T, knots, target, strict=True)], 1)
     return Step(axes, ways, dict(zip(codes.classes, source, strict=True)), target), z + pace * (new - u) @ ways.T
 

@@ -15,7 +15,7 @@ from ..checkpoint import CHECKPOINT_FILE
 from ..config import Config
 from ..datasets import Dataset
 from ..estimator import WVAE
-from ..examples import Examples, check_examples, check_labels
+from ..examples import Examples, check_examples, check_labels, rows_of_each
 from ..processes import rank, start, stop
 from ..storage import WEIGHTS_FILE, atomic, replace_folder, write_json
 from ..training import write_history
@@ -33,8 +33,7 @@ def held_out(data: Dataset, seed: int) -> np.ndarray:
     if data.split is not None:
         return data.split == "test"
     rng, is_test = np.random.default_rng(seed), np.zeros(len(data), bool)
-    for label in data.classes:
-        rows = rng.permutation(np.flatnonzero(data.y == label))
+    for rows in map(rng.permutation, rows_of_each(data.indices, len(data.classes))):
         is_test[rows[: max(1, len(rows) // 10)]] = True
     return is_test
 
