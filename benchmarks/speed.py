@@ -153,6 +153,7 @@ def loops(x: Array, y: Array) -> dict[str, Callable[[], float]]:
 
 def pythae(flat: Tensor) -> Callable[[], float]:
     """Return pythae's own trainer, over a VAE of the same width and as many codes."""
+    os.environ["TQDM_DISABLE"] = "1"  # read when its progress bars are imported
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pythae.models import VAE, VAEConfig
@@ -161,7 +162,6 @@ def pythae(flat: Tensor) -> Callable[[], float]:
         from pythae.pipelines import TrainingPipeline
         from pythae.trainers import BaseTrainerConfig
     logging.disable(logging.WARNING)
-    os.environ["TQDM_DISABLE"] = "1"
 
     class Encoder(BaseEncoder):
         def __init__(self) -> None:

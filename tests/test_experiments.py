@@ -557,3 +557,12 @@ def test_the_grid_is_decoded_at_the_centres_of_its_cells(whole: Path):
     assert grid.shape == (4, 4, 8, 8)
     # Row 1, column 3: z_rest 0.375, z_label 1.5.
     np.testing.assert_allclose(grid[1, 3], model.decode(np.array([[1.5]]), np.array([[0.375]]))[0], atol=1e-6)
+
+
+def test_a_run_says_where_its_time_went(whole: Path):
+    metrics = metrics_of(whole)
+    kinds = {name: value for name, value in metrics.items() if name.endswith(".seconds") and "plane" not in name}
+    assert {"training writers.seconds", "clustering writers.seconds", "ceiling writers.seconds"} <= kinds.keys()
+    assert sum(kinds.values()) < metrics["seconds"]
+    page = (whole / "report.html").read_text(encoding="utf-8")
+    assert "of which training" in " ".join(page.split())

@@ -74,7 +74,9 @@ def reproduce(
             show_default="handwriting",
         ),
     ] = None,
-    preset: Annotated[Preset, typer.Option(help="article: the notebook to the letter.")] = "best",
+    preset: Annotated[
+        Preset, typer.Option(help="article: the notebook to the letter; quick: its loss in a tenth of the steps.")
+    ] = "best",
     objective: Annotated[
         Objective | None, typer.Option(help="The notebook's three variants. (default: the preset's)")
     ] = None,
@@ -127,7 +129,9 @@ def fit(
     size: Annotated[int | None, typer.Option(help="Bring images to squares of N pixels.", metavar="N")] = None,
     rate: Annotated[int | None, typer.Option(help="Bring sounds to HZ samples per second.", metavar="HZ")] = None,
     out: Annotated[Path | None, typer.Option(help="Model folder to make. (default: models/DATA-PRESET)")] = None,
-    preset: Annotated[Preset, typer.Option(help="article: the notebook to the letter.")] = "best",
+    preset: Annotated[
+        Preset, typer.Option(help="article: the notebook to the letter; quick: its loss in a tenth of the steps.")
+    ] = "best",
     objective: Annotated[
         Objective | None, typer.Option(help="The notebook's three variants. (default: the preset's)")
     ] = None,
@@ -284,8 +288,8 @@ def _warnings_in_one_line() -> Generator[None]:
 def main() -> None:
     """Run the command line; what the user can mend is one line on stderr and exit code 2."""
     # Threads that wait for each other spin long by default; where another program wants a core, too, that made training
-    # ten times slower. A short spin costs nothing on an idle machine. The numerical libraries read this once, when they
-    # are loaded, which has not happened yet.
+    # ten times slower. A short spin costs 5 % on an idle machine, 20 % in bfloat16 (docs/speed.md). The numerical
+    # libraries read this once, when they are loaded, which has not happened yet.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     end_on_request()
     try:

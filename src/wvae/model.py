@@ -217,9 +217,11 @@ class SplitVAE(nn.Module):
     def relative(self, found: Tensor, shares: Tensor) -> Tensor:
         """Return style statistics relative to the label's, (B, size), in standard deviations.
 
-        ``shares`` are weights of the labels, (B, classes): one-hot, or probabilities.
+        ``shares`` are the labels' indices, (B,), or weights of the labels, (B, classes).
         """
-        return ((found - shares @ self.style_mean) / (shares @ self.style_sd)).clamp(-3, 3)
+        known = shares.dim() == 1
+        mean, sd = (of[shares] if known else shares @ of for of in (self.style_mean, self.style_sd))
+        return ((found - mean) / sd).clamp(-3, 3)
 
     def picture(self, z_label: Tensor, z_rest: Tensor) -> Tensor:
         """Return the mean of p(x|z_label, z_rest), (B, \\*shape)."""
@@ -330,9 +332,9 @@ class SplitVAE(nn.Module):
         return terms
 
     def _shares(self, y: Tensor, q_label: Normal, weights: Weights | None) -> Tensor:
-        """Return how likely each label is, (B, classes): one-hot where it is known, else as the classifier has it."""
+        """Return the labels, (B,), if all are known, else how likely each is, (B, classes)."""
         if weights is None:
-            return functional.one_hot(y, self.n_classes).to(q_label.loc.dtype)
+            return y
         with torch.no_grad():
             known = functional.one_hot(y.clamp(min=0), self.n_classes).to(q_label.loc.dtype)
             return torch.where((y >= 0).unsqueeze(1), known, self.classify(q_label.mean).probs)

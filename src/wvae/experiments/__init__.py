@@ -85,6 +85,7 @@ def reproduce(
         if which != "plane":
             run.metrics |= writers.run(data, config, run, draws)
         run.metrics["seconds"] = time.monotonic() - started
+        run.metrics |= {f"{kind}.seconds": seconds for kind, seconds in run.progress.seconds.items()}
         write_report(run.folder, run.settings, run.metrics)
         return run.finish()
 

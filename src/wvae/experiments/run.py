@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
+import time
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -39,6 +41,21 @@ class Silent:
     def task(self, name: str, total: int) -> Generator[Advance]:
         """Open a task that nobody sees."""
         yield lambda done: None
+
+
+class Timed:
+    """Shows what another does, and keeps how long each kind of task took, in seconds."""
+
+    def __init__(self, shown: Progress) -> None:
+        self.shown, self.seconds = shown, dict[str, float]()
+
+    @contextmanager
+    def task(self, name: str, total: int) -> Generator[Advance]:
+        """Open a task; those that differ in a number at the end, or in what follows a bracket, are of one kind."""
+        started, kind = time.monotonic(), re.sub(r"[-(].*", "", name).strip()
+        with self.shown.task(name, total) as advance:
+            yield advance
+        self.seconds[kind] = self.seconds.get(kind, 0.0) + time.monotonic() - started
 
 
 @contextmanager
@@ -91,7 +108,7 @@ class Run:
     def __init__(
         self, out: Path, settings: dict[str, Any], progress: Progress | None = None, *, overwrite: bool = False
     ) -> None:
-        self.out, self.settings, self.progress = out, settings, progress or Silent()
+        self.out, self.settings, self.progress = out, settings, Timed(progress or Silent())
         self.folder = out.with_name(out.name + ".partial")
         self.metrics: dict[str, float | None] = {}
         self.resumed = False
