@@ -93,7 +93,7 @@ def rows_of_each(y: Array, n: int) -> list[Array]:
     [[1], [0, 2], []]
     """
     order = np.argsort(y, kind="stable")
-    return np.split(order, np.searchsorted(y[order], np.arange(n + 1)))[1:-1]
+    return np.split(order, np.searchsorted(y, np.arange(n + 1), sorter=order))[1:-1]
 
 
 def batches(n: int, size: int | None = None) -> Iterator[slice]:

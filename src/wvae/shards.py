@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 Array = np.ndarray
-CHUNK_BYTES = 1 << 20  # after which the pages that were read are let go: around every row the system maps 64 kB
+CHUNK_BYTES = 1 << 18  # after which the pages that were read are let go: around every row the system maps 64 kB
 BLOCK_BYTES = 1 << 16  # of a memory map, read in one go where rows are shuffled: long for a disk, short for a shuffle
 
 
