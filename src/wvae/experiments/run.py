@@ -52,7 +52,7 @@ class Timed:
     @contextmanager
     def task(self, name: str, total: int) -> Generator[Advance]:
         """Open a task; those that differ in a number at the end, or in what follows a bracket, are of one kind."""
-        started, kind = time.monotonic(), re.sub(r"[-(].*", "", name).strip()
+        started, kind = time.monotonic(), re.sub(r"-\d.*|\(.*", "", name).strip()
         with self.shown.task(name, total) as advance:
             yield advance
         self.seconds[kind] = self.seconds.get(kind, 0.0) + time.monotonic() - started
