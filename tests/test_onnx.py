@@ -195,6 +195,7 @@ def test_an_alignment_that_blows_rounding_errors_up_is_told(fitted: WVAE, tmp_pa
     export_onnx(fitted, tmp_path / "calm")  # without a warning
     steep = copy.deepcopy(fitted)
     steep.model_.alignment = Alignment(Config(d_rest=3, alignment_steps=2), 4)
+    steep.model_.alignment.make_room(2)
     steep.model_.alignment.target.copy_(torch.linspace(-3e3, 3e3, KNOTS))
     with pytest.warns(UserWarning, match=r"turns rounding errors of 1e-05 in z_rest into .*fewer alignment_steps"):
         export_onnx(steep, tmp_path / "steep")
