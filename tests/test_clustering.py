@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
-from wvae.evaluation.clustering import agreement, choose_k, gmm, kmeans, purity, random_assignment, stability
+from wvae.evaluation.choice import choose_k, stability
+from wvae.evaluation.clustering import agreement, gmm, kmeans, purity, random_assignment
 
 METHODS = [kmeans, gmm]
 

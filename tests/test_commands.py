@@ -196,7 +196,7 @@ def test_clusters_of_z_rest_are_the_writers(model: WVAE, planted: Dataset):
 
 
 def test_the_number_of_clusters_is_chosen(model: WVAE, planted: Dataset, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("wvae.evaluation.clustering.GRID", (2, 3, 4, 5, 6, 7))
+    monkeypatch.setattr("wvae.evaluation.choice.GRID", (2, 3, 4, 5, 6, 7))
     found = cluster(model, planted)
     assert found.choice is not None
     assert found.choice.structure
@@ -205,7 +205,7 @@ def test_the_number_of_clusters_is_chosen(model: WVAE, planted: Dataset, monkeyp
 
 
 def test_no_structure_is_told(model: WVAE, planted: Dataset, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("wvae.evaluation.clustering.GRID", (2, 3))
+    monkeypatch.setattr("wvae.evaluation.choice.GRID", (2, 3))
     noise = replace(planted, x=np.random.default_rng(0).integers(0, 256, planted.x.shape, dtype=np.uint8))
     found = cluster(model, noise, on="pixels")
     assert in_words(found, "pixels", "kmeans").startswith("no clusters: no number of them is both stable and clearer")

@@ -6,12 +6,37 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .config import Config
 from .processes import Share
 
 SLANT, WIDTH, HEIGHT = 0.2, 0.12, 0.06  # standard deviations: of the slant, and of the logarithms of the stretches
 SHIFT, GAIN = 0.08, 0.05  # of a spectrogram: at most, as a share of its frames; standard deviation, in x's unit
 MOVE = 2  # pixels, at most
 PEN = 0.7  # at most, how far towards the image drawn with strokes one pixel wider, or thinner, on both sides
+
+
+def augmented(
+    x: Tensor,
+    config: Config,
+    pixels: bool,
+    unit: float | Tensor,
+    generator: torch.Generator,
+    own: Share | None = None,
+) -> Tensor:
+    """Return a batch, (B, \\*shape), with some of it varied, as ``config.augment`` says and its kind allows.
+
+    `pixels` says whether all values lie in [0, 1]; `unit` is what a gain of sounds is measured in; `own`, which rows of
+    a larger batch x is.
+    """
+    if not config.augment or config.kind == "table" or x.dim() < 3:
+        return x
+    if config.kind == "audio":
+        heard = shifted(x, config.augment, generator, unit, own=own)
+        return heard.clamp(0, 1) if pixels else heard
+    if not pixels:
+        return x
+    # Of a picture in colour nobody knows what is ink.
+    return (moved if x.dim() == 4 and x.shape[1] == 3 else varied)(x, config.augment, generator, own)
 
 
 def varied(x: Tensor, share: float, generator: torch.Generator, own: Share | None = None) -> Tensor:

@@ -13,7 +13,7 @@ x                 an example; pixels are in [0, 1]             (B, \\*shape)    
 y                 its label, as an index of ``classes_``       (B,)               ``y``
 q(z_label|x)      Gaussian that the classifier reads           (B, d_label)       ``q_label``
 q(z_rest|x)       Gaussian of everything else                  (B, d_rest)        ``q_rest``
-p(z_label|y)      N(0, I), or N(μ_y, I) with μ learnt          (B, d_label)       ``label_prior``
+p(z_label|y)      N(0, I), or N(μ_y, I) with μ learnt          (B, d_label)       ``prior_mean``
 p(x|z)            independent Bernoullis, or Gaussians         (B, \\*shape)       ``decode``
 p(y|z_label)      linear classifier                            (B, classes)       ``classify``
 t(x, y)           style statistics, relative to the label's    (B, size)          ``relative``
@@ -65,7 +65,7 @@ from torch.nn import functional
 
 from . import networks
 from .alignment import Alignment
-from .augmentation import moved, shifted, varied
+from .augmentation import augmented
 from .config import Config
 from .examples import Weights
 from .likelihood import divergence, surprise
@@ -191,16 +191,8 @@ class SplitVAE(nn.Module):
 
         ``own`` says which rows of a larger batch x is.
         """
-        if not self.config.augment or self.config.kind == "table" or x.dim() < 3:
-            return x
-        if self.config.kind == "audio":
-            # Of pixels the unit is 1, and gains lead out of [0, 1].
-            heard = shifted(x, self.config.augment, generator, 1.0 if self.pixels else self.scale.mean(), own=own)
-            return heard.clamp(0, 1) if self.pixels else heard
-        if not self.pixels:
-            return x
-        # Of a picture in colour nobody knows what is ink.
-        return (moved if x.dim() == 4 and x.shape[1] == 3 else varied)(x, self.config.augment, generator, own)
+        unit = 1.0 if self.pixels else self.scale.mean()  # of pixels it is 1, and gains lead out of [0, 1]
+        return augmented(x, self.config, self.pixels, unit, generator, own)
 
     @property
     def explains_style(self) -> bool:
@@ -262,14 +254,6 @@ class SplitVAE(nn.Module):
         if self.training and self.config.precision == "bfloat16":
             return torch.autocast(x.device.type, torch.bfloat16)
         return nullcontext()
-
-    def label_prior(self, y: Tensor) -> Normal:
-        """Return p(z_label|y), (B, d_label); the preset ``article`` ignores y and takes N(0, I)."""
-        if self.config.label_prior == "class":
-            mean = self.prior_mean[y]
-        else:
-            mean = self.classifier.weight.new_zeros(len(y), self.config.d_label)
-        return Normal(mean, torch.ones_like(mean), validate_args=False)
 
     def forward(self, x: Tensor, y: Tensor, noise: Noise, weights: Weights | None = None) -> dict[str, Tensor]:
         """Return the batch mean of every weighted term of the objective, of their sum ``loss``, and the accuracy.

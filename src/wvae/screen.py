@@ -14,7 +14,7 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from .evaluation.clustering import Choice
+    from .evaluation.choice import Choice
     from .experiments.run import Advance
 
 

@@ -20,9 +20,8 @@ from .diagnosis import TrainingError
 from .examples import Examples
 from .feeding import Feed
 from .model import SplitVAE
-from .networks import rate_of
 from .processes import share_of
-from .training import build, draw_noise, set_learning_rate
+from .training import adam, build, draw_noise, set_learning_rate
 
 
 def train_seeds(config: Config, data: Examples, n_classes: int, seeds: Sequence[int]) -> list[SplitVAE]:
@@ -61,11 +60,7 @@ def train_seeds(config: Config, data: Examples, n_classes: int, seeds: Sequence[
         measure(model, data)
         model.train()
     parameters, buffers = stack_module_state(models)  # pyright: ignore[reportArgumentType]
-    groups = [
-        {"params": [value], "lr": config.learning_rate, "rate": rate_of(config, name)}
-        for name, value in parameters.items()
-    ]
-    optimiser = torch.optim.Adam(groups, betas=(0.9, config.second_moment), fused=True)
+    optimiser = adam(config, parameters.items())
     device = next(models[0].parameters()).device
     feed = Feed(data, config.batch_of(len(data.x)), device, alone=True)
     generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]

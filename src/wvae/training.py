@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,8 +52,13 @@ def build(config: Config, shape: tuple[int, ...], n_classes: int, pixels: bool =
 
 def optimiser_of(model: SplitVAE) -> torch.optim.Adam:
     """Return a fresh optimiser of all the model's parameters."""
-    config, groups = model.config, dict[float, list[torch.nn.Parameter]]()
-    for name, parameter in model.named_parameters():
+    return adam(model.config, model.named_parameters())
+
+
+def adam(config: Config, parameters: Iterable[tuple[str, Tensor]]) -> torch.optim.Adam:
+    """Return Adam over named parameters, in groups of one ``rate`` each, by which the learning rate is multiplied."""
+    groups = dict[float, list[Tensor]]()
+    for name, parameter in parameters:
         groups.setdefault(rate_of(config, name), []).append(parameter)
     rates = [{"params": some, "lr": config.learning_rate * rate, "rate": rate} for rate, some in groups.items()]
     return torch.optim.Adam(rates, betas=(0.9, config.second_moment), fused=True)

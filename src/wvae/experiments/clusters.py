@@ -12,7 +12,8 @@ from ..datasets import Dataset
 from ..datasets.record import Array, is_labelled
 from ..datasets.wording import did_you_mean
 from ..estimator import WVAE
-from ..evaluation.clustering import Choice, Method, agreement, choose_k, gmm, kmeans, random_assignment, stability
+from ..evaluation.choice import Choice, Method, choose_k, stability
+from ..evaluation.clustering import agreement, gmm, kmeans, random_assignment
 from ..examples import batches
 from .coded import is_category
 from .encoding import ROWS
@@ -63,7 +64,7 @@ def cluster(
     model, data
         Fitted, and examples like those it was trained on.
     k
-        Number of clusters; None: `wvae.evaluation.clustering.choose_k` chooses.
+        Number of clusters; None: `wvae.evaluation.choice.choose_k` chooses.
     on
         What is clustered: ``"rest"``, for contrast ``"label"``, or ``"pixels"``, the examples themselves.
     method
