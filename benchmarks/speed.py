@@ -156,11 +156,11 @@ def pythae(flat: Tensor) -> Callable[[], float]:
     os.environ["TQDM_DISABLE"] = "1"  # read when its progress bars are imported
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from pythae.models import VAE, VAEConfig
-        from pythae.models.base.base_utils import ModelOutput
-        from pythae.models.nn import BaseDecoder, BaseEncoder
-        from pythae.pipelines import TrainingPipeline
-        from pythae.trainers import BaseTrainerConfig
+        from pythae.models import VAE, VAEConfig  # pyright: ignore[reportMissingImports]
+        from pythae.models.base.base_utils import ModelOutput  # pyright: ignore[reportMissingImports]
+        from pythae.models.nn import BaseDecoder, BaseEncoder  # pyright: ignore[reportMissingImports]
+        from pythae.pipelines import TrainingPipeline  # pyright: ignore[reportMissingImports]
+        from pythae.trainers import BaseTrainerConfig  # pyright: ignore[reportMissingImports]
     logging.disable(logging.WARNING)
 
     class Encoder(BaseEncoder):
