@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -64,17 +66,24 @@ def varied(x: Tensor, share: float, generator: torch.Generator, own: Share | Non
     n, device, (whole, rows, _) = len(x), x.device, own or _all(x)
     noise = torch.randn(whole, 3, generator=generator, device=device)[rows]
     uniform = torch.rand(whole, 2, generator=generator, device=device)[rows]
-    zero = torch.zeros(n, device=device)
-    wide, high = (WIDTH * noise[:, 1]).exp(), (HEIGHT * noise[:, 2]).exp()
-    matrix = torch.stack([wide, wide * SLANT * noise[:, 0], zero, zero, high, zero], 1).view(n, 2, 3)
+    wide, high = ((scale * noise[:, i]).exp().view(n, 1, 1) for i, scale in ((1, WIDTH), (2, HEIGHT)))
     images = x.reshape(n, -1, *x.shape[-2:])
-    moved = functional.grid_sample(
-        images, functional.affine_grid(matrix, list(images.shape), align_corners=False), align_corners=False
-    )
-    thick, thin = (sign * functional.max_pool2d(sign * moved, 3, 1, 1) for sign in (1, -1))
+    # Where each pixel comes from, in units of half the image.
+    down, across = ((2 * torch.arange(side, device=device) + 1) / side - 1 for side in x.shape[-2:])
+    source = wide * across + wide * SLANT * noise[:, :1].unsqueeze(2) * down.unsqueeze(1)  # (B, height, width)
+    places = torch.stack([source, (high * down.unsqueeze(1)).expand_as(source)], 3)
+    moved = functional.grid_sample(images, places, align_corners=False)
+    thick, thin = _extreme(moved, torch.maximum), _extreme(moved, torch.minimum)
     pen = (PEN * (2 * uniform[:, 0] - 1)).view(n, 1, 1, 1)
     moved = moved + pen.clamp(min=0) * (thick - moved) + pen.clamp(max=0) * (moved - thin)
     return torch.where(uniform[:, 1].view(n, 1, 1, 1) < share, moved.clamp(0, 1), images).reshape(x.shape)
+
+
+def _extreme(images: Tensor, larger: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """Return the largest, or least, of the 3 × 3 pixels around each; pooling would also find where it is."""
+    p = functional.pad(images, (1, 1, 1, 1), mode="replicate")
+    p = larger(larger(p[..., :-2, :], p[..., 1:-1, :]), p[..., 2:, :])
+    return larger(larger(p[..., :-2], p[..., 1:-1]), p[..., 2:])
 
 
 def moved(x: Tensor, share: float, generator: torch.Generator, own: Share | None = None) -> Tensor:

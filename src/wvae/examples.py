@@ -108,7 +108,8 @@ def in_blocks(x: Tensor) -> Tensor:
     Matrix products of a few rows are rounded otherwise than those of many: in whole blocks, a row's code does not
     depend on which others are encoded with it.
     """
-    return torch.cat([x, x[:1].expand(-len(x) % BLOCK, *x.shape[1:])])
+    missing = -len(x) % BLOCK
+    return torch.cat([x, x[:1].expand(missing, *x.shape[1:])]) if missing else x
 
 
 def check_examples(X: Any) -> Checked:

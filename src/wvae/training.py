@@ -19,6 +19,7 @@ from .config import Config
 from .diagnosis import TrainingError, TrainingWarning, diagnose
 from .examples import Examples, batches
 from .feeding import Feed
+from .gradient import flattened, gradient_of, is_written
 from .model import SplitVAE
 from .networks import rate_of
 from .processes import Share, add_gradients, rank, share_of, start, total
@@ -51,8 +52,8 @@ def build(config: Config, shape: tuple[int, ...], n_classes: int, pixels: bool =
 
 
 def optimiser_of(model: SplitVAE) -> torch.optim.Adam:
-    """Return a fresh optimiser of all the model's parameters."""
-    return adam(model.config, model.named_parameters())
+    """Return a fresh optimiser of all the model's parameters, which `wvae.gradient` may move into one tensor."""
+    return adam(model.config, flattened(model) if is_written(model) else model.named_parameters())
 
 
 def adam(config: Config, parameters: Iterable[tuple[str, Tensor]]) -> torch.optim.Adam:
@@ -152,7 +153,7 @@ def train_on(model: SplitVAE, data: Examples, optimiser: torch.optim.Optimizer, 
 def _one_pass(state: State, feed: Feed, epoch: int, keeper: Keeper, *, scheduled: bool = True) -> Row:
     """Descend on all the data once, from the batch on where the state is, and return the means over all of it."""
     model, optimiser, config, started = state.model, state.optimiser, state.model.config, time.monotonic()
-    adversary = config.separation == "adversary"
+    adversary, gradient = config.separation == "adversary", gradient_of(model, optimiser)
     model.train()
     for batch in feed.batches((config.random_state, epoch), state.step):
         if scheduled:
@@ -161,9 +162,7 @@ def _one_pass(state: State, feed: Feed, epoch: int, keeper: Keeper, *, scheduled
         x = model.augmented(x, state.generator, share)
         if adversary:
             _train_critic(state, x, y, share)
-        terms = model(x, y, draw_noise(config, share, state.generator), weights)
-        optimiser.zero_grad(set_to_none=True)
-        (terms["loss"] * share.weight).backward()
+        terms = gradient(x, y, draw_noise(config, share, state.generator), weights, share)
         if adversary:
             model.critic.zero_grad(set_to_none=True)  # it learns from its own loss only
         add_gradients(model.parameters())

@@ -8,6 +8,7 @@ them, too, by loadings that all labels share, so that a direction of z_rest mean
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +53,6 @@ class StrokeStatistics(nn.Module):
     """
 
     weight: Tensor
-    blur: Tensor
     x: Tensor
     y: Tensor
 
@@ -63,13 +63,10 @@ class StrokeStatistics(nn.Module):
             return
         height, width = shape[-2:]
         shares = torch.cat([torch.full((n,), share / n) for n, share in GROUPS.values()])
-        side = torch.arange(-math.ceil(3 * BLUR), math.ceil(3 * BLUR) + 1) / BLUR
-        gauss = (-0.5 * side.square()).exp()
         # Not part of a model's file: they follow from the shape.
         self.register_buffer("weight", shares, persistent=False)  # (size,)
-        self.register_buffer("blur", gauss / gauss.sum(), persistent=False)
         self.register_buffer("x", torch.arange(width) - (width - 1) / 2, persistent=False)
-        self.register_buffer("y", (torch.arange(height) - (height - 1) / 2).unsqueeze(1), persistent=False)
+        self.register_buffer("y", torch.arange(height) - (height - 1) / 2, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the statistics, (B, size)."""
@@ -98,15 +95,18 @@ class StrokeStatistics(nn.Module):
     def _moments(self, grey: Tensor, ink: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         """Return slant, the logs of both widths, and the higher moments, (B,) each."""
         mass = grey / ink.view(-1, 1, 1)
-        x = self.x - (mass * self.x).sum((1, 2)).view(-1, 1, 1)  # (B, 1, width)
-        y = self.y - (mass * self.y).sum((1, 2)).view(-1, 1, 1)  # (B, height, 1)
+        rows, columns = mass.sum(2), mass.sum(1)  # what depends on y alone, or on x, is a moment of these
+        x = self.x - (columns @ self.x).unsqueeze(1)  # (B, width)
+        y = self.y - (rows @ self.y).unsqueeze(1)  # (B, height)
         # 1/12: a pixel is a square, not a point.
-        xx, xy, yy = ((mass * v).sum((1, 2)) + extra for v, extra in ((x * x, 1 / 12), (x * y, 0.0), (y * y, 1 / 12)))
+        xx, yy = (columns * x * x).sum(1) + 1 / 12, (rows * y * y).sum(1) + 1 / 12
+        xy = (torch.einsum("nyx,nx->ny", mass, x) * y).sum(1)
         upright = (xx - xy * xy / yy).clamp(min=1 / 12)
-        u = (x - (xy / yy).view(-1, 1, 1) * y) / upright.sqrt().view(-1, 1, 1)
-        v = y / yy.sqrt().view(-1, 1, 1)
-        powers = [(mass * u**p * v**q).sum((1, 2)) for p, q in MOMENTS]
-        return xy / yy, [0.5 * xx.log(), 0.5 * upright.log()], powers
+        u = (x.unsqueeze(1) - ((xy / yy).unsqueeze(1) * y).unsqueeze(2)) / upright.sqrt().view(-1, 1, 1)
+        v, squared = y / yy.sqrt().unsqueeze(1), u * u  # (B, height), (B, height, width)
+        inert = mass * squared
+        moments = {0: rows, 2: inert.sum(2), 4: (inert * squared).sum(2)}  # of u, in each row
+        return xy / yy, [0.5 * xx.log(), 0.5 * upright.log()], [(moments[p] * v**q).sum(1) for p, q in MOMENTS]
 
     def _coherence(self, grey: Tensor, ink: Tensor, across: Tensor, down: Tensor) -> Tensor:
         """Return how straight the strokes are, (B,) in [0, 1]: of the structure tensor, (λ₁ − λ₂) / (λ₁ + λ₂)."""
@@ -114,13 +114,18 @@ class StrokeStatistics(nn.Module):
         straight = ((xx - yy).square() + 4 * xy.square() + 1e-12).sqrt() / (xx + yy + 1e-3)
         return (straight * grey).sum((1, 2)) / ink
 
-    def _blurred(self, images: Tensor, sd: float | None = None) -> Tensor:
-        """Return images (B, height, width) after a Gaussian blur, of BLUR pixels unless told otherwise."""
-        kernel = self.blur if sd is None else self.blur ** ((BLUR / sd) ** 2)
-        kernel = kernel / kernel.sum()
-        reach = len(kernel) // 2
-        images = functional.conv2d(images.unsqueeze(1), kernel.view(1, 1, 1, -1), padding=(0, reach))
-        return functional.conv2d(images, kernel.view(1, 1, -1, 1), padding=(reach, 0)).squeeze(1)
+    def _blurred(self, images: Tensor, sd: float = BLUR) -> Tensor:
+        """Return images (B, height, width) after a Gaussian blur of so many pixels; beyond them all is 0."""
+        across, down = (_blur(side, sd) for side in (self.x, self.y))
+        return down @ (images @ across)
+
+
+def _blur(places: Tensor, sd: float) -> Tensor:
+    """Return the matrix of a Gaussian blur, (places, places), cut off at 3 BLUR pixels; a product with it is fast."""
+    away = places.unsqueeze(1) - places
+    reach = math.ceil(3 * BLUR)
+    whole = (-0.5 * (torch.arange(-reach, reach + 1, device=places.device) / sd).square()).exp().sum()
+    return torch.where(away.abs() <= reach, (-0.5 * (away / sd).square()).exp() / whole, 0.0)
 
 
 def _differences(grey: Tensor) -> tuple[Tensor, Tensor]:
@@ -137,9 +142,8 @@ def _orientations(across: Tensor, down: Tensor, strength: Tensor) -> tuple[Tenso
     # Where there is no edge there is no direction, and atan2 no gradient.
     across = torch.where((across == 0) & (down == 0), 1.0, across)
     turn = torch.remainder(torch.atan2(down, across) * (ORIENTATIONS / math.pi), ORIENTATIONS)
-    strength = strength / strength.sum((1, 2), keepdim=True)
-    shares = []
-    for k in range(ORIENTATIONS):
-        away = (turn - k).abs()
-        shares.append((strength * (1 - torch.minimum(away, ORIENTATIONS - away)).clamp(min=0)).sum((1, 2)))
-    return tuple(shares)
+    strength = strength.flatten(1) / strength.sum((1, 2)).unsqueeze(1)
+    # What lies beyond k, counted up to 1, and summed; a triangle is the difference of two such ramps.
+    beyond = [torch.linalg.vecdot((turn.flatten(1) - k).clamp_(0, 1), strength) for k in range(ORIENTATIONS)]
+    shares = (before - after for before, after in pairwise(beyond))
+    return 1 - beyond[0] + beyond[-1], *shares
