@@ -201,6 +201,23 @@ def test_flags_reach_the_hyper_parameters(command: Command, monkeypatch: pytest.
     assert got["title"] == "preset article, objective covariance"
 
 
+@pytest.mark.parametrize(
+    ("flags", "brief"), [([], True), (["--epochs", "30"], False), (["--preset", "article"], False)]
+)
+def test_experiment_one_is_brief_unless_told_otherwise(
+    command: Command, monkeypatch: pytest.MonkeyPatch, flags: list[str], brief: bool
+):
+    got: list[bool] = []
+
+    def reproduce(which: str, data: Any, config: Any, out: Path, **options: Any) -> Path:
+        got.append(options["brief"])
+        return out
+
+    monkeypatch.setattr(experiments, "reproduce", reproduce)
+    assert command("reproduce", "--data", "digits8x8", "--quiet", *flags).code == 0
+    assert got == [brief]
+
+
 def test_worlds_take_data_again_and_by_label(command: Command, monkeypatch: pytest.MonkeyPatch):
     got: dict[str, Any] = {}
 

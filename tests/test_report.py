@@ -96,7 +96,13 @@ def metrics_of(draws: int, objective: str = "classifier") -> dict[str, Any]:
     plane = {f"plane.test.{term}": float(rng.uniform(10, 99)) for term in TERMS}
     if objective == "plain":
         plane = {n: v for n, v in plane.items() if n.rsplit(".", 1)[1] not in ("classification", "accuracy")}
-    counts = {"plane.train.examples": 8700, "plane.test.examples": 1030, "plane.train.seconds": 61.0, "seconds": 99.0}
+    counts = {
+        "plane.train.examples": 8700,
+        "plane.test.examples": 1030,
+        "plane.train.seconds": 61.0,
+        "plane.train.epochs": 30,
+        "seconds": 99.0,
+    }
     return plane | counts | {"writers.draws": draws} | _summary(results)
 
 

@@ -89,6 +89,7 @@ def reproduce(
 ) -> None:
     """Run the article's two experiments, or three worlds side by side; ends with the path of a report.
 
+    Over more than 20,000 images the preset best makes fewer passes in Experiment I, unless --epochs says how many.
     An interrupted run goes on where it stopped when the same command is given again.
     """
     config = _config(preset, objective, seed, changes)
@@ -111,7 +112,9 @@ def reproduce(
         if which == "worlds":
             folder = reproduce_worlds(loaded, config, out, **about)
         else:
-            folder = run(which, loaded[0], config, out, draws=draws, **about)
+            # Who says how many passes gets them; the notebook's presets have their own.
+            brief = preset == "best" and changes["epochs"] is None
+            folder = run(which, loaded[0], config, out, draws=draws, brief=brief, **about)
     print(folder / "report.html")
 
 

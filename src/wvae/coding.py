@@ -12,6 +12,7 @@ from .examples import Array, Examples, batches, in_blocks, indices_of
 from .folder import Code
 from .model import SplitVAE
 
+ALIGNED = 16_000  # rows at once: they are few numbers each, and many small operations cost more
 Posterior = tuple[tuple[Array, Array], tuple[Array, Array]]
 
 
@@ -33,7 +34,7 @@ def aligned(model: SplitVAE, z_label: Array, z_rest: Array) -> Array:
     """Return z_rest as users see it, (n, d_rest), given the label that z_label means."""
     codes = [torch.from_numpy(z).to(_device(model)) for z in (z_label, z_rest)]
     parts = []
-    for rows in batches(len(z_label)):
+    for rows in batches(len(z_label), ALIGNED):
         read = model.read(*(in_blocks(z[rows]) for z in codes))
         parts.append(read.z_rest[: rows.stop - rows.start].cpu().numpy())
     return np.concatenate(parts)

@@ -105,9 +105,7 @@ class _Swaps:
         z_rest = mean + sampled * sd * _noise(mean, generator)
         self.y = model.classifier(self.z_label).argmax(-1)
         own = torch.randperm(len(rows), generator=generator, device=device)
-        aligned = [model.alignment(z_rest[own[part]], self.y[own[part]]) for part in batches(len(rows))]
-        parts = zip(aligned, batches(len(rows)), strict=True)
-        self.z_rest = torch.cat([model.alignment.inverse(z, self.y[part]) for z, part in parts])
+        self.z_rest = model.alignment.inverse(model.alignment(z_rest[own], self.y[own]), self.y)
         eye = torch.eye(mean.shape[1], device=device)
         self.metric = eye if model.alignment.kind == "none" else model.alignment.metric.to(mean.dtype)
         self.variance = (mean @ self.metric).var(0).sum().clamp(min=1e-12)

@@ -27,6 +27,7 @@ def reproduce(
     out: str | Path,
     *,
     draws: int = 10,
+    brief: bool = False,
     title: str = "",
     command: str = "",
     progress: Progress | None = None,
@@ -44,6 +45,8 @@ def reproduce(
         The folder to make. It grows beside that name; a broken run goes on when it is started again.
     draws
         How often Experiment II is repeated, each time with other writers, split and seed.
+    brief
+        Whether Experiment I makes fewer passes over many examples: `wvae.experiments.plane.brief`.
     title, command
         What the report calls the preset, and the command that repeats the run.
     progress
@@ -76,12 +79,12 @@ def reproduce(
     check_labels(data.y, len(data))
     if which != "plane":
         writers.check(data)
-    settings = settings_of(which, about(data), config, draws, title, command)
+    settings = settings_of(which, about(data), config, draws, title, command) | {"brief": brief}
     run = Run(Path(out), settings, progress, overwrite=overwrite)
     with run.lock():
         started = time.monotonic()
         if which != "writers":
-            run.metrics |= plane.run(data, config, run)
+            run.metrics |= plane.run(data, plane.brief(config, len(data)) if brief else config, run)
         if which != "plane":
             run.metrics |= writers.run(data, config, run, draws)
         run.metrics["seconds"] = time.monotonic() - started

@@ -16,7 +16,24 @@ from .panels import measure_in_run
 from .run import Run
 from .training import code_columns, fit_in_run, held_out, write_columns
 
+# Examples that a brief Experiment I trains on and practises on, with repeats, at most; passes that it makes at least.
+SEEN, PRACTISED, LEAST = 600_000, 120_000, 5
 GRID = 20  # the plane is decoded at GRID × GRID places
+
+
+def brief(config: Config, n: int) -> Config:
+    """Return the config with fewer passes, if those over n examples would take minutes for one picture.
+
+    On mnist 10 passes for 30 cost 0.8 % of accuracy, and leave as little of the label in z_rest: docs/speed.md.
+
+    >>> [brief(Config(), n).epochs for n in (10_000, 60_000, 10_000_000)]
+    [30, 10, 5]
+    """
+    return replace(
+        config,
+        epochs=min(config.epochs, max(LEAST, SEEN // n)),
+        practice_epochs=min(config.practice_epochs, max(1, PRACTISED // n)),
+    )
 
 
 def run(data: Dataset, config: Config, run: Run, factor: str | None = None) -> dict[str, Any]:
@@ -64,6 +81,7 @@ def _run(data: Dataset, config: Config, run: Run, factor: str | None) -> dict[st
     return {
         **{f"plane.test.{name}": value for name, value in figures_of_test.items()},
         "plane.train.examples": len(train),
+        "plane.train.epochs": len(model.history_),
         "plane.test.examples": len(test),
         "plane.train.seconds": seconds,
     }

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Advance = Callable[[int], None]
 # What must be the same for an unfinished run to go on; the rest of the settings only describes it.
-DECISIVE = ("experiment", "draws", "data", "config")
+DECISIVE = ("experiment", "draws", "data", "config", "brief")
 
 
 class RunError(ValueError):
