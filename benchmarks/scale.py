@@ -132,7 +132,7 @@ def curves(plot: Path | None, largest: tuple[int, float]) -> None:
     """Print, and draw, the cost of an example against how many there are, dimensions and labels."""
     article = [(n, cost_of(n, preset="article")) for n in (1_000, 10_000, 100_000, 1_000_000)]
     lines = {
-        "examples": [(n, cost_of(n)) for n in (1_000, 10_000, 100_000)],
+        "examples, best": [(n, cost_of(n)) for n in (1_000, 10_000, 100_000)],
         "examples, article": [*article, largest],  # the last from disk
         "dimensions of z_rest": [(d, cost_of(10_000, d_rest=d)) for d in (2, 16, 64, 256)],
         "labels": [(k, cost_of(20_000, classes=k)) for k in (2, 10, 100, 1_000, 10_000)],
@@ -140,8 +140,12 @@ def curves(plot: Path | None, largest: tuple[int, float]) -> None:
     print("\n| µs per example | |\n| --- | --- |")
     for name, found in lines.items():
         print(f"| {name} | " + ", ".join(f"{size:,}: {cost:.0f}" for size, cost in found) + " |", flush=True)
-    if plot is None:
-        return
+    if plot is not None:
+        draw(lines, plot)
+
+
+def draw(lines: dict[str, list[tuple[int, float]]], plot: Path) -> None:
+    """Draw each line in a panel of its own."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, len(lines), figsize=(11, 2.8), sharey=True, layout="constrained")

@@ -18,6 +18,9 @@ SMALL: dict[str, Any] = {"d_label": 2, "d_rest": 3, "width": 16, "epochs": 3, "b
 CONFIGS = {
     "article": Config.preset("article", **SMALL),
     "quick": replace(Config.preset("quick", **SMALL), learning_rate=4e-3),
+    # Networks of the article whose gradient is not written out, and so are stacked on a CPU, too.
+    "article, classes": Config.preset("article", **SMALL, label_prior="class"),
+    "quick, classes": replace(Config.preset("quick", **SMALL), learning_rate=4e-3, label_prior="class"),
     "best": Config(**SMALL, augment=0.0, style_weight=0.0, backbone="mlp"),
     "conv": Config(**SMALL, augment=0.0, style_weight=0.0),
 }
