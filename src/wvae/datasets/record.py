@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..shards import picked
+from .shards import picked
 
 Array = np.ndarray
 Kind = Literal["image", "audio", "table"]
@@ -20,7 +20,7 @@ class Dataset:
     Parameters
     ----------
     x
-        Examples, (n, \\*shape), uint8 in [0, 255] or float32. May be a memory map or `wvae.shards.Shards`;
+        Examples, (n, \\*shape), uint8 in [0, 255] or float32. May be a memory map or `wvae.datasets.shards.Shards`;
         nothing copies it whole.
     y
         Labels, (n,): integers or strings; or of dtype object, with None where a label is not known.
