@@ -25,11 +25,11 @@ import torch
 from wvae import datasets
 from wvae.config import Config, Preset
 from wvae.datasets import open_data
-from wvae.training.checkpoint import Keeper, State
+from wvae.training.checkpoint import Checkpointer, TrainingState
 from wvae.training.examples import Examples
-from wvae.training.gradient import gradient_of
-from wvae.training.loader import Feed
-from wvae.training.loop import build, draw_noise, optimiser_of
+from wvae.training.initialise import build_model
+from wvae.training.loader import BatchLoader
+from wvae.training.loop import draw_noise, make_optimiser
 from wvae.training.pipeline import learn
 
 Array = np.ndarray
@@ -65,22 +65,23 @@ def work(source: str, where: str, seconds: float) -> None:
     opened = open_data(Path(source), say=lambda text: None)
     x = opened.x if where == "disk" else np.asarray(opened.subset(np.arange(len(opened)) < 1_000_000).x)
     data = Examples(x, opened.indices[: len(x)])
-    model = build(Config.preset("article", device="cpu"), (28, 28), 10)
-    state = State(model, optimiser_of(model), torch.Generator().manual_seed(0))
-    feed, keeper, config = Feed(data, 256, CPU), Keeper(None, state, data), model.config
+    model = build_model(Config.preset("article", device="cpu"), (28, 28), 10)
+    state = TrainingState(model, make_optimiser(model), torch.Generator().manual_seed(0))
+    feed, keeper, config = BatchLoader(data, 256, CPU), Checkpointer(None, state, data), model.config
     model.train()
-    gradient = gradient_of(model, state.optimiser)
     seen, start = 0, time.perf_counter()
     for batch in feed.batches((0, 1)):
         noise = draw_noise(config, batch.share, state.generator)
-        gradient(batch.x, batch.y, noise, batch.weights, batch.share)
+        loss = model(batch.x, batch.y, noise, batch.weights)["loss"]
+        state.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
         state.optimiser.step()
         seen += len(batch.y)
         if time.perf_counter() - start > seconds:
             break
     rate = seen / (time.perf_counter() - start)
-    data.some(60_000, 0)
-    print(rate, peak() - before, keeper.kept == "")
+    data.subsample(60_000, 0)
+    print(rate, peak() - before, keeper.earlier_state == "")
 
 
 def peak() -> float:
@@ -121,8 +122,8 @@ def drawn(n: int, classes: int) -> Examples:
 def cost_of(n: int, *, classes: int = 10, preset: Preset = "best", **changes: Any) -> float:
     """Return what one epoch costs, in µs for each example, without what follows training."""
     data = drawn(n, classes)
-    config = Config.preset(preset, device="cpu", epochs=1, alignment="none", practice_epochs=0, **changes)
-    model = build(config, (28, 28), classes)
+    config = Config.preset(preset, device="cpu", epochs=1, alignment="none", finetune_epochs=0, **changes)
+    model = build_model(config, (28, 28), classes)
     start = time.perf_counter()
     learn(model, data, groups=None, fresh=True, test=None, checkpoint=None, on_epoch=None)
     return (time.perf_counter() - start) / n * 1e6

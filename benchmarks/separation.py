@@ -1,4 +1,4 @@
-"""All ways to keep the label out of z_rest, side by side: one network, the same draws, the same probes.
+"""All directions to keep the label out of z_rest, side by side: one network, the same draws, the same probes.
 
     make bench-separation
 
@@ -41,7 +41,7 @@ from wvae.experiments.writers import check, draw
 from wvae.io.files import atomic
 from wvae.nn.alignment import Alignment
 from wvae.training.examples import Examples
-from wvae.training.finetune import practise
+from wvae.training.finetune import finetune_decoder
 from wvae.workflows.measured_rows import encoded
 
 Array = np.ndarray
@@ -62,11 +62,11 @@ class Method:
 
     def finish(self) -> dict[str, Any]:
         """Return the hyper-parameters of what comes after the training."""
-        return {"alignment": self.alignment, "practice_epochs": Config().practice_epochs if self.practises else 0}
+        return {"alignment": self.alignment, "finetune_epochs": Config().finetune_epochs if self.practises else 0}
 
 
 # The decoder sees z_label itself, whose prior is N(0, I) with its weight of an ELBO: all is left to the penalty.
-OPEN = {"label_path": "code", "label_prior": "standard", "label_kl_weight": 1.0, "style_weight": 0.0}
+OPEN = {"decoder_label_input": "code", "label_prior": "standard", "label_kl_weight": 1.0, "style_weight": 0.0}
 CLOSED = {"style_weight": 0.0}  # the decoder sees the class only, which a prior for each class makes free
 
 
@@ -126,8 +126,8 @@ def finished(model: WVAE, train: Dataset, method: Method) -> WVAE:
     network = twin.model_
     network.config = twin.config_
     network.alignment = Alignment(twin.config_, network.n_classes).to(next(network.parameters()).device)
-    network.alignment.fit(mean, sd, predicted, network.weighted_loadings(), twin.config_.random_state)
-    practise(network, Examples(train.x, np.searchsorted(model.classes_, train.y)))
+    network.alignment.fit(mean, sd, predicted, network.style.weighted_loadings(), twin.config_.random_state)
+    finetune_decoder(network, Examples(train.x, np.searchsorted(model.classes_, train.y)))
     return twin
 
 
@@ -204,7 +204,7 @@ def run(
 def setting(name: str, epochs: int, changes: dict[str, Any]) -> dict[str, Any]:
     """Return what a line must have been made with to count."""
     method = METHODS[name]
-    practice = {"practice_epochs": method.finish()["practice_epochs"]} if method.practises else {}
+    practice = {"finetune_epochs": method.finish()["finetune_epochs"]} if method.practises else {}
     return {"epochs": epochs, **changes, **method.changes, "alignment": method.alignment, **practice}
 
 
@@ -377,13 +377,13 @@ def _label(axes: Axes, points: dict[str, Array]) -> None:
     ]
     half = np.array([text.get_window_extent(renderer).size for text in texts]) / 2 + 1.5 * dpi  # (n, 2)
     angles, far = np.arange(16) * np.pi / 8, np.array([1.0, 1.6, 2.3, 3.2, 4.2, 5.5])
-    ways = np.array([(np.cos(a) * (1 + 0.25 * (f - 1)), np.sin(a) * f, f) for a, f in product(angles, far)])
+    directions = np.array([(np.cos(a) * (1 + 0.25 * (f - 1)), np.sin(a) * f, f) for a, f in product(angles, far)])
     steps = np.linspace(0.15, 0.85, 8)[:, None]
     place = np.full((len(at), 4), np.nan)  # boxes of the names
     for i in [*range(len(at))] * 3:  # again, when the others have found their places
         others = np.array([*fixed, *place[[k for k in range(len(at)) if k != i and not np.isnan(place[k, 0])]]])
         cheapest = np.inf
-        for *way, f in ways:
+        for *way, f in directions:
             away = way * (half[i] + np.array([8, 2 + 0.25 * half[i, 1] / dpi]) * dpi)
             box = np.concatenate([at[i] + away - half[i], at[i] + away + half[i]])
             out = 4 * half[i].prod() - _shared(box, np.reshape(inside, (1, 4)))

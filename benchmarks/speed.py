@@ -29,12 +29,12 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from wvae import datasets
 from wvae.config import Config
-from wvae.training.checkpoint import Keeper, State
+from wvae.training.checkpoint import Checkpointer, TrainingState
 from wvae.training.examples import Examples
 from wvae.training.inference import posterior
-from wvae.training.loader import Feed
-from wvae.training.loop import build, evaluate, optimiser_of, train
-from wvae.training.seeds import train_seeds
+from wvae.training.initialise import build_model
+from wvae.training.loader import BatchLoader
+from wvae.training.loop import evaluate, make_optimiser, train
 
 Array = np.ndarray
 BATCH, WIDTH, PIXELS, CODES = 256, 500, 784, 20
@@ -202,9 +202,9 @@ def ours(config: Config, data: Examples) -> Callable[[], float]:
     """Return a pass of our own loop, warmed up."""
     from wvae.training.loop import _one_pass  # pyright: ignore[reportPrivateUsage]
 
-    model = build(config, data.x.shape[1:], 10)
-    state = State(model, optimiser_of(model), torch.Generator().manual_seed(0))
-    feed, keeper = Feed(data, config.batch_size, CPU), Keeper(None, state, data)
+    model = build_model(config, data.x.shape[1:], 10)
+    state = TrainingState(model, make_optimiser(model), torch.Generator().manual_seed(0))
+    feed, keeper = BatchLoader(data, config.batch_size, CPU), Checkpointer(None, state, data)
 
     def run() -> float:
         start = time.perf_counter()
@@ -225,7 +225,7 @@ def in_turn(ways: dict[str, Callable[[], float]], rounds: int) -> dict[str, floa
 
 def conv_limit(config: Config) -> float:
     """Return examples per second of the convolutional networks alone: forward and backward, with nothing around."""
-    model = build(config, (28, 28), 10).train()
+    model = build_model(config, (28, 28), 10).train()
     x, z = torch.rand(BATCH, 28, 28), torch.randn(BATCH, config.d_label + config.d_rest)
 
     def step() -> None:
@@ -279,35 +279,23 @@ def training_rows(data: Examples, rounds: int) -> float:
 
 def encode_row(data: Examples) -> None:
     """Print how fast codes are had, beside the encoder's matrix products."""
-    model = build(Config.preset("article", device="cpu"), (28, 28), 10).eval()
+    model = build_model(Config.preset("article", device="cpu"), (28, 28), 10).eval()
     x, w = torch.rand(1000, PIXELS), torch.rand(WIDTH, PIXELS)
     products_alone = 1000 / best(lambda: x @ w.T, 50)
     rate = len(data.x) / best(lambda: posterior(model, data.x), 1)
     row("encode 60,000", f"{rate / 1e3:.0f} k/s", f"{rate / products_alone:.2f} of the product's rate", "≥ 0.8")
 
 
-def seeds_row(data: Examples) -> None:
-    """Print what ten seeds side by side cost, beside one after the other."""
-    some, article = Examples(data.x[:10_240], data.y[:10_240]), Config.preset("article", device="cpu", epochs=1)
-
-    def one_by_one() -> None:
-        for seed in range(10):
-            train(build(replace(article, random_state=seed), (28, 28), 10), some)
-
-    together = best(lambda: train_seeds(article, some, 10, range(10)), 1)
-    row("ten seeds at once", f"{together:.1f} s", f"{together / best(one_by_one, 1):.2f} of one by one", "≤ 1.1")
-
-
 def loss_rows(data: Examples, test: Examples, plain: float) -> None:
     """Print how long the plain loop takes to its loss after 50 epochs, and how long the preset quick takes to less."""
     article = Config.preset("article", device="cpu", epochs=EPOCHS)
-    model = build(article, (28, 28), 10)
+    model = build_model(article, (28, 28), 10)
     train(model, data)
     wall, target = EPOCHS * len(data.x) / plain, evaluate(model, test)["loss"]
     row(f"plain loop, {EPOCHS} epochs", f"{wall:.0f} s", f"test loss {target:.2f}", "")
     for precision in ("float32", "bfloat16"):
         config = Config.preset("quick", device="cpu", precision=precision)
-        model, start = build(config, (28, 28), 10), time.perf_counter()
+        model, start = build_model(config, (28, 28), 10), time.perf_counter()
         train(model, data)
         seconds = time.perf_counter() - start
         loss = evaluate(model, test)["loss"]
@@ -329,7 +317,6 @@ def main() -> None:
     row("---", "---", "---", "---")
     plain = training_rows(data, asked.rounds)
     encode_row(data)
-    seeds_row(data)
     row("`wvae --help`", f"{started(sys.executable, '-m', 'wvae', '--help'):.2f} s", "", "≤ 0.25 s")
     row("`import wvae`", f"{started(sys.executable, '-c', 'import wvae'):.2f} s", "", "≤ 0.1 s")
     if not asked.short:

@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 from wvae.config import Config
 from wvae.evaluation.leakage import is_clean, leakage
 from wvae.nn.alignment import Alignment
-from wvae.nn.sliced_ot import CHECK
+from wvae.nn.sliced_ot import FIRST_CHECK
 
 Array = np.ndarray
 KINDS = ["none", "mean", "gaussian", "transport"]
@@ -238,7 +238,7 @@ def test_without_loadings_a_dimension_counts_by_its_nats():
     z, y, _ = standard(1000, 0, 3)
     sd = np.full(z.shape, 0.3)
     z[:, 1], sd[:, 1] = 0.01 * z[:, 1], 1.0  # carries nothing
-    z[:, 2], sd[:, 2] = 3 * z[:, 2], 0.05  # carries most
+    z[:, 2], sd[:, 2] = 3 * z[:, 2], 0.05  # carries max_steps
     nats = 0.5 * (z**2 + sd**2 - 1 - 2 * np.log(sd)).mean(0)
     found = applied(alignment("mean", 3).fit(z, sd, y), z, y).std(0)
     assert found[[0, 2]] == pytest.approx(np.sqrt(nats[[0, 2]]), rel=0.05)
@@ -251,13 +251,13 @@ def test_without_loadings_a_dimension_counts_by_its_nats():
 def test_it_ends_early_where_classes_are_alike_already():
     z, y, _ = standard(2000, 0)
     align = fitted("transport", z, y, steps=400)
-    assert CHECK <= len(align.axes) == len(align.source) == len(align.target) <= 2 * CHECK
+    assert FIRST_CHECK <= len(align.axes) == len(align.source) == len(align.target) <= 2 * FIRST_CHECK
 
 
 def test_it_takes_more_steps_where_they_are_not():
     z, y = standard(4000, 0, 8)[:2]
     copied = np.where(y[:, None] == 1, np.column_stack([z[:, :4], np.sign(z[:, :4]) * abs(z[:, 4:])]), z)
-    assert len(fitted("transport", copied, y, steps=70).axes) > CHECK
+    assert len(fitted("transport", copied, y, steps=70).axes) > FIRST_CHECK
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -354,18 +354,18 @@ def test_the_input_is_left_as_it_was():
 
 def test_steps_do_not_stir(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tiny change of a code stays one; whole steps, the negative control, make it many times larger."""
-    monkeypatch.setattr("wvae.nn.sliced_ot._readable", lambda *_: True)  # all steps are taken
+    monkeypatch.setattr("wvae.nn.sliced_ot._predictable", lambda *_: True)  # all steps are taken
     rng = np.random.default_rng(0)
     y = np.arange(1500) % 5
     z = rng.standard_normal((1500, 8)) * (1 + rng.random((5, 8)))[y] + np.sin(3 * rng.random((1500, 8)) * y[:, None])
     grown = {}
-    for pace in (None, 1.0):
+    for step_size in (None, 1.0):
         align = alignment("transport", 8, 5, steps=50)
-        align.pace = pace or align.pace
+        align.step_size = step_size or align.step_size
         align.fit(z, np.full(z.shape, 0.03), y, np.eye(8)[:4])
         codes, labels = torch.from_numpy(z), torch.from_numpy(y)
         nudge = torch.from_numpy(1e-7 * rng.standard_normal(z.shape))
         moved = (align(codes + nudge, labels) - align(codes, labels)).norm(dim=1)
-        grown[pace] = float(moved.mean() / (nudge @ align.metric).norm(dim=1).mean())
+        grown[step_size] = float(moved.mean() / (nudge @ align.metric).norm(dim=1).mean())
     assert grown[None] < 3
     assert grown[1.0] > 3 * grown[None]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from wvae.nn.augment import MOVE, moved, varied
-from wvae.nn.style_features import StrokeStatistics
+from wvae.nn.style_features import GreyStyleFeatures
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -60,7 +60,7 @@ def test_the_input_is_not_written_to() -> None:
 
 
 def test_style_moves_both_ways_and_the_stroke_stays() -> None:
-    statistics = StrokeStatistics((28, 28))
+    statistics = GreyStyleFeatures((28, 28))
     x = strokes()
     before, after = statistics(x), statistics(varied(x, 1.0, generator()))
     moved = after - before

@@ -48,7 +48,9 @@ def rows_of(bench: Any, methods: list[str] | None = None, seeds: int = 2) -> lis
 def test_cells_are_made_once(bench: Any, planted: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file, methods, trained = tmp_path / "rows.jsonl", ["none", "best without alignment", "best"], []
     fit = WVAE.fit
-    monkeypatch.setattr(WVAE, "fit", lambda self, *a, **k: trained.append(self.label_path) or fit(self, *a, **k))
+    monkeypatch.setattr(
+        WVAE, "fit", lambda self, *a, **k: trained.append(self.decoder_label_input) or fit(self, *a, **k)
+    )
     numbers = dict.fromkeys([key for key, _, _ in bench.COLUMNS] + ["leakage.majority"], 0.5)
     monkeypatch.setattr(bench, "measured", lambda model, data, seed: numbers)
 

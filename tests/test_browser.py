@@ -93,7 +93,7 @@ def report(planted: Dataset, small: dict[str, Any], tmp_path_factory: pytest.Tem
     mel = np.random.default_rng(0).random((len(planted), 64, 64), dtype=np.float32)
     mel[:, :32] += (planted.factors["writer"] / 5)[:, None, None]
     words: dict[str, Any] = {"kind": "audio", "name": "speech", "rate": 8000, "source": "drawn here", "licence": "MIT"}
-    changes: dict[str, Any] = {"epochs": 3, "alignment_steps": 20, "practice_epochs": 1}
+    changes: dict[str, Any] = {"epochs": 3, "alignment_steps": 20, "finetune_epochs": 1}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(measure, "SEEN", 500)
         folder = reproduce_worlds(

@@ -248,7 +248,7 @@ def test_early_stopping_is_a_pair_of_flags(
 
 def test_early_stopping_stops(command: Command):
     flags = ("--early-stopping", "--n-iter-no-change", "1", "--backbone", "mlp", "--width", "16", "--depth", "1")
-    flags += ("--learning-rate", "0.1", "--alignment", "none", "--practice-epochs", "0", "--epochs", "40")
+    flags += ("--learning-rate", "0.1", "--alignment", "none", "--finetune-epochs", "0", "--epochs", "40")
     assert command("fit", "digits8x8", "--out", "m", *flags).code == 0
     assert len(Path("m/history.jsonl").read_text().splitlines()) < 40
 

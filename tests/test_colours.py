@@ -1,4 +1,4 @@
-"""Style statistics of colour: where things are must not matter, what colour and how rough they are must."""
+"""Style features of colour: where things are must not matter, what colour and how rough they are must."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from wvae.nn.style_features import ColourStatistics, statistics_of
+from wvae.nn.style_features import ColourStyleFeatures, style_features_for
 
 SIDE = 16
 
@@ -18,7 +18,7 @@ def pictures(n: int = 40, seed: int = 0) -> Tensor:
 
 
 def statistics(x: Tensor) -> tuple[Tensor, Tensor]:
-    found = ColourStatistics(tuple(x.shape[1:]))(x)
+    found = ColourStyleFeatures(tuple(x.shape[1:]))(x)
     return found[:, :12], found[:, 12:]
 
 
@@ -71,7 +71,7 @@ def test_fine_and_coarse_roughness_are_told_apart() -> None:
 @pytest.mark.parametrize("side", [1, 2, 5, 9, 33])
 def test_any_size_has_finite_statistics_and_gradients(side: int) -> None:
     x = torch.full((2, 3, side, side), 0.5, requires_grad=True)
-    module = ColourStatistics((3, side, side))
+    module = ColourStyleFeatures((3, side, side))
     found = module(x)
     assert found.shape == (2, module.size) == (2, len(module.weight))
     assert module.weight.sum().item() == pytest.approx(15.0)
@@ -82,5 +82,8 @@ def test_any_size_has_finite_statistics_and_gradients(side: int) -> None:
 
 def test_which_statistics_suit_which_data() -> None:
     kinds = [("image", (1, 8, 8), True), ("image", (3, 8, 8), False), ("table", (9,), True), ("audio", (8, 9), False)]
-    assert [type(statistics_of(*each)).__name__ for each in kinds] == [*["StrokeStatistics"] * 3, "SpectralStatistics"]
-    assert [statistics_of(*each).size for each in kinds] == [20, 0, 0, 8]
+    assert [type(style_features_for(*each)).__name__ for each in kinds] == [
+        *["GreyStyleFeatures"] * 3,
+        "AudioStyleFeatures",
+    ]
+    assert [style_features_for(*each).size for each in kinds] == [20, 0, 0, 8]

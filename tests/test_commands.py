@@ -42,7 +42,7 @@ def unsaid(text: str) -> None:
 
 @pytest.fixture(scope="module")
 def folder(planted: Dataset, small: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    config = Config(**small | {"alignment": "gaussian", "practice_epochs": 0})
+    config = Config(**small | {"alignment": "gaussian", "finetune_epochs": 0})
     return fit_to_folder(planted, config, tmp_path_factory.mktemp("commands") / "model")
 
 
@@ -65,7 +65,7 @@ def pictures(planted: Dataset, tmp_path: Path) -> Path:
 
 
 def test_a_model_folder_remembers_label_kind_and_rate(planted: Dataset, small: dict[str, Any], tmp_path: Path):
-    quick = Config(**small | {"epochs": 1, "alignment": "none", "practice_epochs": 0})
+    quick = Config(**small | {"epochs": 1, "alignment": "none", "finetune_epochs": 0})
     out = fit_to_folder(replace(planted, kind="audio", rate=8000), quick, tmp_path / "m")
     about = json.loads((out / "rows.json").read_text())
     assert (about["label"], about["rate"], about["examples"]) == ("animal", 8000, 360)
@@ -76,7 +76,7 @@ def test_a_model_folder_remembers_label_kind_and_rate(planted: Dataset, small: d
 def test_sounds_of_another_rate_are_refused(
     planted: Dataset, small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    quick = Config(**small | {"epochs": 1, "alignment": "none", "practice_epochs": 0})
+    quick = Config(**small | {"epochs": 1, "alignment": "none", "finetune_epochs": 0})
     spoken = replace(planted, kind="audio", rate=16_000, name="spoken")
     out = fit_to_folder(spoken, quick, tmp_path / "m")
     for rate in (16_000, None):
@@ -120,7 +120,7 @@ def test_colour_is_brought_to_what_the_model_knows(folder: Path, model: WVAE, pl
 
 def test_grey_is_made_colour_without_a_copy(planted: Dataset, small: dict[str, Any], tmp_path: Path):
     coloured = replace(planted, x=np.repeat(planted.x[:, None], 3, 1))
-    config = Config(**small | {"epochs": 1, "alignment": "none", "practice_epochs": 0})
+    config = Config(**small | {"epochs": 1, "alignment": "none", "finetune_epochs": 0})
     out = fit_to_folder(coloured, config, tmp_path / "m")
     np.savez(tmp_path / "grey.npz", x=planted.x, animal=planted.y)
     said: list[str] = []
@@ -273,7 +273,7 @@ def half(planted: Dataset) -> Dataset:
 
 
 def test_rows_without_a_label_are_trained_on(half: Dataset, planted: Dataset, small: dict[str, Any], tmp_path: Path):
-    config = Config(**small | {"alignment": "gaussian", "practice_epochs": 0})
+    config = Config(**small | {"alignment": "gaussian", "finetune_epochs": 0})
     model = wvae.load(str(fit_to_folder(half, config, tmp_path / "m")))
     assert model.classes_.tolist() == planted.classes.tolist()
     assert json.loads((tmp_path / "m" / "rows.json").read_text())["examples"] == 320
@@ -345,7 +345,7 @@ def test_a_sound_is_written_to_listen_to(
 ):
     soundfile = pytest.importorskip("soundfile")
     pytest.importorskip("librosa")
-    quick = Config(**small | {"epochs": 1, "alignment": "none", "practice_epochs": 0})
+    quick = Config(**small | {"epochs": 1, "alignment": "none", "finetune_epochs": 0})
     out = fit_to_folder(replace(planted, kind="audio"), quick, tmp_path / "m")
     model = wvae.load(str(out))
     np.save(tmp_path / "a.npy", planted.x[0] / np.float32(255))
@@ -411,7 +411,7 @@ def test_colours_and_single_channels_become_pictures(model: WVAE, tmp_path: Path
 
 def test_a_table_can_only_be_written_as_numbers(planted: Dataset, small: dict[str, Any], tmp_path: Path):
     x = planted.x.reshape(len(planted), -1).astype(np.float32)
-    config = replace(Config(**small | {"epochs": 1, "alignment": "none", "practice_epochs": 0}))
+    config = replace(Config(**small | {"epochs": 1, "alignment": "none", "finetune_epochs": 0}))
     out = fit_to_folder(replace(planted, x=x, kind="table"), config, tmp_path / "m")
     np.savez(tmp_path / "t.npz", x=x, animal=planted.y)
     model = wvae.load(str(out))

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wvae.config import ARTICLE_WEIGHT, Config, Parameter, check_names, parameters
+from wvae.config import ARTICLE_WEIGHT, Config, Parameter, check_parameter_names, parameters
 
 FLAGS = [p for p in parameters() if p.type is bool]
 NUMBERS = [p for p in parameters() if not p.choices and p not in FLAGS]
 CHOICES = [p for p in parameters() if p.choices]
 # With these, every other hyper-parameter may take its whole range.
-FREE: dict[str, Any] = {"label_path": "code", "alignment": "none", "style_weight": 0.0, "practice_epochs": 0}
+FREE: dict[str, Any] = {"decoder_label_input": "code", "alignment": "none", "style_weight": 0.0, "finetune_epochs": 0}
 FREE |= {"backbone": "article"}
 
 
@@ -114,9 +114,9 @@ def test_numpy_numbers_become_pythons(kind: Any, value: int):
 
 @pytest.mark.parametrize("change", [{"label_prior": "standard"}, {"classifier_weight": 0.0}])
 def test_a_path_through_the_class_needs_classes(change: dict[str, Any]):
-    with pytest.raises(ValueError, match="take label_path='code'"):
-        Config(label_path="class", **change)
-    assert Config(**FREE | change).label_path == "code"
+    with pytest.raises(ValueError, match="take decoder_label_input='code'"):
+        Config(decoder_label_input="class", **change)
+    assert Config(**FREE | change).decoder_label_input == "code"
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_preset_article_is_the_notebook():
         "width": 500,
         "depth": 1,
         "label_prior": "standard",
-        "label_path": "code",
+        "decoder_label_input": "code",
         "label_kl_weight": 1.0,
         "style_weight": 0.0,
         "augment": 0.0,
@@ -166,7 +166,7 @@ def test_preset_article_is_the_notebook():
         "separation_weight": 0.0,
         "epochs": 50,
         "batch_size": 256,
-        "least_steps": 1,
+        "min_steps_per_epoch": 1,
         "learning_rate": 1e-3,
         "schedule": "constant",
         "test_samples": 10,
@@ -187,9 +187,16 @@ def test_objectives_change_only_what_they_are_about(preset: Any):
     plain = Config.preset(preset, "plain")
     assert (plain.classifier_weight, plain.separation_weight) == (0, 0)  # no labels at all:
     assert (plain.separation, plain.label_prior, plain.label_kl_weight) == ("none", "standard", 1)
-    assert (plain.label_path, plain.style_weight, plain.alignment) == ("code", 0, "none")
-    about = {"classifier_weight", "separation", "separation_weight", "label_prior", "label_kl_weight", "label_path"}
-    about |= {"style_weight", "alignment", "practice_epochs"}
+    assert (plain.decoder_label_input, plain.style_weight, plain.alignment) == ("code", 0, "none")
+    about = {
+        "classifier_weight",
+        "separation",
+        "separation_weight",
+        "label_prior",
+        "label_kl_weight",
+        "decoder_label_input",
+    }
+    about |= {"style_weight", "alignment", "finetune_epochs"}
     assert {n: v for n, v in asdict(plain).items() if n not in about} == {n: own[n] for n in own if n not in about}
 
 
@@ -208,5 +215,5 @@ def test_unknown_name_is_answered_with_the_nearest():
     with pytest.raises(TypeError, match="no hyper-parameter 'epoch'; did you mean 'epochs'"):
         Config.preset(epoch=3)
     with pytest.raises(TypeError, match=r"no hyper-parameter 'zzzzz'$"):
-        check_names(["width", "zzzzz"])
-    check_names(["width"])
+        check_parameter_names(["width", "zzzzz"])
+    check_parameter_names(["width"])

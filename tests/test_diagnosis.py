@@ -18,7 +18,8 @@ from wvae.estimator import WVAE
 from wvae.model import SplitVAE
 from wvae.training.diagnostics import TrainingWarning, diagnose
 from wvae.training.examples import Examples
-from wvae.training.loop import build, train
+from wvae.training.initialise import build_model
+from wvae.training.loop import train
 
 Trained = Callable[..., SplitVAE]
 
@@ -42,7 +43,7 @@ def trained(data: Examples, small: dict[str, Any]) -> Trained:
     """Train on the planted data, other labels if told, with the warnings muted."""
 
     def train_with(y: np.ndarray | None = None, **changes: Any) -> SplitVAE:
-        model = build(replace(Config(**with_changes(small, {"alignment": "none"})), **changes), (8, 8), 4)
+        model = build_model(replace(Config(**with_changes(small, {"alignment": "none"})), **changes), (8, 8), 4)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", TrainingWarning)
             train(model, Examples(data.x, data.y if y is None else y))
@@ -66,7 +67,7 @@ def test_too_dear_a_rest_collapses(trained: Trained, batch: Any, style_weight: f
 def test_a_decoder_that_does_not_read_the_label_is_told(trained: Trained, batch: Any):
     article: dict[str, Any] = {
         "backbone": "article",
-        "label_path": "code",
+        "decoder_label_input": "code",
         "label_prior": "standard",
         "style_weight": 0.0,
     }
@@ -76,7 +77,7 @@ def test_a_decoder_that_does_not_read_the_label_is_told(trained: Trained, batch:
         model.decoder.get_parameter("from_label.weight").zero_()
     found = diagnose(model, *batch)
     assert set(found) == {"ignored"}
-    assert "Raise rest_kl_weight (now 1), lower d_rest, or take label_path='class'" in found["ignored"]
+    assert "Raise rest_kl_weight (now 1), lower d_rest, or take decoder_label_input='class'" in found["ignored"]
 
 
 def test_the_same_for_a_joint_decoder(fitted: WVAE, trained: Trained, batch: Any):
@@ -126,16 +127,16 @@ def test_without_labels_none_is_missed(trained: Trained, batch: Any):
     plain: dict[str, Any] = {
         "classifier_weight": 0.0,
         "style_weight": 0.0,
-        "label_path": "code",
+        "decoder_label_input": "code",
         "label_prior": "standard",
-        "practice_epochs": 0,
+        "finetune_epochs": 0,
     }
     assert diagnose(trained(**plain, epochs=8), *batch) == {}
     assert set(diagnose(trained(**plain, rest_kl_weight=1000.0, epochs=8), *batch)) == {"collapsed"}
 
 
 def test_it_is_said_once_for_each_fault(data: Examples, small: dict[str, Any]):
-    model = build(Config(**with_changes(small, {"rest_kl_weight": 1000.0, "epochs": 14})), (8, 8), 4)
+    model = build_model(Config(**with_changes(small, {"rest_kl_weight": 1000.0, "epochs": 14})), (8, 8), 4)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         train(model, data)
@@ -145,7 +146,7 @@ def test_it_is_said_once_for_each_fault(data: Examples, small: dict[str, Any]):
 
 
 def test_nothing_is_said_in_the_first_epochs(data: Examples, small: dict[str, Any]):
-    model = build(Config(**with_changes(small, {"rest_kl_weight": 1000.0, "epochs": 4})), (8, 8), 4)
+    model = build_model(Config(**with_changes(small, {"rest_kl_weight": 1000.0, "epochs": 4})), (8, 8), 4)
     train(model, data)  # a warning would be an error here
 
 
@@ -158,7 +159,7 @@ def test_the_warning_points_to_who_called_fit(planted: Dataset, small: dict[str,
 
 
 def test_looking_changes_nothing(data: Examples, small: dict[str, Any], monkeypatch: pytest.MonkeyPatch):
-    models = [build(Config(**with_changes(small, {"epochs": 8})), (8, 8), 4) for _ in range(2)]
+    models = [build_model(Config(**with_changes(small, {"epochs": 8})), (8, 8), 4) for _ in range(2)]
     train(models[0], data)
     monkeypatch.setattr("wvae.training.loop._warn", lambda *anything: None)
     train(models[1], data)

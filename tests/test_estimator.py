@@ -119,7 +119,7 @@ def test_posterior_and_codes(fitted: WVAE, planted_test: Dataset):
     z_label, z_rest = fitted.encode(planted_test.x)
     np.testing.assert_array_equal(z_label, a)
     assert abs(z_rest - b).max() > 0.1  # aligned
-    aligned = fitted.model_.read(torch.from_numpy(a), torch.from_numpy(b)).z_rest
+    aligned = fitted.model_.align(torch.from_numpy(a), torch.from_numpy(b)).z_rest
     np.testing.assert_allclose(z_rest, aligned, atol=1e-5)
 
 

@@ -252,7 +252,7 @@ def test_an_interrupted_run_goes_on_to_the_same_numbers(
     step: int,
     kept: list[str],
 ):
-    monkeypatch.setattr("wvae.training.checkpoint.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("wvae.training.checkpoint.SAVE_EVERY_SECONDS", 0.0)
     out, calls = tmp_path / "out", []
     one = writers._one
     monkeypatch.setattr(writers, "_one", lambda *a, **k: calls.append(a[3]) or one(*a, **k))
@@ -278,7 +278,7 @@ def test_an_interrupted_run_goes_on_to_the_same_numbers(
 
 
 def test_a_checkpoint_within_a_training_is_used(planted: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("wvae.training.checkpoint.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("wvae.training.checkpoint.SAVE_EVERY_SECONDS", 0.0)
     with pytest.raises(KeyboardInterrupt):
         reproduce("plane", planted, CONFIG, tmp_path / "out", progress=Interrupting("training plane", 3))
     steps: list[int] = []
@@ -439,7 +439,7 @@ def test_fit_makes_a_model_folder_of_the_train_rows(planted: Dataset, tmp_path: 
 def test_an_interrupted_fit_goes_on_to_the_same_weights(
     planted: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("wvae.training.checkpoint.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("wvae.training.checkpoint.SAVE_EVERY_SECONDS", 0.0)
     whole = fit_to_folder(planted, CONFIG, tmp_path / "whole")
     progress = Interrupting("training on planted", 4)
     with pytest.raises(KeyboardInterrupt):

@@ -151,7 +151,7 @@ def test_the_label_is_chosen_by_name(made: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore::wvae.training.diagnostics.TrainingWarning")
 def test_a_model_of_speakers_opens_the_recordings_by_speaker(made: Path, small: dict[str, Any], tmp_path: Path) -> None:
-    changes = {"epochs": 1, "alignment": "none", "practice_epochs": 0}
+    changes = {"epochs": 1, "alignment": "none", "finetune_epochs": 0}
     opened: list[str] = []
     for label in ("speaker", "digit"):
         data = load("fsdd", label=label, progress=False)

@@ -21,15 +21,16 @@ from wvae.config import Config
 from wvae.io.files import read_tensors
 from wvae.training import checkpoint
 from wvae.training.examples import Examples
-from wvae.training.loop import TrainingError, build, train
+from wvae.training.initialise import build_model
+from wvae.training.loop import TrainingError, train
 
 SMALL: dict[str, Any] = {"d_label": 2, "d_rest": 3, "width": 64, "depth": 1, "epochs": 8, "batch_size": 32}
-SMALL |= {"style_weight": 1.0, "alignment_steps": 3, "practice_epochs": 1}
+SMALL |= {"style_weight": 1.0, "alignment_steps": 3, "finetune_epochs": 1}
 # A checkpoint after every step, and steps that take their time, so that a kill falls anywhere in an epoch.
 PROGRAM = """
 import sys, time
 from wvae import checkpoint, training
-checkpoint.CHECKPOINT_SECONDS = 0.0
+checkpoint.SAVE_EVERY_SECONDS = 0.0
 original = training.set_learning_rate
 training.set_learning_rate = lambda *a: (time.sleep(0.004), original(*a))
 from wvae.cli import main
@@ -55,7 +56,7 @@ def command(file: Path, out: str, *more: str) -> list[str]:
     return [sys.executable, "-c", PROGRAM, "fit", str(file), f"--out={out}", "--label=y", *flags, *more]
 
 
-def begun(file: Path, out: str, *more: str) -> subprocess.Popen[str]:
+def start_process(file: Path, out: str, *more: str) -> subprocess.Popen[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     pipe = subprocess.PIPE
     return subprocess.Popen(command(file, out, *more), cwd=file.parent, env=environment, text=True, stderr=pipe)
@@ -74,12 +75,12 @@ def ended(process: subprocess.Popen[str], seconds: float = 120) -> str:
 
 
 def test_a_training_killed_again_and_again_ends_with_the_same_bytes(file: Path):
-    whole = begun(file, "whole")
+    whole = start_process(file, "whole")
     assert "Traceback" not in ended(whole)
     kept = file.parent / "broken.partial" / "checkpoint" / checkpoint.CHECKPOINT_FILE
     rng, places = np.random.default_rng(int(time.time())), []
     for _ in range(4):
-        process, before, deadline = begun(file, "broken"), progress_of(kept), time.monotonic() + 60
+        process, before, deadline = start_process(file, "broken"), progress_of(kept), time.monotonic() + 60
         while progress_of(kept) == before and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)
         time.sleep(float(rng.uniform(0, 0.15)))
@@ -88,7 +89,7 @@ def test_a_training_killed_again_and_again_ends_with_the_same_bytes(file: Path):
         places.append(progress_of(kept))
         assert places[-1] > before  # it had gone on, and what it kept is whole
     assert any(step for _, step in places)  # in the middle of an epoch
-    last = begun(file, "broken", "--resume")
+    last = start_process(file, "broken", "--resume")
     said = ended(last)
     assert last.returncode == 0, said
     for name in ("model.safetensors", "config.json"):
@@ -108,7 +109,7 @@ def test_a_training_killed_again_and_again_ends_with_the_same_bytes(file: Path):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_training_that_is_told_to_end_says_how_to_go_on(file: Path, number: signal.Signals, code: int):
     kept = file.parent / "told.partial" / "checkpoint" / checkpoint.CHECKPOINT_FILE
-    process, deadline = begun(file, "told"), time.monotonic() + 60
+    process, deadline = start_process(file, "told"), time.monotonic() + 60
     while not kept.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(number)
@@ -119,7 +120,7 @@ def test_a_training_that_is_told_to_end_says_how_to_go_on(file: Path, number: si
 
 
 def test_resume_begins_nothing_new(file: Path):
-    process = begun(file, "nothing", "--resume")
+    process = start_process(file, "nothing", "--resume")
     assert "there is no interrupted training in nothing.partial" in ended(process)
     assert process.returncode == 2
     assert not (file.parent / "nothing.partial").exists()
@@ -150,7 +151,7 @@ def small(**changes: Any) -> Config:
 def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(
     data: Examples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(checkpoint, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint, "SAVE_EVERY_SECONDS", 0.0)
     write, written = checkpoint.write_tensors, list[Path]()
 
     def full(path: Path, *arguments: Any) -> None:
@@ -159,20 +160,20 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(
         written.append(path)
         write(path, *arguments)
 
-    whole = build(small(), (8, 8), 4)
+    whole = build_model(small(), (8, 8), 4)
     train(whole, data)
     monkeypatch.setattr(checkpoint, "write_tensors", full)
     with pytest.raises(TrainingError, match="No space left on device") as caught:
-        train(build(small(), (8, 8), 4), data, checkpoint=tmp_path / "c")
+        train(build_model(small(), (8, 8), 4), data, checkpoint=tmp_path / "c")
     assert f"an earlier state is kept in {tmp_path / 'c'}" in str(caught.value)
     monkeypatch.setattr(checkpoint, "write_tensors", write)
-    resumed = build(small(), (8, 8), 4)
+    resumed = build_model(small(), (8, 8), 4)
     train(resumed, data, checkpoint=tmp_path / "c")
     assert equal(resumed, whole)
 
 
 def test_a_state_that_is_not_finite_is_never_kept(data: Examples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(checkpoint, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint, "SAVE_EVERY_SECONDS", 0.0)
     x = (data.x / 255).astype(np.float32)
     order = np.random.default_rng((0, 2)).permutation(len(x))  # of the second epoch
     spoilt = x.copy()
@@ -182,7 +183,7 @@ def test_a_state_that_is_not_finite_is_never_kept(data: Examples, tmp_path: Path
         x[:] = spoilt
 
     with pytest.raises(TrainingError, match="not finite in epoch 2"):
-        train(build(small(), (8, 8), 4), Examples(x, data.y), checkpoint=tmp_path / "c", on_epoch=spoil)
+        train(build_model(small(), (8, 8), 4), Examples(x, data.y), checkpoint=tmp_path / "c", on_epoch=spoil)
     file = tmp_path / "c" / checkpoint.CHECKPOINT_FILE
     assert progress_of(file) == (1, 3)
     tensors = read_tensors(file)[0]
@@ -192,7 +193,7 @@ def test_a_state_that_is_not_finite_is_never_kept(data: Examples, tmp_path: Path
 def test_what_a_killed_process_left_half_written_is_tidied_away(data: Examples, tmp_path: Path):
     left = tmp_path / f".{checkpoint.CHECKPOINT_FILE}.1.part"
     left.write_bytes(b"half")
-    train(build(small(epochs=1), (8, 8), 4), data, checkpoint=tmp_path)
+    train(build_model(small(epochs=1), (8, 8), 4), data, checkpoint=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [checkpoint.CHECKPOINT_FILE]
 
 

@@ -11,13 +11,12 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from wvae.config import Config, Objective
-from wvae.model import SplitVAE
+from wvae.model import Codes, SplitVAE
 from wvae.nn import backbones as networks
 from wvae.nn.augment import shifted
-from wvae.nn.penalties import Codes
 from wvae.training.examples import Examples
-from wvae.training.initialise import measure
-from wvae.training.loop import build, evaluate, train
+from wvae.training.initialise import build_model, measure
+from wvae.training.loop import evaluate, train
 
 B, SIDE, CLASSES = 256, 8, 10
 Arrays = dict[str, np.ndarray]
@@ -101,7 +100,7 @@ def batch(config: Config, seed: int = 0) -> tuple[np.ndarray, np.ndarray, tuple[
 @pytest.mark.parametrize("objective", ["classifier", "covariance", "plain"])
 def test_loss_and_gradients_equal_a_derivation_by_hand(objective: Objective, dimensions: tuple[int, int]) -> None:
     config = Config.preset("article", objective, d_label=dimensions[0], d_rest=dimensions[1], width=32)
-    model = build(config, (SIDE * SIDE,), CLASSES).double()
+    model = build_model(config, (SIDE * SIDE,), CLASSES).double()
     x, y, noise = batch(config)
     terms = model(torch.from_numpy(x), torch.from_numpy(y), tuple(map(torch.from_numpy, noise)))
     terms["loss"].backward()
@@ -124,7 +123,7 @@ def test_loss_and_gradients_equal_a_derivation_by_hand(objective: Objective, dim
 
 def test_single_precision_agrees_to_1e_5() -> None:
     config = Config.preset("article", "covariance", width=32)
-    model = build(config, (SIDE * SIDE,), CLASSES)
+    model = build_model(config, (SIDE * SIDE,), CLASSES)
     x, y, noise = batch(config)
     weights = {name: value.detach().numpy().astype(float) for name, value in model.named_parameters()}
     single = [torch.from_numpy(part).float() for part in noise]
@@ -134,7 +133,7 @@ def test_single_precision_agrees_to_1e_5() -> None:
 
 def test_the_derivation_would_notice_a_wrong_weight() -> None:
     config = Config.preset("article", classifier_weight=39.0, width=32)
-    model = build(config, (SIDE * SIDE,), CLASSES).double()
+    model = build_model(config, (SIDE * SIDE,), CLASSES).double()
     x, y, noise = batch(config)
     got = model(torch.from_numpy(x), torch.from_numpy(y), tuple(map(torch.from_numpy, noise)))["loss"].item()
     weights = {name: value.detach().numpy() for name, value in model.named_parameters()}
@@ -144,7 +143,7 @@ def test_the_derivation_would_notice_a_wrong_weight() -> None:
 def test_covariance_of_one_dimensional_codes_has_no_gradient() -> None:
     """Normalised, a one-dimensional sample is ±1: what the documentation says of the notebook's second variant."""
     config = Config.preset("article", "covariance", d_label=1, d_rest=1, width=8)
-    model = build(config, (SIDE * SIDE,), CLASSES).double()
+    model = build_model(config, (SIDE * SIDE,), CLASSES).double()
     x, y, noise = batch(config)
     terms = model(torch.from_numpy(x), torch.from_numpy(y), tuple(map(torch.from_numpy, noise)))
     terms["separation"].backward()
@@ -154,7 +153,7 @@ def test_covariance_of_one_dimensional_codes_has_no_gradient() -> None:
 
 def test_class_prior_measures_the_distance_to_the_mean_of_the_class() -> None:
     config = Config(d_label=3, d_rest=2, width=8)
-    model = build(config, (4, 4), 5)
+    model = build_model(config, (4, 4), 5)
     x, y = torch.rand(6, 4, 4), torch.tensor([0, 1, 2, 3, 4, 0])
     q_label, q_rest = model.encode(x)
     terms = model.terms(x, y, q_label, q_rest, Codes(q_label.mean, q_rest.mean))
@@ -183,7 +182,7 @@ def test_convolutions_say_what_they_need(backbone: Any) -> None:
 def test_terms_beside_the_elbo_grow_with_the_number_of_values() -> None:
     """Of the same codes, labels and statistics, and four times the pixels."""
     config = Config(width=8, separation="covariance", separation_weight=1.0, device="cpu")
-    small, large = (build(config, (side, side), 3) for side in (28, 56))
+    small, large = (build_model(config, (side, side), 3) for side in (28, 56))
     large.load_state_dict({n: v for n, v in small.state_dict().items() if n.startswith(("c", "l", "p"))}, strict=False)
     y, found = torch.arange(6) % 3, torch.rand(6, 20, generator=torch.Generator().manual_seed(0))
     label, rest = (
@@ -200,7 +199,7 @@ def test_terms_beside_the_elbo_grow_with_the_number_of_values() -> None:
 def test_the_two_codes_get_gradients_of_their_own() -> None:
     """z_rest must not move the classifier, whatever the preset."""
     config = replace(Config(), width=16)
-    model = build(config, (4, 4), 3)
+    model = build_model(config, (4, 4), 3)
     z_label = torch.randn(5, config.d_label, requires_grad=True)
     model.classify(z_label).log_prob(torch.tensor([0, 1, 2, 0, 1])).sum().backward()
     touched = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
@@ -211,19 +210,19 @@ def test_the_two_codes_get_gradients_of_their_own() -> None:
 
 
 def gaussian(shape: tuple[int, ...], **changes: Any) -> SplitVAE:
-    return build(Config(d_label=2, d_rest=3, width=16, device="cpu", **changes), shape, 3, pixels=False)
+    return build_model(Config(d_label=2, d_rest=3, width=16, device="cpu", **changes), shape, 3, unit_range=False)
 
 
 def test_the_likelihood_follows_the_data_unless_it_is_named() -> None:
-    assert build(Config(width=8), (4, 4), 3).likelihood == "bernoulli"
-    assert gaussian((4, 4)).likelihood == "gaussian"
-    assert build(Config(width=8, likelihood="gaussian"), (4, 4), 3).likelihood == "gaussian"
+    assert build_model(Config(width=8), (4, 4), 3).likelihood == "bernoulli"
+    assert gaussian((4, 4)).observation.likelihood == "gaussian"
+    assert build_model(Config(width=8, likelihood="gaussian"), (4, 4), 3).likelihood == "gaussian"
     with pytest.raises(ValueError, match=r"likelihood is 'bernoulli', which needs values in \[0, 1\].*'gaussian' or"):
         gaussian((4,), likelihood="bernoulli")
 
 
 def test_a_likelihood_of_its_own_leaves_the_other_weights_alone() -> None:
-    one, two = build(Config(width=8), (5,), 3), build(Config(width=8, likelihood="gaussian"), (5,), 3)
+    one, two = build_model(Config(width=8), (5,), 3), build_model(Config(width=8, likelihood="gaussian"), (5,), 3)
     assert set(two.state_dict()) - set(one.state_dict()) == {"shift", "scale", "log_scale"}
     assert all(torch.equal(value, two.state_dict()[name]) for name, value in one.state_dict().items())
 
@@ -237,18 +236,18 @@ def test_gaussian_reconstruction_is_the_density_of_the_data_in_their_own_units(s
     model = gaussian(shape)
     measure(model, data)
     axes = 0 if len(shape) == 1 else None
-    np.testing.assert_allclose(model.shift.numpy(), x.mean(axes, dtype=float), rtol=1e-5)
-    np.testing.assert_allclose(model.scale.numpy(), x.std(axes, dtype=float), rtol=1e-5)
-    seen = model.standardised(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(model.observation.input_mean.numpy(), x.mean(axes, dtype=float), rtol=1e-5)
+    np.testing.assert_allclose(model.observation.input_sd.numpy(), x.std(axes, dtype=float), rtol=1e-5)
+    seen = model.observation.standardise(torch.from_numpy(x)).numpy()
     np.testing.assert_allclose(seen.std(axes), 1, rtol=1e-4)
     with torch.no_grad():
-        model.eval().log_scale.fill_(-0.7)
+        model.eval().observation.log_scale.fill_(-0.7)
         q_label, q_rest = model.encode(torch.from_numpy(x))
         p = model.decode(q_label.mean, q_rest.mean)
         terms = model.terms(
             torch.from_numpy(x), torch.from_numpy(data.y), q_label, q_rest, Codes(q_label.mean, q_rest.mean)
         )
-    sd = np.exp(-6 + np.log1p(np.exp(-0.7 + 6))) * model.scale.numpy().astype(float)
+    sd = np.exp(-6 + np.log1p(np.exp(-0.7 + 6))) * model.observation.input_sd.numpy().astype(float)
     mean = p.mean.numpy().astype(float)
     nats = 0.5 * ((x - mean) / sd) ** 2 + np.log(sd) + 0.5 * np.log(2 * np.pi)
     assert terms["reconstruction"].item() == pytest.approx(nats.reshape(90, -1).sum(1).mean(), rel=1e-5)
@@ -262,7 +261,7 @@ def test_gaussian_reconstruction_is_the_density_of_the_data_in_their_own_units(s
 
 def gaussian_measured(model: SplitVAE) -> SplitVAE:
     with torch.no_grad():
-        model.log_scale.zero_()
+        model.observation.log_scale.zero_()
     return model
 
 
@@ -271,9 +270,11 @@ def test_columns_that_do_not_vary_divide_nothing_by_zero() -> None:
     x[:, 1], x[:, 2], x[:, 3] = 0, 7.7, 1e9
     model = gaussian((4,), epochs=3)
     measure(model, Examples(x, np.arange(60) % 3))
-    assert model.scale.tolist()[1:] == [1, 1, 1000]
-    assert float(model.standardised(torch.from_numpy(x).float())[:, 1:].abs().max()) < 0.1
-    assert float(model.standardised(torch.full((1, 4), 1e30)).max()) == 5  # what is far out is not extrapolated
+    assert model.observation.input_sd.tolist()[1:] == [1, 1, 1000]
+    assert float(model.observation.standardise(torch.from_numpy(x).float())[:, 1:].abs().max()) < 0.1
+    assert (
+        float(model.observation.standardise(torch.full((1, 4), 1e30)).max()) == 5
+    )  # what is far out is not extrapolated
     train(model, Examples(x, np.arange(60) % 3))
     assert all(value.isfinite().all() for value in model.state_dict().values())
 
@@ -287,7 +288,7 @@ def test_a_scale_is_learnt_and_bounded() -> None:
         data = Examples(x, np.arange(256) % 3)
         train(model, data)
         with torch.no_grad():
-            sd = float(model.decode(torch.zeros(1, 2), torch.zeros(1, 3)).stddev[0, 0] / model.scale[0])
+            sd = float(model.decode(torch.zeros(1, 2), torch.zeros(1, 3)).stddev[0, 0] / model.observation.input_sd[0])
         # What no code can say is the noise: less than all of it, where six values share three dimensions.
         assert (0.1 < sd < 0.35) if noise else (0.002 < sd < 0.1)
 
@@ -310,16 +311,16 @@ def test_a_scale_is_learnt_and_bounded() -> None:
 def test_style_and_augmentation_suit_the_kind(
     kind: Any, shape: tuple[int, ...], pixels: bool, style: bool, varied: bool
 ) -> None:
-    model = build(Config(kind=kind, width=8, augment=1.0, device="cpu"), shape, 3, pixels)
-    assert model.explains_style == style
+    model = build_model(Config(kind=kind, width=8, augment=1.0, device="cpu"), shape, 3, pixels)
+    assert model.uses_style == style
     x = torch.rand(6, *shape, generator=torch.Generator().manual_seed(0))
-    found = model.augmented(x, torch.Generator().manual_seed(0))
+    found = model.augment(x, torch.Generator().manual_seed(0))
     assert found.shape == x.shape
     assert torch.equal(found, x) != varied
     if pixels:
         assert 0 <= float(found.min()) <= float(found.max()) <= 1
-    still = build(Config(kind=kind, width=8, augment=0.0, device="cpu"), shape, 3, pixels)
-    assert torch.equal(still.augmented(x, torch.Generator().manual_seed(0)), x)
+    still = build_model(Config(kind=kind, width=8, augment=0.0, device="cpu"), shape, 3, pixels)
+    assert torch.equal(still.augment(x, torch.Generator().manual_seed(0)), x)
 
 
 def test_a_spectrogram_is_shifted_in_time_and_changed_in_loudness_only() -> None:
@@ -365,8 +366,8 @@ def weighed(model: SplitVAE, x: torch.Tensor, y: torch.Tensor, weight: list[floa
 
 @pytest.mark.parametrize("prior", ["class", "standard"])
 def test_weights_multiply_every_term_of_an_example(prior: Any) -> None:
-    path: Any = {"label_prior": prior, "label_path": "class" if prior == "class" else "code"}
-    model = build(Config(d_label=2, d_rest=3, width=8, device="cpu", **path), (6, 6), 3)
+    path: Any = {"label_prior": prior, "decoder_label_input": "class" if prior == "class" else "code"}
+    model = build_model(Config(d_label=2, d_rest=3, width=8, device="cpu", **path), (6, 6), 3)
     x, y = torch.rand(5, 6, 6, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 2, 0, 1])
     each = [weighed(model, x, y, [float(i == k) for i in range(5)]) for k in range(5)]
     weight = np.array([1.0, 2.0, 0.0, 0.5, 3.0])
@@ -382,14 +383,14 @@ def test_weights_multiply_every_term_of_an_example(prior: Any) -> None:
 
 
 def test_an_unknown_label_counts_nothing_for_the_classifier_and_else_as_the_model_guesses() -> None:
-    model = build(Config(d_label=2, d_rest=3, width=8, device="cpu"), (6, 6), 3)
+    model = build_model(Config(d_label=2, d_rest=3, width=8, device="cpu"), (6, 6), 3)
     x, y = torch.rand(4, 6, 6, generator=torch.Generator().manual_seed(0)), torch.tensor([0, -1, 2, -1])
     noise = torch.zeros(4, 2), torch.zeros(4, 3)
     data = Examples(x.numpy(), y.numpy())
     weights = data.weights(slice(None), torch.device("cpu"))
     assert weights is not None
     assert weights.every.tolist() == [1, 1, 1, 1]
-    assert weights.label.tolist() == [2, 0, 2, 0]  # of mean 1: the classifier's term stays a mean over labels
+    assert weights.labelled.tolist() == [2, 0, 2, 0]  # of mean 1: the classifier's term stays a mean over labels
     with torch.no_grad():
         terms = model(x, y, noise, weights)
         known = model(x[[0, 2]], y[[0, 2]], (noise[0][:2], noise[1][:2]))
@@ -406,7 +407,7 @@ def test_an_unknown_label_counts_nothing_for_the_classifier_and_else_as_the_mode
 
 
 def test_guesses_give_the_classifier_no_gradient() -> None:
-    model = build(Config(d_label=2, d_rest=3, width=8, label_path="code", device="cpu"), (6, 6), 3)
+    model = build_model(Config(d_label=2, d_rest=3, width=8, decoder_label_input="code", device="cpu"), (6, 6), 3)
     x, y = torch.rand(4, 6, 6), torch.full((4,), -1)
     weights = Examples(x.numpy(), y.numpy()).weights(slice(None), torch.device("cpu"))
     model(x, y, (torch.randn(4, 2), torch.randn(4, 3)), weights)["loss"].backward()

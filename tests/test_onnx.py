@@ -20,16 +20,16 @@ from wvae.io import onnx as room
 from wvae.io.onnx import ExportError, export_onnx
 from wvae.nn.alignment import Alignment
 from wvae.nn.sliced_ot import KNOTS
-from wvae.nn.style_features import StrokeStatistics
+from wvae.nn.style_features import GreyStyleFeatures
 
 onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
 
-QUICK: dict[str, Any] = {"width": 16, "depth": 1, "epochs": 2, "device": "cpu", "practice_epochs": 0}
+QUICK: dict[str, Any] = {"width": 16, "depth": 1, "epochs": 2, "device": "cpu", "finetune_epochs": 0}
 CONFIGS: dict[str, dict[str, Any]] = {
     "conv": {"backbone": "conv", "alignment": "transport", "alignment_steps": 30, "style_weight": 10.0},
     "article": {"width": 16, "epochs": 2, "device": "cpu"},
-    "mlp": {"backbone": "mlp", "depth": 2, "alignment": "gaussian", "label_path": "code", "style_weight": 0.0},
+    "mlp": {"backbone": "mlp", "depth": 2, "alignment": "gaussian", "decoder_label_input": "code", "style_weight": 0.0},
     "table": {"kind": "table", "backbone": "mlp", "alignment": "mean", "d_rest": 1, "d_label": 1},
     "unlabelled": {"objective": "plain", "backbone": "mlp"},
 }
@@ -101,7 +101,7 @@ def test_files_hold_standard_operators_of_an_opset_that_browsers_read(exported: 
 
 def test_a_sliver_of_a_constant_is_not_rounded_away():
     """Adding 1e-12 to 0, as most pixels are, is not nothing: what the statistics are protected with must be there."""
-    statistics = StrokeStatistics((28, 28))
+    statistics = GreyStyleFeatures((28, 28))
     x = torch.zeros(2, 28, 28)
     x[0, 10:14, 10:14] = 1  # the second one is blank
     proto = room._translated(statistics, {"images": x}, ("found",))
@@ -149,7 +149,7 @@ def test_every_alignment_is_the_same_map_there_and_back(kind: Any, d: int):
 
 def test_codes_on_the_knots_themselves():
     align = Alignment(Config(d_rest=1, alignment="transport"), 2)
-    align.make_room(1)
+    align.allocate_steps(1)
     rng = np.random.default_rng(0)
     align.source.copy_(torch.from_numpy(np.sort(rng.normal(size=tuple(align.source.shape)))).float())
     align.target.copy_(torch.from_numpy(np.sort(rng.normal(size=tuple(align.target.shape)))).float())
@@ -163,7 +163,7 @@ def test_the_graph_does_not_grow_with_the_steps():
     for steps in (2, 800):
         graph = room._Graph()
         align = Alignment(Config(d_rest=4, alignment="transport", alignment_steps=steps), 3)
-        align.make_room(steps)
+        align.allocate_steps(steps)
         graph.aligned(align, "z", "o", back=False)
         sizes.append(len(graph.nodes))
     assert sizes[0] == sizes[1] < 40
@@ -171,7 +171,7 @@ def test_the_graph_does_not_grow_with_the_steps():
 
 def test_an_alignment_that_ended_before_its_first_step():
     align = Alignment(Config(d_rest=2, alignment="transport"), 2)
-    align.make_room(0)
+    align.allocate_steps(0)
     z = np.random.default_rng(0).standard_normal((4, 2)).astype(np.float32)
     np.testing.assert_allclose(aligned(align, z, np.array([0, 1, 0, 1]), back=True), z, atol=1e-6)
 
@@ -195,7 +195,7 @@ def test_an_alignment_that_blows_rounding_errors_up_is_told(fitted: WVAE, tmp_pa
     export_onnx(fitted, tmp_path / "calm")  # without a warning
     steep = copy.deepcopy(fitted)
     steep.model_.alignment = Alignment(Config(d_rest=3, alignment_steps=2), 4)
-    steep.model_.alignment.make_room(2)
+    steep.model_.alignment.allocate_steps(2)
     steep.model_.alignment.target.copy_(torch.linspace(-3e3, 3e3, KNOTS))
     with pytest.warns(UserWarning, match=r"turns rounding errors of 1e-05 in z_rest into .*fewer alignment_steps"):
         export_onnx(steep, tmp_path / "steep")

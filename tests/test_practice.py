@@ -15,20 +15,20 @@ from wvae.estimator import WVAE
 from wvae.evaluation.swap import swap, swap_pairs
 from wvae.training import finetune as practice
 from wvae.training.examples import Examples
-from wvae.training.finetune import practise
+from wvae.training.finetune import finetune_decoder
 from wvae.training.loop import TrainingError
 
 
 @pytest.fixture(scope="module")
 def unpractised(planted: Dataset, small: dict[str, Any]) -> WVAE:
-    parameters: dict[str, Any] = small | {"practice_epochs": 0, "epochs": 6}
+    parameters: dict[str, Any] = small | {"finetune_epochs": 0, "epochs": 6}
     return WVAE(**parameters).fit(planted.x, planted.y)
 
 
 def practised(model: WVAE, data: Dataset, epochs: int = 5) -> WVAE:
     twin = copy.deepcopy(model)
-    twin.model_.config = replace(twin.config_, practice_epochs=epochs)
-    practise(twin.model_, Examples(data.x, np.unique(data.y, return_inverse=True)[1]))
+    twin.model_.config = replace(twin.config_, finetune_epochs=epochs)
+    finetune_decoder(twin.model_, Examples(data.x, np.unique(data.y, return_inverse=True)[1]))
     return twin
 
 
@@ -86,18 +86,18 @@ def test_a_decoder_that_diverges_is_told_and_undone(
 ):
     monkeypatch.setattr(practice, "RATE", float("inf"))
     twin = copy.deepcopy(unpractised)
-    twin.model_.config = replace(twin.config_, practice_epochs=1)
-    with pytest.raises(TrainingError, match="practice_epochs=0"):
-        practise(twin.model_, Examples(planted.x, np.unique(planted.y, return_inverse=True)[1]))
+    twin.model_.config = replace(twin.config_, finetune_epochs=1)
+    with pytest.raises(TrainingError, match="finetune_epochs=0"):
+        finetune_decoder(twin.model_, Examples(planted.x, np.unique(planted.y, return_inverse=True)[1]))
     for a, b in zip(unpractised.model_.parameters(), twin.model_.parameters(), strict=True):
         assert torch.equal(a, b)
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"alignment": "none"}, {"label_path": "code"}, {"separation": "adversary", "separation_weight": 1.0}],
+    [{"alignment": "none"}, {"decoder_label_input": "code"}, {"separation": "adversary", "separation_weight": 1.0}],
 )
 def test_every_kind_of_model_can_practise(planted: Dataset, small: dict[str, Any], changes: dict[str, Any]):
-    parameters: dict[str, Any] = small | {"epochs": 2, "practice_epochs": 1, "alignment_steps": 20} | changes
+    parameters: dict[str, Any] = small | {"epochs": 2, "finetune_epochs": 1, "alignment_steps": 20} | changes
     model = WVAE(**parameters).fit(planted.x, planted.y)
     assert np.isfinite(model.reconstruct(planted.x[:9])).all()

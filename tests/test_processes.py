@@ -17,7 +17,8 @@ from wvae import load
 from wvae.config import Config
 from wvae.nn import distributed as processes
 from wvae.training.examples import Examples
-from wvae.training.loop import build, train
+from wvae.training.initialise import build_model
+from wvae.training.loop import train
 
 pytest.importorskip("accelerate")
 
@@ -49,7 +50,7 @@ def learnt() -> dict[str, Any]:
         data = planted(shape)
         if changes.get("separation"):
             data.weight = None
-        model = build(Config(**{**SMALL, **changes}), shape, 4)
+        model = build_model(Config(**{**SMALL, **changes}), shape, 4)
         history = train(model, data)
         # A bias before a batch normalisation has no effect: its gradient is rounding, of which Adam makes steps.
         idle = {"trunk.1.bias", "trunk.4.bias"} if name == "photo" else set[str]()
@@ -91,7 +92,7 @@ def test_two_processes_write_the_same_model_folder_as_one(tmp_path: Path):
     data = planted((8, 8), 300)
     np.savez(tmp_path / "planted.npz", x=data.x, y=data.y)
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in SMALL.items()]
-    flags += ["--alignment-steps=3", "--practice-epochs=1", "--quiet", "--label=y"]
+    flags += ["--alignment-steps=3", "--finetune-epochs=1", "--quiet", "--label=y"]
     done = launched("-m", "wvae", "fit", "planted.npz", "--out=two", *flags, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["two"]  # said once

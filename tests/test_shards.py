@@ -19,8 +19,9 @@ from wvae.datasets import open_data, shards
 from wvae.datasets.shards import Shards, on_disk
 from wvae.training import loader as feeding
 from wvae.training.examples import Examples
-from wvae.training.loader import Feed
-from wvae.training.loop import build, train
+from wvae.training.initialise import build_model
+from wvae.training.loader import BatchLoader
+from wvae.training.loop import train
 
 CPU = torch.device("cpu")
 
@@ -43,8 +44,8 @@ def mapped(x: np.ndarray, tmp_path: Path) -> Any:
 @pytest.fixture
 def small_pools(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make examples of a few kB large ones."""
-    monkeypatch.setattr(feeding, "POOL_BYTES", 2000)
-    monkeypatch.setattr(feeding, "POOL_BATCHES", 2)
+    monkeypatch.setattr(feeding, "BUFFER_BYTES", 2000)
+    monkeypatch.setattr(feeding, "BUFFER_BATCHES", 2)
     monkeypatch.setattr(shards, "BLOCK_BYTES", 300)
     monkeypatch.setattr(shards, "CHUNK_BYTES", 500)
 
@@ -76,7 +77,7 @@ def test_every_row_comes_once_with_its_own_label_from_memory_and_from_disk(x: np
     sources: list[Any] = [x, mapped, Shards([mapped[:123], mapped[123:]]), Shards([mapped]).pick(np.arange(0, 500, 3))]
     for some in sources:
         labels = y if len(some) == 500 else y[::3]
-        feed = Feed(Examples(some, labels), 32, CPU)
+        feed = BatchLoader(Examples(some, labels), 32, CPU)
         seen = list(feed.batches((0, 1)))
         assert len(seen) == feed.steps
         assert np.array_equal(np.sort(torch.cat([b.y for b in seen]).numpy()), labels)
@@ -97,7 +98,7 @@ def test_a_process_reads_only_its_own_part_of_a_pool(mapped: Any, monkeypatch: p
     parts = []
     for k in range(2):
         monkeypatch.setattr(processes, "rank", lambda k=k: k)
-        feed = Feed(Examples(mapped, order), 32, CPU)
+        feed = BatchLoader(Examples(mapped, order), 32, CPU)
         parts.append([b.y.numpy() for b in feed.batches((0, 1))])
     assert np.array_equal(np.sort(np.concatenate([np.concatenate(part) for part in parts])), order)
     first = [set(np.searchsorted(blocks, np.concatenate(part[:2]), side="right")) for part in parts]  # of one pool
@@ -107,11 +108,11 @@ def test_a_process_reads_only_its_own_part_of_a_pool(mapped: Any, monkeypatch: p
 @pytest.mark.usefixtures("small_pools")
 def test_sorted_data_are_shuffled_well_enough(monkeypatch: pytest.MonkeyPatch):
     """Shares of a label in batches vary by little more than in independent draws, though labels lie in runs."""
-    monkeypatch.setattr(feeding, "POOL_BYTES", 1 << 14)
+    monkeypatch.setattr(feeding, "BUFFER_BYTES", 1 << 14)
     n, size, classes = 40_000, 64, 10
     y = np.repeat(np.arange(classes), n // classes)
     blocks = np.arange(0, n + 1, 20)
-    order = np.concatenate(list(feeding.pools(blocks, size, 4096, (0, 1))))
+    order = np.concatenate(list(feeding.shuffle_buffers(blocks, size, 4096, (0, 1))))
     shares = np.array([(y[order[i : i + size]] == 3).mean() for i in range(0, n - size, size)])
     drawn = 0.1 * 0.9 / size
     assert 0.5 * drawn < shares.var() < 2 * drawn  # 200 blocks to a pool: 1 + 64 / 200
@@ -128,12 +129,20 @@ def test_training_from_disk_goes_on_in_mid_epoch_to_the_bit(
     from wvae.training import checkpoint
     from wvae.training import loop as training
 
-    monkeypatch.setattr(checkpoint, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint, "SAVE_EVERY_SECONDS", 0.0)
     config = Config(
-        width=16, depth=1, d_label=2, d_rest=3, epochs=2, batch_size=32, least_steps=1, backbone="mlp", device="cpu"
+        width=16,
+        depth=1,
+        d_label=2,
+        d_rest=3,
+        epochs=2,
+        batch_size=32,
+        min_steps_per_epoch=1,
+        backbone="mlp",
+        device="cpu",
     )
     y = np.arange(500) % 4
-    whole, broken, resumed = (build(config, (6, 6), 4) for _ in range(3))
+    whole, broken, resumed = (build_model(config, (6, 6), 4) for _ in range(3))
     train(whole, Examples(mapped, y))
     steps, original = [], training.set_learning_rate
 
@@ -208,7 +217,7 @@ def test_a_folder_of_shards_is_opened_where_it_lies(folders: dict[str, Path], x:
 @pytest.mark.usefixtures("small_pools")
 def test_shards_train_a_model_as_an_array_does(folders: dict[str, Path], x: np.ndarray, kind: str):
     small: dict[str, Any] = {"width": 16, "depth": 1, "d_label": 2, "d_rest": 3, "epochs": 2, "backbone": "mlp"}
-    small |= {"alignment_steps": 2, "practice_epochs": 1}
+    small |= {"alignment_steps": 2, "finetune_epochs": 1}
     data = open_data(folders[kind], say=quiet)
     model = WVAE(**small).fit(data.x, data.y)
     np.testing.assert_array_equal(model.transform(data.x), model.transform(x))
@@ -236,12 +245,12 @@ def test_shards_that_do_not_match_are_told(folders: dict[str, Path], x: np.ndarr
 PROGRAM = """
 import sys
 import numpy as np, torch
-from wvae.examples import Examples
-from wvae.feeding import Feed
+from wvae.training.examples import Examples
+from wvae.feeding import BatchLoader
 from wvae.shards import Shards
 x = np.load(sys.argv[1], mmap_mode="r")
 data = Examples(Shards([x]).pick(np.arange(0, len(x), 1 if len(x) < 50_000 else 2)), np.zeros(len(x), np.int64))
-feed = Feed(data, 256, torch.device("cpu"))
+feed = BatchLoader(data, 256, torch.device("cpu"))
 for batch in feed.batches((0, 1)):
     pass
 data.some(5_000, 0)

@@ -26,7 +26,7 @@ from wvae.training.loop import TrainingError, evaluate
 from wvae.training.pipeline import hold_out
 
 SMALL: dict[str, Any] = {"d_label": 2, "d_rest": 2, "width": 16, "depth": 1, "epochs": 4, "batch_size": 8}
-SMALL |= {"learning_rate": 2e-2, "alignment_steps": 20, "practice_epochs": 1, "device": "cpu"}
+SMALL |= {"learning_rate": 2e-2, "alignment_steps": 20, "finetune_epochs": 1, "device": "cpu"}
 NOT_MET = {
     "check_sample_weight_equivalence_on_dense_data": (
         "an example of weight 2 counts twice in the objective, but it is drawn into batches, and its codes are "
@@ -104,7 +104,7 @@ def test_images_of_any_range(planted: Dataset):
     x = planted.x.astype(np.float32) * 3 - 200
     model = small(epochs=12, batch_size=32, width=48, d_label=3, d_rest=3).fit(x, planted.y)
     assert model.likelihood_ == "gaussian"
-    assert not model.model_.explains_style
+    assert not model.model_.uses_style
     assert model.score(x, planted.y) > 0.9
     assert np.abs(model.reconstruct(x) - x).mean() < 0.5 * np.abs(x - x.mean(0)).mean()
 
@@ -304,7 +304,7 @@ def test_partial_fit_after_fit_goes_on_from_it(wine: tuple[np.ndarray, np.ndarra
 def test_early_stopping_ends_at_the_best_epoch(wine: tuple[np.ndarray, np.ndarray], tmp_path: Path):
     X, y = wine
     changes: dict[str, Any] = {"early_stopping": True, "n_iter_no_change": 3, "epochs": 60, "width": 64}
-    changes |= {"validation_fraction": 0.3, "alignment": "none", "practice_epochs": 0, "rest_kl_weight": 0.05}
+    changes |= {"validation_fraction": 0.3, "alignment": "none", "finetune_epochs": 0, "rest_kl_weight": 0.05}
     model = small(**changes).fit(X, y, checkpoint=tmp_path)
     losses = [row["validation.loss"] for row in model.history_]
     assert model.n_iter_ == len(losses) < 60
@@ -369,8 +369,8 @@ def test_what_is_left_out_decides_nothing(wine: tuple[np.ndarray, np.ndarray]):
 
 def test_examples_are_looked_at_once():
     for x, pixels in (([[0.0, 1.0]], True), ([[0.0, 1.1]], False), ([[-0.1, 1.0]], False), ([[0.5, 0.5]], True)):
-        assert check_examples(np.array(x)).pixels == pixels
-    assert check_examples(np.full((2, 3), 255, np.uint8)).pixels
+        assert check_examples(np.array(x)).unit_range == pixels
+    assert check_examples(np.full((2, 3), 255, np.uint8)).unit_range
 
 
 def test_weight_zero_is_leaving_out_and_equal_weights_are_none(wine: tuple[np.ndarray, np.ndarray]):
@@ -470,7 +470,7 @@ def test_examples_without_a_label_help(planted: Dataset, planted_test: Dataset):
     few = np.full(400, None, object)
     few[rows] = planted.y[rows]
     changes: dict[str, Any] = {"width": 48, "d_label": 3, "d_rest": 3, "augment": 0.0, "alignment": "none"}
-    changes |= {"practice_epochs": 0, "batch_size": 20, "backbone": "mlp", "learning_rate": 1e-2, "style_weight": 1.0}
+    changes |= {"finetune_epochs": 0, "batch_size": 20, "backbone": "mlp", "learning_rate": 1e-2, "style_weight": 1.0}
     alone = small(**changes, epochs=400).fit(planted.x[rows], planted.y[rows].astype(object))
     helped = small(**changes, epochs=20).fit(planted.x, few)
     x, y = planted_test.x, planted_test.y.astype(object)

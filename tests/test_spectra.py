@@ -1,4 +1,4 @@
-"""Style statistics of sound: what lasts is found, what passes and what the label explains is not."""
+"""Style features of sound: what lasts is found, what passes and what the label explains is not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sklearn.covariance import ledoit_wolf
 from sklearn.metrics import adjusted_mutual_info_score
 
 from wvae.evaluation.clustering import kmeans
-from wvae.nn.style_features.audio import DIRECTIONS, TOTAL, SpectralStatistics
+from wvae.nn.style_features.audio import DIRECTIONS, TOTAL, AudioStyleFeatures
 
 BANDS, FRAMES, VOICES, LABELS = 32, 20, 4, 5
 Array = np.ndarray
@@ -36,7 +36,7 @@ def clusters(t: Array, label: Array) -> Array:
 
 def test_it_finds_the_voices() -> None:
     x, label, _ = planted()
-    statistics = SpectralStatistics((BANDS, FRAMES))
+    statistics = AudioStyleFeatures((BANDS, FRAMES))
     statistics.fit(statistics.halves(x).numpy(), label)
     new, its_label, its_voice = planted(seed=1)
     found = clusters(statistics(new).numpy(), its_label)
@@ -47,7 +47,7 @@ def test_it_finds_the_voices() -> None:
 
 def test_it_finds_none_where_there_are_none() -> None:
     x, label, voice = planted(voices=0.0)
-    statistics = SpectralStatistics((BANDS, FRAMES))
+    statistics = AudioStyleFeatures((BANDS, FRAMES))
     statistics.fit(statistics.halves(x).numpy(), label)
     assert adjusted_mutual_info_score(voice, clusters(statistics(x).numpy(), label)) < 0.05
     assert float(statistics.weight.max() / statistics.weight.min()) < 2  # no direction stands out
@@ -55,7 +55,7 @@ def test_it_finds_none_where_there_are_none() -> None:
 
 def test_directions_are_what_is_promised() -> None:
     x, label, _ = planted()
-    statistics = SpectralStatistics((BANDS, FRAMES))
+    statistics = AudioStyleFeatures((BANDS, FRAMES))
     halves = statistics.halves(x).numpy().astype(np.float64)
     statistics.fit(halves.copy(), label)
     assert statistics.directions.shape == (DIRECTIONS, BANDS)
@@ -73,7 +73,7 @@ def test_directions_are_what_is_promised() -> None:
 
 def test_fit_leaves_its_data_alone() -> None:
     x, label, _ = planted(50)
-    statistics = SpectralStatistics((BANDS, FRAMES))
+    statistics = AudioStyleFeatures((BANDS, FRAMES))
     halves = statistics.halves(x).numpy()
     before = halves.copy()
     statistics.fit(halves, label)
@@ -82,7 +82,7 @@ def test_fit_leaves_its_data_alone() -> None:
 
 def test_channels_are_averaged_and_odd_frames_counted() -> None:
     x = torch.rand(3, 2, 8, 7)
-    statistics = SpectralStatistics((2, 8, 7))
+    statistics = AudioStyleFeatures((2, 8, 7))
     assert statistics.size == 8
     halves = statistics.halves(x)
     torch.testing.assert_close(halves[:, 0], x[:, :, :, :3].mean((1, 3)))
@@ -92,13 +92,13 @@ def test_channels_are_averaged_and_odd_frames_counted() -> None:
 
 @pytest.mark.parametrize("shape", [(), (40,), (64, 1)])
 def test_what_has_no_halves_has_no_statistics(shape: tuple[int, ...]) -> None:
-    statistics = SpectralStatistics(shape)
+    statistics = AudioStyleFeatures(shape)
     assert statistics.size == 0
     assert not statistics.state_dict()
 
 
 def test_few_examples_and_constant_bands_stay_finite() -> None:
-    statistics = SpectralStatistics((BANDS, FRAMES))
+    statistics = AudioStyleFeatures((BANDS, FRAMES))
     statistics.fit(np.zeros((4, 2, BANDS), np.float32), np.array([0, 0, 1, 1]))
     assert torch.isfinite(statistics.directions).all()
     x, label, _ = planted(6)
@@ -108,7 +108,7 @@ def test_few_examples_and_constant_bands_stay_finite() -> None:
 
 def test_what_was_learnt_is_part_of_a_model() -> None:
     x, label, _ = planted(100)
-    statistics, other = SpectralStatistics((BANDS, FRAMES)), SpectralStatistics((BANDS, FRAMES))
+    statistics, other = AudioStyleFeatures((BANDS, FRAMES)), AudioStyleFeatures((BANDS, FRAMES))
     statistics.fit(statistics.halves(x).numpy(), label)
     assert not torch.equal(statistics(x), other(x))
     other.load_state_dict(statistics.state_dict())

@@ -1,4 +1,4 @@
-"""Style statistics: drawn strokes whose thickness, slant and width are known, and images that have none."""
+"""Style features: drawn strokes whose thickness, slant and width are known, and images that have none."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from wvae.nn.style_features.grey import GROUPS, ORIENTATIONS, SIZE, StrokeStatistics
+from wvae.nn.style_features.grey import GROUPS, ORIENTATIONS, SIZE, GreyStyleFeatures
 
 NAMES = [f"{name}{i}" for name, (n, _) in GROUPS.items() for i in range(n)]
 SIDE = 28
@@ -22,12 +22,12 @@ def drawn(thickness: float = 4.0, slant: float = 0.0, height: float = 16.0, x: f
 
 
 def measured(*images: Tensor) -> dict[str, list[float]]:
-    found = StrokeStatistics(tuple(images[0].shape))(torch.stack(images))
+    found = GreyStyleFeatures(tuple(images[0].shape))(torch.stack(images))
     return dict(zip(NAMES, found.T.tolist(), strict=True))
 
 
 def test_sizes_and_weights_agree() -> None:
-    statistics = StrokeStatistics((SIDE, SIDE))
+    statistics = GreyStyleFeatures((SIDE, SIDE))
     assert statistics.size == SIZE == len(NAMES) == len(statistics.weight)
     assert statistics(torch.rand(3, SIDE, SIDE)).shape == (3, SIZE)
     assert statistics.weight.sum().item() == pytest.approx(sum(share for _, share in GROUPS.values()))
@@ -90,12 +90,12 @@ def test_coherence_is_larger_for_a_stroke_than_for_noise() -> None:
 def test_a_step_of_whole_pixels_changes_nothing(right: int, down: int) -> None:
     image = drawn(3.0, 0.3, 12.0)
     moved = image.roll((down, right), (0, 1))
-    statistics = StrokeStatistics((SIDE, SIDE))
+    statistics = GreyStyleFeatures((SIDE, SIDE))
     torch.testing.assert_close(statistics(image[None]), statistics(moved[None]), atol=1e-4, rtol=1e-4)
 
 
 def test_an_image_does_not_depend_on_the_others_in_its_batch() -> None:
-    statistics = StrokeStatistics((SIDE, SIDE))
+    statistics = GreyStyleFeatures((SIDE, SIDE))
     images = torch.stack([drawn(2.0, 0.4), torch.zeros(SIDE, SIDE), drawn(7.0), torch.ones(SIDE, SIDE), drawn(4, -0.3)])
     together = statistics(images)
     for image, found in zip(images, together, strict=True):
@@ -117,7 +117,7 @@ BLANKS = {
 @pytest.mark.parametrize("name", BLANKS)
 def test_images_of_nothing_are_finite_and_bounded_with_finite_gradients(name: str) -> None:
     image = BLANKS[name].clone().requires_grad_()
-    found = StrokeStatistics((SIDE, SIDE))(image[None])[0]
+    found = GreyStyleFeatures((SIDE, SIDE))(image[None])[0]
     assert found.isfinite().all()
     assert found.abs().max() < 100  # one blank image must not decide what is the mean of its label
     for value in found:
@@ -126,18 +126,18 @@ def test_images_of_nothing_are_finite_and_bounded_with_finite_gradients(name: st
 
 
 def test_channels_are_averaged() -> None:
-    statistics = StrokeStatistics((3, SIDE, SIDE))
+    statistics = GreyStyleFeatures((3, SIDE, SIDE))
     image = torch.stack([drawn(), drawn(slant=0.4), torch.zeros(SIDE, SIDE)])
-    torch.testing.assert_close(statistics(image[None]), StrokeStatistics((SIDE, SIDE))(image.mean(0)[None]))
+    torch.testing.assert_close(statistics(image[None]), GreyStyleFeatures((SIDE, SIDE))(image.mean(0)[None]))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 9), (1, 3, 5), (17, 6)])
 def test_any_size_will_do(shape: tuple[int, ...]) -> None:
-    found = StrokeStatistics(shape)(torch.rand(2, *shape, generator=torch.Generator().manual_seed(0)))
+    found = GreyStyleFeatures(shape)(torch.rand(2, *shape, generator=torch.Generator().manual_seed(0)))
     assert found.shape == (2, SIZE)
     assert found.isfinite().all()
 
 
 @pytest.mark.parametrize("shape", [(64,), (2, 3, 4, 5)])
 def test_what_is_no_image_has_none(shape: tuple[int, ...]) -> None:
-    assert StrokeStatistics(shape).size == 0
+    assert GreyStyleFeatures(shape).size == 0

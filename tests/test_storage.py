@@ -16,9 +16,8 @@ from safetensors import safe_open
 
 import wvae
 from wvae.datasets import Dataset
-from wvae.estimator import WVAE
+from wvae.estimator import WVAE, import_original
 from wvae.io import files as storage
-from wvae.io.chainer import import_original
 from wvae.io.files import ModelFileError, atomic, atomic_folder, read_tensors, write_json, write_tensors
 
 

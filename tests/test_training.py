@@ -22,7 +22,8 @@ from wvae.nn.distributed import share_of
 from wvae.training import checkpoint, examples
 from wvae.training import loop as training
 from wvae.training.diagnostics import TrainingWarning
-from wvae.training.loop import Examples, Row, TrainingError, build, evaluate, train
+from wvae.training.initialise import build_model
+from wvae.training.loop import Examples, Row, TrainingError, evaluate, train
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def config() -> Config:
 
 
 def fresh(config: Config, **changes: Any) -> SplitVAE:
-    return build(replace(config, **changes), (8, 8), 4)
+    return build_model(replace(config, **changes), (8, 8), 4)
 
 
 def weights(model: SplitVAE) -> torch.Tensor:
@@ -126,7 +127,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "adversary": {"separation": "adversary", "separation_weight": 1.0, "augment": 0.5},
     "swap": {"separation": "swap", "separation_weight": 1.0},
     "hsic": {"separation": "hsic", "separation_weight": 1.0},
-    "article": {"backbone": "article", "style_weight": 0.0, "label_prior": "standard", "label_path": "code"},
+    "article": {"backbone": "article", "style_weight": 0.0, "label_prior": "standard", "decoder_label_input": "code"},
 }
 
 
@@ -135,7 +136,7 @@ PARTS: dict[str, dict[str, Any]] = {
 def test_a_resumed_run_equals_an_unbroken_one_to_the_bit(
     data: Examples, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int, part: str
 ):
-    monkeypatch.setattr(checkpoint, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint, "SAVE_EVERY_SECONDS", 0.0)
     monkeypatch.setattr(training, "CRITIC_RESET", 2)  # so that it falls before, at and after the break
     config = replace(config, **PARTS[part])
     whole, broken, resumed = fresh(config), fresh(config), fresh(config)
@@ -163,30 +164,14 @@ def test_a_last_batch_of_one_example_and_blank_images_do_no_harm(data: Examples,
     assert all(v.isfinite().all() for v in model.state_dict().values())
 
 
-def test_the_critic_learns_from_its_own_loss_only(data: Examples, config: Config):
-    """With a weight of zero the model must come out as if there were none."""
-    plain, watched = fresh(config), fresh(config, separation="adversary", separation_weight=0.0)
-    before = watched.get_parameter("critic.0.weight").detach().clone()
-    own = dict(watched.named_parameters())
-    for name, value in plain.named_parameters():
-        with torch.no_grad():
-            own[name].copy_(value)
-    x, y = data.batch(slice(None), torch.device("cpu"))
-    optimiser = torch.optim.Adam(watched.parameters(), lr=1e-2)
-    state = checkpoint.State(watched, optimiser, torch.Generator().manual_seed(0))
-    training._train_critic(state, x, y, share_of(len(x)))
-    assert not torch.equal(watched.get_parameter("critic.0.weight"), before)
-    assert all(torch.equal(own[name], value) for name, value in plain.named_parameters())
-
-
 def test_style_is_relative_to_each_labels_own(data: Examples, config: Config):
     model = fresh(config, epochs=1)
     train(model, data)
     x, y = data.batch(slice(None), torch.device("cpu"))
-    found = model.statistics(x)
+    found = model.style.features(x)
     for k in range(4):
-        torch.testing.assert_close(model.style_mean[k], found[y == k].mean(0), atol=1e-5, rtol=1e-4)
-    relative = model.relative(found, torch.nn.functional.one_hot(y, 4).float())
+        torch.testing.assert_close(model.style.mean[k], found[y == k].mean(0), atol=1e-5, rtol=1e-4)
+    relative = model.style.standardise(found, torch.nn.functional.one_hot(y, 4).float())
     assert relative[y == 2].mean(0).abs().max() < 0.1
     assert relative.abs().max() <= 3
 
@@ -230,7 +215,7 @@ def test_a_checkpoint_of_other_data_is_a_clear_error(data: Examples, config: Con
     train(fresh(config, epochs=1), data, checkpoint=tmp_path)
     other = Examples(data.x[:, :6, :6], data.y)
     with pytest.raises(TrainingError, match="other data") as caught:
-        train(build(replace(config, epochs=1), (6, 6), 4), other, checkpoint=tmp_path)
+        train(build_model(replace(config, epochs=1), (6, 6), 4), other, checkpoint=tmp_path)
     assert "\n" not in str(caught.value)
 
 
@@ -259,7 +244,7 @@ def test_a_learning_rate_that_blows_up_is_told(data: Examples, config: Config):
 def test_what_was_trained_up_to_the_fault_is_kept(
     data: Examples, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(checkpoint, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint, "SAVE_EVERY_SECONDS", 0.0)
     x = (data.x / 255).astype(np.float32)
 
     def spoil(row: Row) -> None:
@@ -285,7 +270,7 @@ def test_no_checkpoint_is_promised_where_none_was_written(data: Examples, config
 class Fixed(torch.nn.Module):
     """Stands for a model: the mean of the batch is its loss."""
 
-    explains_style, centred, likelihood = False, False, "bernoulli"
+    uses_style, centred, likelihood = False, False, "bernoulli"
 
     def __init__(self, config: Config) -> None:
         super().__init__()

@@ -25,7 +25,7 @@ def few_images_for_readers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def config(small: dict[str, Any]) -> Config:
-    changes: dict[str, Any] = small | {"epochs": 3, "alignment_steps": 20, "practice_epochs": 1}
+    changes: dict[str, Any] = small | {"epochs": 3, "alignment_steps": 20, "finetune_epochs": 1}
     return Config(**changes)
 
 

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import datasets
     from .config import Config
-    from .estimator import WVAE
-    from .io.chainer import import_original
+    from .estimator import WVAE, import_original
 
 __version__ = "0.1.0"
 __all__ = ["WVAE", "Config", "__version__", "datasets", "import_original", "load"]
 
-_HOME = {"WVAE": "estimator", "import_original": "original", "Config": "config"}
+_HOME = {"WVAE": "estimator", "import_original": "estimator", "Config": "config"}
 
 
 def load(path: str) -> WVAE:

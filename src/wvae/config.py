@@ -13,10 +13,10 @@ Preset = Literal["best", "article", "quick"]
 Objective = Literal["classifier", "covariance", "plain"]
 
 # The notebook's own constants: C2 and C3 weigh a term *per batch* of 256; per example that is C / 256.
-ARTICLE_BATCH = 256
-ARTICLE_WEIGHT = 10_000 / ARTICLE_BATCH
-USUAL_VALUES = 28 * 28  # of an example, for which the weights are meant
-LEAST_BATCH = 32  # smaller ones are for those who ask
+ARTICLE_BATCH_SIZE = 256
+ARTICLE_WEIGHT = 10_000 / ARTICLE_BATCH_SIZE
+REFERENCE_VALUES = 28 * 28  # of an example, for which the weights are meant
+MIN_BATCH_SIZE = 32  # smaller ones are for those who ask
 
 
 def _parameter(default: Any, meaning: str, low: float | None = None, high: float | None = None) -> Any:
@@ -51,7 +51,7 @@ class Config:
     d_rest: int = _parameter(16, "dimensions of z_rest", 1)
 
     kind: Literal["image", "audio", "table"] = _parameter(
-        "image", "what an example is; style statistics and slanting suit images only, shifts in time spectrograms"
+        "image", "what an example is; style features and slanting suit images only, shifts in time spectrograms"
     )
     likelihood: Literal["auto", "bernoulli", "gaussian"] = _parameter(
         "auto",
@@ -68,12 +68,12 @@ class Config:
     label_prior: Literal["standard", "class"] = _parameter(
         "class", "prior of z_label: N(0, I), or one learnt mean per class, which makes the label free of charge"
     )
-    label_path: Literal["code", "class"] = _parameter(
+    decoder_label_input: Literal["code", "class"] = _parameter(
         "class", "what of z_label the decoder sees: the code itself, or only the class it means, so no style can pass"
     )
     label_kl_weight: float = _parameter(4.0, "weight of KL(q(z_label|x) || p(z_label)); above 1 drives style out", 0)
     style_weight: float = _parameter(
-        10.0, "weight of the style statistics of an image, which z_rest must explain, too; 0 leaves them out", 0
+        10.0, "weight of the style features of an image, which z_rest must explain, too; 0 leaves them out", 0
     )
     rest_kl_weight: float = _parameter(0.5, "weight of KL(q(z_rest|x) || p(z_rest)), the beta of a beta-VAE", 0)
     classifier_weight: float = _parameter(20.0, "weight of the classifier's cross-entropy; 0 trains without labels", 0)
@@ -87,7 +87,7 @@ class Config:
     )
     alignment_steps: int = _parameter(800, "steps of alignment='transport' at most: it stops when no label is read", 1)
 
-    practice_epochs: int = _parameter(
+    finetune_epochs: int = _parameter(
         5, "passes after the alignment in which the decoder practises swapped codes; 0 leaves it as it is", 0
     )
 
@@ -99,17 +99,18 @@ class Config:
         1,
     )
     batch_size: int = _parameter(256, "examples in one step, at most", 2)
-    least_steps: int = _parameter(
+    min_steps_per_epoch: int = _parameter(
         25, "steps in one pass, at least: few examples are cut into smaller batches, down to 32", 1
     )
     learning_rate: float = _parameter(3e-3, "Adam's step size (its peak, if the schedule moves it)", 1e-8, 10)
     schedule: Literal["constant", "one-cycle", "linear"] = _parameter("one-cycle", "course of the learning rate")
-    second_moment: float = _parameter(0.999, "decay of Adam's mean of squared gradients", 0, 0.999999)
-    layer_rates: Literal["one", "role"] = _parameter(
-        "one", "step sizes: one for all, or more for biases and small layers, less for large ones (backbone article)"
+    adam_beta2: float = _parameter(0.999, "decay of Adam's mean of squared gradients", 0, 0.999999)
+    lr_multipliers: Literal["uniform", "per_layer"] = _parameter(
+        "uniform",
+        "step sizes: one for all, or more for biases and small layers, less for large ones (backbone article)",
     )
-    start: Literal["chance", "data"] = _parameter(
-        "chance", "where training starts: data centres the input and draws the mean picture (Bernoulli likelihood)"
+    init: Literal["random", "data"] = _parameter(
+        "random", "where training starts: data centres the input and draws the mean picture (Bernoulli likelihood)"
     )
     early_stopping: bool = _parameter(False, "stop when the loss of rows held out no longer falls, at the best epoch")
     validation_fraction: float = _parameter(
@@ -149,45 +150,45 @@ class Config:
             raise ValueError(f"preset is {name!r}, expected one of {', '.join(get_args(Preset))}")
         if objective is not None and objective not in get_args(Objective):
             raise ValueError(f"objective is {objective!r}, expected one of {', '.join(get_args(Objective))}")
-        check_names(changes)
+        check_parameter_names(changes)
         return replace(cls(), **_PRESETS[name] | _objective(name, objective) | changes)
 
     @staticmethod
-    def heft(values: int) -> float:
+    def loss_scale(values: int) -> float:
         """Return by how much the terms beside the ELBO weigh more for examples of so many values.
 
         What they are weighed against, the reconstruction, is a sum over the values. The weights are those for 28 × 28
         pixels; fewer values leave them as they are.
 
-        >>> Config.heft(28 * 28), round(Config.heft(3 * 32 * 32), 2), Config.heft(13)
+        >>> Config.loss_scale(28 * 28), round(Config.loss_scale(3 * 32 * 32), 2), Config.loss_scale(13)
         (1.0, 3.92, 1.0)
         """
-        return max(1.0, values / USUAL_VALUES)
+        return max(1.0, values / REFERENCE_VALUES)
 
-    def batch_of(self, n: int) -> int:
+    def batch_size_for(self, n: int) -> int:
         """Return how many of n training examples make one step.
 
-        >>> [Config().batch_of(n) for n in (100, 1000, 2000, 60_000)]
+        >>> [Config().batch_size_for(n) for n in (100, 1000, 2000, 60_000)]
         [32, 40, 80, 256]
         """
-        return min(self.batch_size, max(LEAST_BATCH, math.ceil(n / self.least_steps)))
+        return min(self.batch_size, max(MIN_BATCH_SIZE, math.ceil(n / self.min_steps_per_epoch)))
 
     def __post_init__(self) -> None:
         for spec in parameters():
             # A grid search hands over NumPy's numbers; from here on they are Python's, which JSON can write.
             object.__setattr__(self, spec.name, _checked(spec, getattr(self, spec.name)))
-        if self.label_path == "class" and not (self.label_prior == "class" and self.classifier_weight):
+        if self.decoder_label_input == "class" and not (self.label_prior == "class" and self.classifier_weight):
             raise ValueError(
-                "label_path is 'class', which needs label_prior='class' and classifier_weight above 0: "
-                "take label_path='code', or give those"
+                "decoder_label_input is 'class', which needs label_prior='class' and classifier_weight above 0: "
+                "take decoder_label_input='code', or give those"
             )
-        if self.layer_rates == "role" and self.backbone != "article":
+        if self.lr_multipliers == "per_layer" and self.backbone != "article":
             raise ValueError(
-                f"layer_rates is 'role', which knows the layers of backbone 'article' only, and backbone is "
-                f"{self.backbone!r}: take layer_rates='one'"
+                f"lr_multipliers is 'per_layer', which knows the layers of backbone 'article' only, and backbone is "
+                f"{self.backbone!r}: take lr_multipliers='uniform'"
             )
         if not self.classifier_weight:
-            taken = {"alignment": "none", "style_weight": 0.0, "practice_epochs": 0} | (
+            taken = {"alignment": "none", "style_weight": 0.0, "finetune_epochs": 0} | (
                 {} if self.separation == "covariance" else {"separation": "none"}
             )
             wrong = {name: value for name, value in taken.items() if getattr(self, name) != value}
@@ -213,7 +214,7 @@ class Parameter:
     high: float | None
 
 
-def check_names(names: Iterable[str]) -> None:
+def check_parameter_names(names: Iterable[str]) -> None:
     """Raise a TypeError that names what was probably meant if one of the names is no hyper-parameter."""
     known = [f.name for f in fields(Config)]
     for name in names:
@@ -247,7 +248,7 @@ _ARTICLE: dict[str, Any] = {
     "width": 500,
     "depth": 1,
     "label_prior": "standard",
-    "label_path": "code",
+    "decoder_label_input": "code",
     "label_kl_weight": 1.0,
     "style_weight": 0.0,
     "rest_kl_weight": 1.0,
@@ -255,11 +256,11 @@ _ARTICLE: dict[str, Any] = {
     "separation": "none",
     "separation_weight": 0.0,
     "alignment": "none",
-    "practice_epochs": 0,
+    "finetune_epochs": 0,
     "augment": 0.0,
     "epochs": 50,
-    "batch_size": ARTICLE_BATCH,
-    "least_steps": 1,
+    "batch_size": ARTICLE_BATCH_SIZE,
+    "min_steps_per_epoch": 1,
     "learning_rate": 1e-3,
     "schedule": "constant",
 }
@@ -270,9 +271,9 @@ _QUICK: dict[str, Any] = _ARTICLE | {
     "epochs": 5,
     "learning_rate": 16e-3,
     "schedule": "linear",
-    "second_moment": 0.99,
-    "layer_rates": "role",
-    "start": "data",
+    "adam_beta2": 0.99,
+    "lr_multipliers": "per_layer",
+    "init": "data",
 }
 _PRESETS: dict[Preset, dict[str, Any]] = {"best": {}, "article": _ARTICLE, "quick": _QUICK}
 
@@ -284,10 +285,10 @@ def _objective(preset: Preset, objective: Objective | None) -> dict[str, Any]:
         # Without labels there is no class to give a prior to.
         # Nor anything that a style could be relative to, or aligned across.
         without = {"classifier_weight": 0.0, "separation": "none", "separation_weight": 0.0}
-        without |= {"style_weight": 0.0, "alignment": "none", "practice_epochs": 0}
-        return without | (
-            {"label_prior": "standard", "label_path": "code", "label_kl_weight": 1.0} if preset == "best" else {}
-        )
+        without |= {"style_weight": 0.0, "alignment": "none", "finetune_epochs": 0}
+        if preset == "best":
+            without |= {"label_prior": "standard", "decoder_label_input": "code", "label_kl_weight": 1.0}
+        return without
     return {}
 
 

@@ -16,23 +16,16 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils import Tags
 from sklearn.utils.validation import validate_data
 
-from .config import Config, Objective, Preset, check_names
-from .io.model_folder import Code, Saved, check_code, read_saved, write_saved
+from .config import Config, Objective, Preset, check_parameter_names
+from .io.chainer import read_original
+from .io.model_folder import Code, SavedModel, check_code, read_saved, write_saved
 from .model import SplitVAE
-from .training.examples import (
-    Array,
-    Examples,
-    check_examples,
-    check_shape,
-    check_weights,
-    coded,
-    column,
-    labelled,
-    missing_in,
-)
+from .training.examples import Array, Examples, check_examples, check_shape, labelled
 from .training.inference import Posterior, aligned, centres_of, column_names, decoded, posterior, probabilities
-from .training.loop import Row, evaluate, optimiser_of
+from .training.initialise import restore_model
+from .training.loop import Row, evaluate, make_optimiser
 from .training.pipeline import Fit, check_same_classes, continued, copied, learn, learn_on, prepared, seeded
+from .validation import check_weights, coded, column, missing_in
 
 
 class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
@@ -97,7 +90,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
     def __init__(self, *, code: Code = "rest", warm_start: bool = False, **parameters: Any) -> None:
         self.code = code
         self.warm_start = warm_start
-        check_names(parameters)
+        check_parameter_names(parameters)
         for spec in fields(Config):
             setattr(self, spec.name, parameters.get(spec.name, spec.default))
 
@@ -164,8 +157,8 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         if warm:
             self._examples(X)
             check_same_classes(found.classes, self.classes_)
-        model = continued(self.model_, config) if warm else found.build(config)
-        seen = None if test is None else labelled(*test, model.shape, found.classes, model.pixels)
+        model = continued(self.model_, config) if warm else found.build_model(config)
+        seen = None if test is None else labelled(*test, model.shape, found.classes, model.unit_range)
         options: dict[str, Any] = {"test": seen, "checkpoint": checkpoint, "on_epoch": on_epoch}
         fit = learn(model, found.data, groups=found.groups, fresh=not warm, **options)
         return self._learnt(fit, found.classes, X)
@@ -188,15 +181,15 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         if first:
             config = self._config()
             found = prepared(config, X, y, sample_weight, classes=classes)
-            model = found.build(config)
-            optimiser, history, centres = optimiser_of(model), [], None
+            model = found.build_model(config)
+            optimiser, history, centres = make_optimiser(model), [], None
         else:
             self._examples(X)
             if classes is not None:
                 check_same_classes(np.unique(np.asarray(classes)), self.classes_)
             found = prepared(self.config_, X, y, sample_weight, classes=self.classes_)
             # Copies, so that a failure leaves the model as it was.
-            model, optimiser = copied(self.model_, self._optimiser or optimiser_of(self.model_))
+            model, optimiser = copied(self.model_, self._optimiser or make_optimiser(self.model_))
             history, centres = self.history_, self.label_centres_
         self._learnt(learn_on(model, found.data, optimiser, history, centres), found.classes, X if first else None)
         self._optimiser = optimiser
@@ -282,9 +275,19 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
     def save(self, path: str | Path) -> None:
         """Write a model folder: config.json and model.safetensors."""
         model = self._fitted()
-        names = getattr(self, "feature_names_in_", None)
-        saved = Saved(model, self._code(), self.classes_, self.label_centres_, self.n_iter_, names)
-        write_saved(Path(path), saved)
+        saved = SavedModel(
+            path=Path(path),
+            config=model.config,
+            shape=model.shape,
+            unit_range=model.unit_range,
+            classes=self.classes_,
+            label_centres=self.label_centres_,
+            weights=model.state_dict(),
+            epochs=self.n_iter_,
+            code=self._code(),
+            feature_names=getattr(self, "feature_names_in_", None),
+        )
+        write_saved(saved)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -295,9 +298,13 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         wvae.io.files.ModelFileError
             If the folder is missing, damaged or of another format.
         """
-        saved = read_saved(Path(path))
-        estimator = cls(code=saved.code, **asdict(saved.model.config))
-        estimator._set(Fit(saved.model, [{}] * saved.epochs, saved.centres), saved.classes)
+        return cls._restored(read_saved(Path(path)))
+
+    @classmethod
+    def _restored(cls, saved: SavedModel) -> Self:
+        estimator = cls(code=saved.code, **asdict(saved.config))
+        fit = Fit(restore_model(saved), [{}] * saved.epochs, saved.label_centres)
+        estimator._set(fit, saved.classes)
         if saved.feature_names is not None:
             estimator.feature_names_in_ = saved.feature_names
         return estimator
@@ -322,11 +329,11 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         model, found = self._fitted(), check_examples(X)
         if found.x.ndim == 2 and len(self.shape_) == 1:  # a table: scikit-learn compares number and names of columns
             validate_data(self, X, reset=False, skip_check_array=True)
-        return check_shape(found, self.shape_, model.pixels)
+        return check_shape(found, self.shape_, model.unit_range)
 
     def _set(self, fit: Fit, classes: Array) -> None:
         model = self.model_ = fit.model.eval()
-        self.config_, self.likelihood_, self.shape_ = model.config, model.likelihood, model.shape
+        self.config_, self.likelihood_, self.shape_ = model.config, model.observation.likelihood, model.shape
         self.classes_, self.label_centres_, self.history_ = classes, fit.centres, fit.history
         self.n_features_in_, self.n_iter_ = int(np.prod(model.shape)), len(fit.history)
         self._optimiser: torch.optim.Optimizer | None = None
@@ -346,3 +353,22 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
     def _centres(self, y: Any) -> Array:
         self._fitted()
         return centres_of(y, self.classes_, self.label_centres_)
+
+
+def import_original(path: str | Path) -> WVAE:
+    """Return the fitted `WVAE` that a Chainer ``.model`` file of the original notebook holds.
+
+    All three variants of the notebook are read, for upright images. ``label_centres_`` are unknown, so `WVAE.rewrite`
+    is not available.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    wvae.io.files.ModelFileError
+        If the file is missing, damaged, or not such a model.
+    """
+    return WVAE._restored(read_original(Path(path)))

@@ -258,7 +258,7 @@ def import_model(
     out: Annotated[Path, typer.Argument(help="Model folder to write.")],
 ) -> None:
     """Turn a .model file of the original notebook into a model folder."""
-    from ..io.chainer import import_original
+    from ..estimator import import_original
 
     import_original(file).save(out)
     print(out)

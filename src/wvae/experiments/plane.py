@@ -32,7 +32,7 @@ def brief(config: Config, n: int) -> Config:
     return replace(
         config,
         epochs=min(config.epochs, max(LEAST, SEEN // n)),
-        practice_epochs=min(config.practice_epochs, max(1, PRACTISED // n)),
+        finetune_epochs=min(config.finetune_epochs, max(1, PRACTISED // n)),
     )
 
 

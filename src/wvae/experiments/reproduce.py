@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from ..config import Config
 from ..datasets import Dataset
-from ..training.examples import Examples, check_examples, check_labels
+from ..training.examples import Examples, check_examples
+from ..validation import check_labels
 from ..workflows.run_folder import Progress, Run, RunError
 
 __all__ = ["RunError", "reproduce"]

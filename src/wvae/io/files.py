@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
-FORMAT = 2  # of model folders; 1 had maps of an alignment that went the whole way
+FORMAT = 3  # of model folders; older ones have other names of parameters
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 
 

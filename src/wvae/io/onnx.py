@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from .. import __version__
 from ..model import SplitVAE
 from ..nn.alignment import Alignment
-from ..nn.sliced_ot import HALVES, KNOTS
+from ..nn.sliced_ot import BISECTION, KNOTS
 from .files import atomic_folder
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class _Decoder(nn.Module):
         self.model = model
 
     def forward(self, z_label: Tensor, z_rest: Tensor) -> Tensor:
-        return self.model.picture(z_label, z_rest)
+        return self.model.decode_mean(z_label, z_rest)
 
 
 def _encoder(model: SplitVAE) -> ModelProto:
@@ -184,7 +184,7 @@ def _translated(module: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str
             dynamo=True,
             external_data=False,
             verbose=False,
-            optimize=False,  # it takes x + 1e-12 for x, which style statistics are not
+            optimize=False,  # it takes x + 1e-12 for x, which style features are not
         )
     if program is None:  # which its types allow
         raise ExportError("PyTorch returned no translation: update torch and onnxscript")
@@ -276,7 +276,7 @@ class _Graph:
             return z
         stacked = {
             "axes": _numpy(alignment.axes),
-            "ways": _numpy(alignment.ways).transpose(0, 2, 1),
+            "ways": _numpy(alignment.directions).transpose(0, 2, 1),
             "source": _numpy(alignment.source).reshape(steps, len(alignment.centre), -1),
             "target": _numpy(alignment.target).reshape(steps, -1),
         }
@@ -285,7 +285,7 @@ class _Graph:
         own = self.add("Add", self.add("Mul", y, self.constant("table", np.array([d * KNOTS]))), column)
         body = _Graph("step")
         flat = body.constant("flat", np.array([-1]))
-        way = body.add("Mul", body.add("Sub", "target", "source"), body.constant("pace", np.array(alignment.pace)))
+        way = body.add("Mul", body.add("Sub", "target", "source"), body.constant("pace", np.array(alignment.step_size)))
         knots = [body.add("Reshape", each, flat) for each in ("source", body.add("Add", "source", way))]
         source, target = reversed(knots) if back else knots
         out = body.along(source, target, own)
@@ -305,7 +305,7 @@ class _Graph:
         """
         u = self.add("MatMul", "z", "axes")
         piece = own
-        for half in HALVES:
+        for half in BISECTION:
             further = self.add("Add", piece, self.constant(f"half{half}", np.array(half)))
             passed = self.add("LessOrEqual", self.add("Gather", source, further), u)
             piece = self.add("Where", passed, further, piece)

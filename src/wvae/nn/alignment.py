@@ -1,25 +1,25 @@
-"""Alignment: after training, move the codes of every class onto one common distribution, so that none tells its label.
+"""Alignment: after training, give the codes of every class one common distribution.
 
-Given the label every map here is a bijection. Nothing of z_rest is lost, and the decoder, which knows the label, undoes
-it first: separation costs no reconstruction. What it changes is which codes of different labels count as alike.
+Given the label, every map here is a bijection: no information in z_rest is lost, and the decoder, which
+knows the label, inverts the map first. So alignment costs no reconstruction. It changes which codes of
+different labels count as alike.
 
 ===========  ==============================================  ============================================
-alignment    map of class k                                  what a probe cannot see any more
+alignment    map of class k                                  what a probe can no longer use
 ===========  ==============================================  ============================================
 none         z                                               –
-mean         z − E[z|k] + E[z]                               the class in the means: any linear probe
+mean         z − E[z|k] + E[z]                               class means: any linear probe
 gaussian     A_k (z − E[z|k]) + E[z], A_k optimal transport  means and covariances: quadratic probes
 transport    gaussian, then many sliced transports           any difference that the training data show
 ===========  ==============================================  ============================================
 
-``mean`` is LEACE where the label is known (Belrose et al., 2023, arXiv:2306.03819), ``gaussian`` its quadratic
-companion, the optimal transport between Gaussians. ``transport`` is
-`wvae.nn.sliced_ot`.
+``mean`` is LEACE with a known label (Belrose et al., 2023, arXiv:2306.03819); ``gaussian``, its quadratic
+counterpart, is the optimal transport between Gaussians; ``transport`` is `wvae.nn.sliced_ot`.
 
-Before all that, z is measured in a metric, z ↦ z M: distances of aligned codes are distances of what the codes explain.
-With W the loadings of the style statistics (`wvae.nn.style_features`) and D = diag(√KL_j / sd_j), KL_j the nats that
-dimension j carries, M² = WᵀW + ε² D², and M = D where there are no statistics. K-Means, neighbours and maps of
-z_rest then see style first, and what is peculiar to one image last.
+First z is expressed in a metric, z ↦ z M, so that distances between aligned codes are distances between
+what the codes explain. With the weighted loadings W of the style features (`wvae.nn.style_head`) and
+D = diag(√KL_j / sd_j), where KL_j is the information of dimension j in nats, M² = WᵀW + ε² D². Without
+style features M = D. K-Means, neighbours and embeddings of z_rest then give most weight to the style.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ import torch
 from torch import Tensor, nn
 
 from ..config import Config
-from ..training.examples import rows_of_each
-from . import sliced_ot as transport
-from .sliced_ot import KNOTS, PACE, along
+from ..validation import rows_by_class
+from .sliced_ot import KNOTS, STEP_SIZE, ClassCodes, Step, fit_steps, piecewise_linear
 
 Array = np.ndarray
-LEAST_NATS, LEAST_SD = 1e-3, 1e-3  # a dimension that carries nothing is kept, but small
-REST = 0.1  # ε: how much a dimension counts that explains no style
-SAMPLED = 2  # one of so many examples is aligned as its posterior's mean and as a sample of it
-MAPS_BYTES, FEWEST = 1 << 29, 100  # of all knots, at most: with many labels there are fewer steps, but so many
-WATCHED = 7  # one of so many examples is kept from the maps, to be asked about
+MIN_NATS, MIN_SD = 1e-3, 1e-3  # a dimension without information is kept, at a small scale
+UNEXPLAINED = 0.1  # ε: weight of a dimension that explains no style
+SAMPLE_EVERY = 2  # every second example is also aligned as a sample of its posterior
+MAX_KNOT_BYTES = 1 << 29  # of all knots: with many labels there are fewer steps ...
+MIN_MAX_STEPS = 100  # ... but the limit is never below this
+HOLDOUT_EVERY = 7  # every seventh example is not fitted to, and used by the probes
 
 
 class Alignment(nn.Module):
@@ -72,7 +72,7 @@ class Alignment(nn.Module):
     centre: Tensor
     common: Tensor
     axes: Tensor
-    ways: Tensor
+    directions: Tensor
     source: Tensor
     target: Tensor
 
@@ -81,59 +81,62 @@ class Alignment(nn.Module):
         d, self.kind = config.d_rest, config.alignment
         if self.kind == "none":
             return
-        # One axis has one optimal map; to turn it again would change nothing, and nothing overshoots.
-        self.pace = PACE if d > 1 else 1.0
-        self.most = 0 if self.kind != "transport" else config.alignment_steps if d > 1 else 1
-        # In double precision: over hundreds of steps the rounding errors of single ones grow to the size of codes.
+        # One axis has one optimal map: a second step would change nothing, and a whole one cannot overshoot.
+        self.step_size = STEP_SIZE if d > 1 else 1.0
+        self.max_steps = 0
+        if self.kind == "transport":
+            self.max_steps = config.alignment_steps if d > 1 else 1
+        # In double precision: over hundreds of steps, rounding errors of single precision become visible.
         eye = torch.eye(d, dtype=torch.float64)
         self.register_buffer("metric", eye.clone())
         self.register_buffer("matrix", eye.repeat(n_classes, 1, 1))
         self.register_buffer("centre", torch.zeros(n_classes, d, dtype=torch.float64))
         self.register_buffer("common", torch.zeros(d, dtype=torch.float64))
-        self.make_room(0)
+        self.allocate_steps(0)
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
-        """Return aligned codes, (B, d_rest), of codes (B, d_rest) with labels (B,)."""
+        """Return aligned codes, (B, d_rest), of codes (B, d_rest) with label indices (B,)."""
         if self.kind == "none":
             return z
         dtype, z = z.dtype, z.double() @ self.metric
         z = torch.einsum("bij,bj->bi", self.matrix[y], z - self.centre[y])
-        for axes, ways, source, target in zip(self.axes, self.ways, self.source, self.target, strict=True):
-            u = z @ axes
-            z = z + self.pace * (along(u, source, target, y) - u) @ ways.T
+        for step in range(len(self.axes)):
+            u = z @ self.axes[step]
+            mapped = piecewise_linear(u, self.source[step], self.target[step], y)
+            z = z + self.step_size * (mapped - u) @ self.directions[step].T
         return (z + self.common).to(dtype)
 
     def inverse(self, z: Tensor, y: Tensor) -> Tensor:
-        """Return what `forward` with these labels made z of: how the label y draws this style."""
+        """Return the codes that `forward` with these labels aligned: the style as label y shows it."""
         if self.kind == "none":
             return z
         dtype, z = z.dtype, z.double() - self.common
         for step in reversed(range(len(self.axes))):
-            u = z @ self.axes[step]
-            arrived = self.source[step] + self.pace * (self.target[step] - self.source[step])  # (classes, d, KNOTS)
-            z = z + (along(u, arrived, self.source[step], y) - u) @ self.ways[step].T
+            u, source = z @ self.axes[step], self.source[step]
+            reached = source + self.step_size * (self.target[step] - source)  # (classes, d, KNOTS)
+            z = z + (piecewise_linear(u, reached, source, y) - u) @ self.directions[step].T
         z = self.centre[y] + torch.linalg.solve(self.matrix[y], z.unsqueeze(-1)).squeeze(-1)
         return torch.linalg.solve(self.metric, z.T).T.to(dtype)
 
     def fit(self, mean: Array, sd: Array, y: Array, loadings: Array | None = None, seed: int = 0) -> Alignment:
-        """Learn the maps.
+        """Fit the maps.
 
         Parameters
         ----------
         mean, sd
             Posterior means and standard deviations, (n, d_rest).
         y
-            Labels' indices, (n,). A class that does not occur keeps its codes, but for the metric.
+            Label indices, (n,). A class without examples keeps its codes, in the metric.
         loadings
-            Of the style statistics, (size, d_rest), each row times the root of its weight; None if there are none.
+            Weighted loadings of the style features, (size, d_rest), or None without them.
         seed
-            Of the axes, of the rows that the transport is not fitted to, and of the network that is asked about them.
+            Seed of the axes, of the held-out rows and of the probes.
         """
         if self.kind == "none":
             return self
         metric = _metric(mean, sd, loadings)
         z = mean.astype(np.float64) @ metric
-        rows = rows_of_each(y, len(self.centre))
+        rows = rows_by_class(y, len(self.centre))
         centre = np.stack([z[own].mean(0) if len(own) else z.mean(0) for own in rows])
         matrix = np.tile(np.eye(z.shape[1]), (len(centre), 1, 1))
         if self.kind != "mean":
@@ -141,69 +144,77 @@ class Alignment(nn.Module):
             for k, own in enumerate(rows):
                 if len(own):
                     matrix[k] = _between_gaussians(_shrunk(z[own] - centre[k], within), within)
-        for name, value in {"metric": metric, "centre": centre, "matrix": matrix, "common": z.mean(0)}.items():
-            _write(getattr(self, name), value)
-        # The quantiles of a handful of examples are noise: such a class keeps its Gaussian map.
+        _write(self.metric, metric)
+        _write(self.centre, centre)
+        _write(self.matrix, matrix)
+        _write(self.common, z.mean(0))
+        self.allocate_steps(0)
+        # Quantiles of a handful of examples are noise: such a class keeps its Gaussian map.
         classes = [k for k, own in enumerate(rows) if len(own) >= 2 * KNOTS]
-        self.make_room(0)
-        if len(classes) < 2 or not self.most:
-            return self
-        rng = np.random.default_rng(seed)
-        watched = rng.permutation(len(z)) < len(z) // WATCHED
-        # Every other example comes with a sample of its posterior, too: maps of means alone leave the label in samples.
-        some = rng.permutation(len(z))[::SAMPLED]
-        samples = mean[some] + sd[some] * rng.standard_normal((len(some), z.shape[1]))
-        y, watched = np.concatenate([y, y[some]]), np.concatenate([watched, watched[some]])
-        z = np.einsum("bij,bj->bi", matrix[y], np.vstack([z, samples @ metric]) - centre[y])
-        each = rows_of_each(y, len(self.centre))
-        codes = transport.Codes(z, y, watched, len(mean), classes, [each[k] for k in classes])
-        most = min(self.most, max(FEWEST, MAPS_BYTES // (8 * self.centre.numel() * KNOTS)))
-        found = list(transport.steps(codes, most, self.pace, loadings is not None, rng, seed))
-        self.make_room(len(found))
-        for at, step in enumerate(found):
-            self._keep(at, step)
+        if len(classes) >= 2 and self.max_steps:
+            self._fit_transport(mean, sd, y, classes, loadings is not None, seed)
         return self
 
-    def _keep(self, at: int, step: transport.Step) -> None:
-        """Write a step down; where it has fewer axes than there are dimensions, the others stand still, all zero."""
-        m = step.axes.shape[1]
-        self.axes[at], self.ways[at] = 0.0, 0.0
-        _write(self.axes[at, :, :m], step.axes)
-        _write(self.ways[at, :, :m], step.ways)
-        source = np.tile(step.target, (len(self.centre), 1, 1))  # a class that is not mapped stays where it is
-        source[list(step.source)] = list(step.source.values())
-        _write(self.source[at, :, :m], source)
-        _write(self.target[at, :m], step.target)
+    def _fit_transport(self, mean: Array, sd: Array, y: Array, classes: list[int], has_style: bool, seed: int) -> None:
+        """Fit the sliced transport to the codes after the Gaussian maps."""
+        metric, centre, matrix = (v.cpu().numpy() for v in (self.metric, self.centre, self.matrix))
+        rng = np.random.default_rng(seed)
+        holdout = rng.permutation(len(mean)) < len(mean) // HOLDOUT_EVERY
+        # Maps fitted to means alone would leave the label in samples.
+        sampled = rng.permutation(len(mean))[::SAMPLE_EVERY]
+        samples = mean[sampled] + sd[sampled] * rng.standard_normal((len(sampled), mean.shape[1]))
+        y, holdout = np.concatenate([y, y[sampled]]), np.concatenate([holdout, holdout[sampled]])
+        z = np.vstack([mean.astype(np.float64) @ metric, samples @ metric])
+        z = np.einsum("bij,bj->bi", matrix[y], z - centre[y])
+        rows = rows_by_class(y, len(centre))
+        codes = ClassCodes(z, y, holdout, len(mean), classes, [rows[k] for k in classes])
+        affordable = MAX_KNOT_BYTES // (8 * self.centre.numel() * KNOTS)
+        max_steps = min(self.max_steps, max(MIN_MAX_STEPS, affordable))
+        steps = list(fit_steps(codes, max_steps, self.step_size, has_style, rng, seed))
+        self.allocate_steps(len(steps))
+        for index, step in enumerate(steps):
+            self._store(index, step)
 
-    def make_room(self, steps: int) -> None:
-        """Make room for so many steps, of which none does anything yet."""
+    def _store(self, index: int, step: Step) -> None:
+        """Store a step; unused axes and directions are zero."""
+        m = step.axes.shape[1]
+        self.axes[index], self.directions[index] = 0.0, 0.0
+        _write(self.axes[index, :, :m], step.axes)
+        _write(self.directions[index, :, :m], step.directions)
+        source = np.tile(step.target, (len(self.centre), 1, 1))  # a class that is not mapped does not move
+        source[list(step.source)] = list(step.source.values())
+        _write(self.source[index, :, :m], source)
+        _write(self.target[index, :m], step.target)
+
+    def allocate_steps(self, n_steps: int) -> None:
+        """Allocate buffers for so many steps, each the identity."""
         n_classes, d = self.centre.shape
         like = {"dtype": self.centre.dtype, "device": self.centre.device}
         line, eye = torch.linspace(-3, 3, KNOTS, **like), torch.eye(d, **like)
-        self.register_buffer("axes", eye.repeat(steps, 1, 1))
-        self.register_buffer("ways", eye.repeat(steps, 1, 1))
-        self.register_buffer("source", line.repeat(steps, n_classes, d, 1))
-        self.register_buffer("target", line.repeat(steps, d, 1))
+        self.register_buffer("axes", eye.repeat(n_steps, 1, 1))
+        self.register_buffer("directions", eye.repeat(n_steps, 1, 1))
+        self.register_buffer("source", line.repeat(n_steps, n_classes, d, 1))
+        self.register_buffer("target", line.repeat(n_steps, d, 1))
 
 
 def _metric(mean: Array, sd: Array, loadings: Array | None) -> Array:
     """Return M, (d, d), symmetric and positive definite."""
     nats = 0.5 * (mean**2 + sd**2 - 1 - 2 * np.log(sd)).mean(0)
-    scale = np.sqrt(np.maximum(nats, LEAST_NATS)) / np.maximum(mean.std(0), LEAST_SD)
+    scale = np.sqrt(np.maximum(nats, MIN_NATS)) / np.maximum(mean.std(0), MIN_SD)
     if loadings is None:
         return np.diag(scale)
-    return _power(loadings.T @ loadings + REST**2 * np.diag(scale**2), 0.5)
+    return _power(loadings.T @ loadings + UNEXPLAINED**2 * np.diag(scale**2), 0.5)
 
 
 def _shrunk(z: Array, within: Array) -> Array:
-    """Return the covariance of one class, drawn towards that within all classes as if by as many examples as axes."""
+    """Return the covariance of one class, shrunk towards the pooled one as if by d more examples."""
     d = z.shape[1]
     return (z.T @ z + d * within) / (len(z) + d)
 
 
 def _between_gaussians(source: Array, target: Array) -> Array:
     """Return the optimal transport from N(0, S) to N(0, T): S^−½ (S^½ T S^½)^½ S^−½ (Dowson & Landau, 1982)."""
-    # A direction without spread in either is kept as it is, 0 → 0, not blown up.
+    # A floor on the variances: a direction without spread in either is not magnified.
     floor = max(1e-6 * np.trace(target) / len(target), 1e-12) * np.eye(len(target))
     source, target = source + floor, target + floor
     root = _power(source, 0.5)

@@ -13,29 +13,29 @@ from .distributed import Share
 
 SLANT, WIDTH, HEIGHT = 0.2, 0.12, 0.06  # standard deviations: of the slant, and of the logarithms of the stretches
 SHIFT, GAIN = 0.08, 0.05  # of a spectrogram: at most, as a share of its frames; standard deviation, in x's unit
-MOVE = 2  # pixels, at most
+MOVE = 2  # unit_range, at most
 PEN = 0.7  # at most, how far towards the image drawn with strokes one pixel wider, or thinner, on both sides
 
 
 def augmented(
     x: Tensor,
     config: Config,
-    pixels: bool,
+    unit_range: bool,
     unit: float | Tensor,
     generator: torch.Generator,
     own: Share | None = None,
 ) -> Tensor:
     """Return a batch, (B, \\*shape), with some of it varied, as ``config.augment`` says and its kind allows.
 
-    `pixels` says whether all values lie in [0, 1]; `unit` is what a gain of sounds is measured in; `own`, which rows of
-    a larger batch x is.
+    `unit_range` says whether all values lie in [0, 1]; `unit` is the unit of a sound's gain; `own` says which rows of a
+    larger batch x is.
     """
     if not config.augment or config.kind == "table" or x.dim() < 3:
         return x
     if config.kind == "audio":
         heard = shifted(x, config.augment, generator, unit, own=own)
-        return heard.clamp(0, 1) if pixels else heard
-    if not pixels:
+        return heard.clamp(0, 1) if unit_range else heard
+    if not unit_range:
         return x
     # Of a picture in colour nobody knows what is ink.
     return (moved if x.dim() == 4 and x.shape[1] == 3 else varied)(x, config.augment, generator, own)
@@ -80,14 +80,14 @@ def varied(x: Tensor, share: float, generator: torch.Generator, own: Share | Non
 
 
 def _extreme(images: Tensor, larger: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """Return the largest, or least, of the 3 × 3 pixels around each; pooling would also find where it is."""
+    """Return the largest, or least, of the 3 × 3 unit_range around each; pooling would also find where it is."""
     p = functional.pad(images, (1, 1, 1, 1), mode="replicate")
     p = larger(larger(p[..., :-2, :], p[..., 1:-1, :]), p[..., 2:, :])
     return larger(larger(p[..., :-2], p[..., 1:-1]), p[..., 2:])
 
 
 def moved(x: Tensor, share: float, generator: torch.Generator, own: Share | None = None) -> Tensor:
-    """Return a batch of pictures of which a share is moved by up to two pixels each way; the edges are mirrored.
+    """Return a batch of pictures of which a share is moved by up to two unit_range each way; the edges are mirrored.
 
     Parameters
     ----------

@@ -1,16 +1,19 @@
-"""Sliced transport: many one-dimensional maps that give the codes of every class one distribution.
+"""Sliced optimal transport: many one-dimensional maps that give the codes of every class one distribution.
 
-It repeats: turn the space at random, and along each axis move the quantiles of every class towards the classes' mean
-quantiles, their barycentre in one dimension (Pitié, Kokaram, Dahyot, 2007, doi:10.1016/j.cviu.2006.11.011; for
-densities Dai & Seljak, 2021, arXiv:2007.00674). The mean quantiles are the nearest common target, so that codes move as
-little as each step must, and like styles stay together.
+Each step draws random axes, and along every axis moves the quantiles of each class towards the mean
+quantiles of all classes, their barycentre in one dimension (Pitié, Kokaram, Dahyot, 2007,
+doi:10.1016/j.cviu.2006.11.011; for densities Dai & Seljak, 2021, arXiv:2007.00674). Of all common targets
+the barycentre is the nearest, so a step moves codes as little as possible.
 
-Every step also moves codes a little where it need not, and three things keep that small. A step goes a share of the way
-only (PACE): whole steps overshoot, for others to mend, until hundreds of them have stirred the codes and neighbours are
-neighbours no more. Where there are style statistics, the directions that hold most of the variance come first, alone
-and few, and then stay as they are, while the others are moved along axes that lean on them: a triangular map
-(Rosenblatt, 1952; Knothe, 1957). And steps end as soon as neither a fresh network nor neighbours read the label of
-examples that no map has seen.
+Steps also move codes where they need not. Three choices keep that small:
+
+- A step goes only a share of the way (STEP_SIZE). Whole steps overshoot, later ones correct them, and
+  after hundreds of steps codes that were neighbours no longer are.
+- If there are style features, the leading directions, which hold most of the variance, are aligned first
+  and then left unchanged. The other directions are aligned along axes that are sheared by random
+  combinations of the leading ones: a triangular map (Rosenblatt, 1952; Knothe, 1957).
+- Steps stop when neither a k-NN probe nor a fresh network predicts the label of held-out examples better
+  than a constant guess.
 """
 
 from __future__ import annotations
@@ -24,180 +27,231 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .penalties import critic
+from .backbones import perceptron
 
 Array = np.ndarray
 KNOTS = 33  # quantiles of a one-dimensional map
-HALVES = (16, 8, 4, 2, 1)  # of its pieces
-PACE = 0.3  # how far of the way to the mean quantiles a step goes
-# Share of the variance, in the metric, that is aligned first and then left alone, and of the steps that this may take.
-LEADING, VARYING = (0.8, 0.25), (0.999, 0.75)
-NARROWEST = 1e-3  # standard deviation that a direction is taken to have at the least
-CHECK, GROWTH = 20, 1.4  # steps before the first look at what is left; how many times more before each next one
-CHECK_ROWS, CHECK_STEPS, LOOKS = 60_000, 2000, 10  # of the network that asks: rows, steps, how often it is looked at
-NEIGHBOURS = 30  # that vote
-MARGIN = 0.02  # accuracy above a constant guess that passes for none, besides two standard errors
+BISECTION = (16, 8, 4, 2, 1)  # of its KNOTS − 1 pieces
+STEP_SIZE = 0.3  # share of the way to the mean quantiles that one step goes
+# Share of the variance that the leading directions hold, and share of the steps that they may take.
+LEADING_VARIANCE, LEADING_STEPS = 0.8, 0.25
+# The same without style features: all directions in which the means vary count as leading.
+VARYING_VARIANCE, VARYING_STEPS = 0.999, 0.75
+MIN_SD = 1e-3  # a direction's standard deviation is taken to be at least this
+FIRST_CHECK, CHECK_GROWTH = 20, 1.4  # steps before the first probe; factor between later ones
+PROBE_ROWS, PROBE_STEPS, PROBE_EVALUATIONS = 60_000, 2000, 10
+PROBE_NEIGHBOURS = 30
+PROBE_MARGIN = 0.02  # accuracy above a constant guess that counts as none, besides two standard errors
 
 
-class Codes(NamedTuple):
-    """What steps are learnt from: codes (n, d), the first `means` of them means and the others samples."""
+class ClassCodes(NamedTuple):
+    """The codes that steps are fitted to, (n, d): the first `n_means` are means, the others samples."""
 
     z: Array
-    y: Array  # (n,) labels' indices
-    watched: Array  # (n,) bool: kept from the maps, to be asked about
-    means: int
-    classes: list[int]  # that are mapped
-    rows: list[Array]  # of each of them
+    y: Array  # (n,) label indices
+    holdout: Array  # (n,) bool: not fitted to, used by the probes
+    n_means: int
+    classes: list[int]  # the classes that are mapped
+    rows: list[Array]  # rows of each of them
 
 
 class Step(NamedTuple):
-    """One step, z ↦ z + pace · (T(z A) − z A) Wᵀ, T by each class's knots towards the common ones."""
+    """One step, z ↦ z + step_size · (T(z A) − z A) Wᵀ.
+
+    T maps each class's quantiles, its knots, to the common knots.
+    """
 
     axes: Array  # A, (d, m)
-    ways: Array  # W, (d, m)
-    source: dict[int, Array]  # of each class, (m, KNOTS)
-    target: Array  # (m, KNOTS)
+    directions: Array  # W, (d, m)
+    source: dict[int, Array]  # knots of each class, (m, KNOTS)
+    target: Array  # common knots, (m, KNOTS)
 
 
-def steps(codes: Codes, most: int, pace: float, styled: bool, rng: np.random.Generator, seed: int) -> Iterator[Step]:
-    """Yield `most` steps at most, each learnt from what those before have made of the codes.
+def fit_steps(
+    codes: ClassCodes,
+    max_steps: int,
+    step_size: float,
+    has_style: bool,
+    rng: np.random.Generator,
+    seed: int,
+) -> Iterator[Step]:
+    """Yield at most `max_steps` steps, each fitted to the codes that the steps before it returned.
 
     Parameters
     ----------
     codes
-        Centred, in the metric.
-    most, pace
-        Number of steps; how far of the way each goes, in (0, 1].
-    styled
-        Whether the widest directions are those of the style.
-    rng, seed
-        What axes are drawn from; of the network that is asked.
+        Centred, in the metric of the alignment.
+    max_steps
+        Largest number of steps.
+    step_size
+        Share of the way that each step goes, in (0, 1].
+    has_style
+        Whether the directions of largest variance are those of the style features.
+    rng
+        Source of the random axes.
+    seed
+        Seed of the probes.
     """
-    # Without style statistics no direction is more of the style than another: all in which means vary come first.
-    (share, of_steps), asked = (LEADING, codes.z) if styled else (VARYING, codes.z[: codes.means])
-    lead, rest, spread = _leading(asked, share)
+    # Without style features, all directions in which the means vary come first.
+    reference = codes.z if has_style else codes.z[: codes.n_means]
+    variance_share = LEADING_VARIANCE if has_style else VARYING_VARIANCE
+    steps_share = LEADING_STEPS if has_style else VARYING_STEPS
+    leading, others, sd = _leading_directions(reference, variance_share)
+    n_leading = leading.shape[1]
+    first_limit = math.ceil(steps_share * max_steps) if others.size else max_steps
     step, z = 0, codes.z
-    for moved in (lead, rest):
-        start, look = step, CHECK
-        seen = lead if moved is lead else np.hstack([lead, rest])
-        while moved.size and step < (math.ceil(of_steps * most) if moved is lead and rest.size else most):
-            if step - start == look:
-                if not _readable(z @ seen, codes.y, codes.watched, seed):
+    for moved, limit in ((leading, first_limit), (others, max_steps)):
+        first_step, next_check = step, FIRST_CHECK
+        probed = leading if moved is leading else np.hstack([leading, others])
+        while moved.size and step < limit:
+            if step - first_step == next_check:
+                if not _predictable(z @ probed, codes.y, codes.holdout, seed):
                     break
-                look = int(look * GROWTH)
-            turn = np.linalg.qr(rng.standard_normal((moved.shape[1], moved.shape[1])))[0]
-            if moved is lead:
-                axes = ways = lead @ turn
+                next_check = int(next_check * CHECK_GROWTH)
+            rotation = np.linalg.qr(rng.standard_normal((moved.shape[1], moved.shape[1])))[0]
+            if moved is leading:
+                axes = directions = leading @ rotation
             else:
-                axes, ways = _leaning(lead / spread[: lead.shape[1]], rest, spread[lead.shape[1] :], turn, rng)
-            learnt, z = _slice(codes, z, axes, ways, pace)
-            yield learnt
+                kept = leading / sd[:n_leading]
+                axes, directions = _sheared_axes(kept, others, sd[n_leading:], rotation, rng)
+            fitted, z = _fit_step(codes, z, axes, directions, step_size)
+            yield fitted
             step += 1
 
 
-def _slice(codes: Codes, z: Array, axes: Array, ways: Array, pace: float) -> tuple[Step, Array]:
-    """Learn one step from the codes that are not watched, and return it with what it makes of all codes z."""
+def _fit_step(codes: ClassCodes, z: Array, axes: Array, directions: Array, step_size: float) -> tuple[Step, Array]:
+    """Fit one step to the codes that are not held out, and return it with its output for all codes z."""
     u, levels = z @ axes, (np.arange(KNOTS) + 0.5) / KNOTS
-    learnt = [rows[~codes.watched[rows]] for rows in codes.rows]
-    counts, quantiles = np.array([*map(len, learnt)]), [_quantiles(u[rows], levels) for rows in learnt]
-    source = _apart(np.stack(quantiles))  # (K, m, KNOTS)
+    fit_rows = [rows[~codes.holdout[rows]] for rows in codes.rows]
+    counts = np.array([len(rows) for rows in fit_rows])
+    quantiles = np.stack([_quantiles(u[rows], levels) for rows in fit_rows])
+    source = _separate_knots(quantiles)  # (classes, m, KNOTS)
     target = np.tensordot(counts / counts.sum(), source, 1)  # (m, KNOTS)
-    new = u.copy()
+    mapped = u.copy()
     for rows, knots in zip(codes.rows, source, strict=True):
-        new[rows] = np.stack([_interpolate(*c) for c in zip(u[rows].T, knots, target, strict=True)], 1)
-    return Step(axes, ways, dict(zip(codes.classes, source, strict=True)), target), z + pace * (new - u) @ ways.T
+        for column in range(u.shape[1]):
+            mapped[rows, column] = _interpolate(u[rows, column], knots[column], target[column])
+    step = Step(axes, directions, dict(zip(codes.classes, source, strict=True)), target)
+    return step, z + step_size * (mapped - u) @ directions.T
 
 
 def _quantiles(u: Array, levels: Array) -> Array:
-    """Return the quantiles of each column of u (n, m), (m, levels), as `numpy.quantile` does, which sorts slowly."""
+    """Return the quantiles of each column of u (n, m), (m, levels): `numpy.quantile` by one fast sort."""
     ordered, at = np.sort(u.T, axis=1), levels * (len(u) - 1)
     low = np.floor(at).astype(int)
     below, above = ordered[:, low], ordered[:, np.minimum(low + 1, len(u) - 1)]
     return below + (above - below) * (at - low)
 
 
-def _leading(z: Array, share: float) -> tuple[Array, Array, Array]:
-    """Return the principal directions that hold a share of the variance, the others, as columns, and all deviations."""
+def _leading_directions(z: Array, share: float) -> tuple[Array, Array, Array]:
+    """Return the principal directions that hold a share of the variance, the others, and all deviations.
+
+    Directions are columns, (d, n) and (d, d − n); standard deviations are (d,), in the same order.
+    """
     variance, directions = np.linalg.eigh(np.cov(z.T).reshape(z.shape[1], -1))
     variance, directions = variance[::-1].clip(min=0), directions[:, ::-1]
     n = 1 + int(np.searchsorted(np.cumsum(variance), share * variance.sum()))
-    return directions[:, :n], directions[:, n:], np.maximum(np.sqrt(variance), NARROWEST)
+    return directions[:, :n], directions[:, n:], np.maximum(np.sqrt(variance), MIN_SD)
 
 
-def _leaning(kept: Array, rest: Array, spread: Array, turn: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Return axes A to look along, (d, m), and ways W to move along, (d, m), with Wᵀ A = 1 and Wᵀ kept = 0.
+def _sheared_axes(
+    kept: Array, others: Array, sd: Array, rotation: Array, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """Return axes A and directions W, (d, m) each, with Wᵀ A = 1 and Wᵀ kept = 0.
 
-    Then z ↦ z + (T(z A) − z A) Wᵀ makes T(u) of u = z A, for which it can be undone, and leaves z · kept as it is. Axes
-    lean on the kept directions at random, so that what depends on those is seen; all are in standard deviations, so
-    that narrow directions are seen as well as wide ones.
+    Then z ↦ z + (T(z A) − z A) Wᵀ turns u = z A into T(u), so it can be inverted, and it leaves z · kept
+    unchanged. Random shears along the kept directions make dependence on them visible. All are in standard
+    deviations, so that narrow directions count like wide ones.
     """
-    lean = rng.standard_normal((kept.shape[1], turn.shape[1])) / kept.shape[1] ** 0.5
-    return rest / spread @ turn + kept @ lean, rest * spread @ turn
+    shear = rng.standard_normal((kept.shape[1], rotation.shape[1])) / kept.shape[1] ** 0.5
+    return others / sd @ rotation + kept @ shear, others * sd @ rotation
 
 
-def _readable(z: Array, y: Array, watched: Array, seed: int) -> bool:
-    """Return whether neighbours, or a fresh network fitted to the other codes, read the label of those `watched`."""
-    rows = np.random.default_rng(seed).permutation(len(z))[:CHECK_ROWS]
+def _predictable(z: Array, y: Array, holdout: Array, seed: int) -> bool:
+    """Return whether a k-NN probe or a fresh network predicts the labels of held-out codes."""
+    rows = np.random.default_rng(seed).permutation(len(z))[:PROBE_ROWS]
     codes = torch.from_numpy((z - z.mean(0)) / np.maximum(z.std(0), 1e-9)).float()
     labels = torch.from_numpy(y).long()
-    known, asked = (torch.from_numpy(part) for part in (rows[~watched[rows]], rows[watched[rows]]))
+    train = torch.from_numpy(rows[~holdout[rows]])
+    test = torch.from_numpy(rows[holdout[rows]])
     chance = float(torch.bincount(labels).max() / len(labels))
-    limit = chance + MARGIN + 2 * (chance * (1 - chance) / max(len(asked), 1)) ** 0.5
-    right = 0
-    for part in asked.split(1000):
-        near = torch.cdist(codes[part], codes[known]).topk(min(NEIGHBOURS, len(known)), largest=False).indices
-        right += int((labels[known][near].mode(1).values == labels[part]).sum())
-    if right > limit * len(asked):
+    limit = chance + PROBE_MARGIN + 2 * (chance * (1 - chance) / max(len(test), 1)) ** 0.5
+    if _knn_accuracy(codes, labels, train, test) > limit:
         return True
+    return _network_exceeds(limit, codes, labels, train, test, seed)
+
+
+def _knn_accuracy(codes: Tensor, labels: Tensor, train: Tensor, test: Tensor) -> float:
+    n_neighbours, correct = min(PROBE_NEIGHBOURS, len(train)), 0
+    for rows in test.split(1000):
+        distances = torch.cdist(codes[rows], codes[train])
+        nearest = distances.topk(n_neighbours, largest=False).indices
+        predicted = labels[train][nearest].mode(1).values
+        correct += int((predicted == labels[rows]).sum())
+    return correct / max(len(test), 1)
+
+
+def _network_exceeds(limit: float, codes: Tensor, labels: Tensor, train: Tensor, test: Tensor, seed: int) -> bool:
+    """Return whether a network trained on the train rows is ever more accurate than the limit on test rows."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = critic(z.shape[1], int(y.max()) + 1)
+        network = perceptron(codes.shape[1], int(labels.max()) + 1)
         optimiser = torch.optim.Adam(network.parameters(), 2e-3, fused=True)
-        for step in range(1, CHECK_STEPS + 1):
-            part = known[torch.randint(len(known), (min(256, len(known)),))]
+        for step in range(1, PROBE_STEPS + 1):
+            rows = train[torch.randint(len(train), (min(256, len(train)),))]
             optimiser.zero_grad()
-            functional.cross_entropy(network(codes[part]), labels[part]).backward()
+            functional.cross_entropy(network(codes[rows]), labels[rows]).backward()
             optimiser.step()
-            if step % (CHECK_STEPS // LOOKS):
-                continue
-            with torch.no_grad():
-                found = (network(codes[asked]).argmax(1) == labels[asked]).float().mean()
-            if found > limit:
-                return True
+            if step % (PROBE_STEPS // PROBE_EVALUATIONS) == 0:
+                with torch.no_grad():
+                    predicted = network(codes[test]).argmax(1)
+                if (predicted == labels[test]).float().mean() > limit:
+                    return True
     return False
 
 
-def along(u: Tensor, source: Tensor, target: Tensor, y: Tensor) -> Tensor:
-    """Map each column of u (B, d) by the line through its knots, and on beyond them.
+def piecewise_linear(u: Tensor, source: Tensor, target: Tensor, y: Tensor) -> Tensor:
+    """Map each column of u by the line through its knots, extrapolated beyond them.
 
-    Source and target are knots, (d, KNOTS), or those of every class, (classes, d, KNOTS), of which y (B,) chooses.
+    Parameters
+    ----------
+    u
+        (B, d).
+    source, target
+        Knots of the map, (d, KNOTS), or of every class, (classes, d, KNOTS).
+    y
+        Label indices, (B,), which choose among the classes.
     """
     column = torch.arange(u.shape[1], device=u.device) * KNOTS
-    own = y.unsqueeze(1) * (u.shape[1] * KNOTS) + column  # where in a flat table of all classes one's knots begin
+    # Where each value's knots begin in the flattened table of all classes, or of the common knots.
+    of_class = y.unsqueeze(1) * (u.shape[1] * KNOTS) + column
     common = column.expand_as(u)
-    from_, to = (own if table.dim() == 3 else common for table in (source, target))
-    piece = from_
-    for half in HALVES:  # bisection
+    first_source = of_class if source.dim() == 3 else common
+    first_target = of_class if target.dim() == 3 else common
+    piece = first_source
+    for half in BISECTION:
         piece = piece + half * (source.take(piece + half) <= u)
-    other = piece - from_ + to
-    x0, y0 = source.take(piece), target.take(other)
-    slope = (target.take(other + 1) - y0) / (source.take(piece + 1) - x0)
-    # The outermost pieces would carry their own steepness, which few examples decided, out to infinity.
-    ends = [table.take(at + end) for table, at in ((source, from_), (target, to)) for end in (0, KNOTS - 1)]
-    outside = (u < ends[0]) | (u > ends[1])
-    slope = torch.where(outside, (ends[3] - ends[2]) / (ends[1] - ends[0]), slope)
-    x0, y0 = torch.where(u > ends[1], ends[1], x0), torch.where(u > ends[1], ends[3], y0)
+    target_piece = piece - first_source + first_target
+    x0, y0 = source.take(piece), target.take(target_piece)
+    slope = (target.take(target_piece + 1) - y0) / (source.take(piece + 1) - x0)
+    # Beyond the knots: the outermost pieces depend on few examples, so the overall slope is used.
+    low, high = source.take(first_source), source.take(first_source + KNOTS - 1)
+    low_target, high_target = target.take(first_target), target.take(first_target + KNOTS - 1)
+    outside = (u < low) | (u > high)
+    slope = torch.where(outside, (high_target - low_target) / (high - low), slope)
+    x0, y0 = torch.where(u > high, high, x0), torch.where(u > high, high_target, y0)
     return y0 + (u - x0) * slope
 
 
 def _interpolate(u: Array, source: Array, target: Array) -> Array:
     """Do the same for one column, (n,), in double precision."""
-    out, slope = np.interp(u, source, target), (target[-1] - target[0]) / (source[-1] - source[0])
-    out = np.where(u < source[0], target[0] + (u - source[0]) * slope, out)
+    inside = np.interp(u, source, target)
+    slope = (target[-1] - target[0]) / (source[-1] - source[0])
+    out = np.where(u < source[0], target[0] + (u - source[0]) * slope, inside)
     return np.where(u > source[-1], target[-1] + (u - source[-1]) * slope, out)
 
 
-def _apart(quantiles: Array) -> Array:
+def _separate_knots(quantiles: Array) -> Array:
     """Keep neighbouring knots apart, so that the map and its inverse exist where values repeat."""
     spread = quantiles[..., -1:] - quantiles[..., :1]
     gap = np.maximum(1e-3 * spread, 1e-6)

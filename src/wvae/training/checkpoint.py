@@ -19,12 +19,12 @@ from .examples import Examples
 
 Row = dict[str, float]
 CHECKPOINT_FILE = "checkpoint.safetensors"
-CHECKPOINT_SECONDS = 5.0
+SAVE_EVERY_SECONDS = 5.0
 
 
 @dataclass
-class Means:
-    """Means of terms over examples, kept as a tensor: asking a GPU for a number at every step would stall it."""
+class RunningMeans:
+    """RunningMeans of terms over examples, kept as a tensor: asking a GPU for a number at every step would stall it."""
 
     names: list[str] = field(default_factory=list[str])
     sums: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.float64))
@@ -43,7 +43,7 @@ class Means:
 
 
 @dataclass
-class State:
+class TrainingState:
     """All that changes while training: what a checkpoint holds."""
 
     model: SplitVAE
@@ -52,11 +52,11 @@ class State:
     history: list[Row] = field(default_factory=list[Row])
     best: dict[str, Tensor] = field(default_factory=dict[str, Tensor])  # ``"best.…"``: the weights of the best epoch
     step: int = 0  # batches of this epoch that are done
-    means: Means = field(default_factory=Means)  # over these
+    means: RunningMeans = field(default_factory=RunningMeans)  # over these
     seconds: float = 0.0  # that they took
 
     @property
-    def begun(self) -> bool:
+    def started(self) -> bool:
         """Whether any step was taken."""
         return bool(self.history or self.step)
 
@@ -65,7 +65,7 @@ class State:
         return bool(self.means.sums.isfinite().all()) and all(bool(p.isfinite().all()) for p in self.model.parameters())
 
 
-class Keeper:
+class Checkpointer:
     """Keeps a state in a folder, every few seconds; a folder of None keeps nothing.
 
     Parameters
@@ -85,7 +85,7 @@ class Keeper:
         If it is damaged.
     """
 
-    def __init__(self, folder: Path | None, state: State, data: Examples) -> None:
+    def __init__(self, folder: Path | None, state: TrainingState, data: Examples) -> None:
         self.folder, self.state, self.fingerprint = folder, state, data.fingerprint() if folder else ""
         self.saved = time.monotonic()
         if folder and not rank():
@@ -95,17 +95,17 @@ class Keeper:
         agree("where they are", len(state.history) * 1_000_000 + state.step)
 
     @property
-    def kept(self) -> str:
+    def earlier_state(self) -> str:
         """Where an earlier state is kept, for an error's message."""
         there = self.folder and (self.folder / CHECKPOINT_FILE).exists()
         return f"; an earlier state is kept in {self.folder}" if there else ""
 
     @property
-    def due(self) -> bool:
+    def should_save(self) -> bool:
         """Whether it is time to keep the state."""
-        return self.folder is not None and time.monotonic() - self.saved > CHECKPOINT_SECONDS
+        return self.folder is not None and time.monotonic() - self.saved > SAVE_EVERY_SECONDS
 
-    def keep(self) -> None:
+    def save(self) -> None:
         """Write all that it takes to go on, if this is the first of the processes."""
         self.saved = time.monotonic()
         if self.folder is None or rank():
@@ -125,11 +125,11 @@ class Keeper:
             write_tensors(file, tensors, {name: json.dumps(value) for name, value in about.items()})
         except OSError as error:
             raise TrainingError(
-                f"no checkpoint could be written ({error}){self.kept}: make room, and repeat the command to go on"
+                f"no checkpoint could be written ({error}){self.earlier_state}: free space and repeat the command"
             ) from error
 
 
-def _restore(file: Path, state: State, fingerprint: str) -> None:
+def _restore(file: Path, state: TrainingState, fingerprint: str) -> None:
     """Bring all back to where the checkpoint was."""
     tensors, said = read_tensors(file)
     if not {"config", "data", "history", "step"} <= said.keys():
@@ -153,4 +153,4 @@ def _restore(file: Path, state: State, fingerprint: str) -> None:
     device = next(state.model.parameters()).device
     state.best = {name: value.to(device) for name, value in tensors.items() if name.startswith("best.")}
     state.history, state.step, state.seconds = about["history"], about["step"], about["seconds"]
-    state.means = Means(about["terms"], tensors["means"].to(device), about["count"])
+    state.means = RunningMeans(about["terms"], tensors["means"].to(device), about["count"])

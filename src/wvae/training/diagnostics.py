@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import kl_divergence
 
-from ..model import SplitVAE
-from ..nn.penalties import Codes
+from ..model import Codes, SplitVAE
 
 NATS = 0.05  # less than that in the whole of z_rest is nothing
 GAIN = 0.002  # share of the size of a reconstruction's loss that the right label must save over a wrong one
@@ -64,7 +63,7 @@ def diagnose(model: SplitVAE, x: Tensor, y: Tensor) -> dict[str, str]:
         return found  # what the decoder makes of such a z_label says nothing
     own, other = (_loss(model, x, Codes(z, q_rest.mean)) for z in (q_label.mean, q_label.mean.roll(1, 0)))
     # A density depends on the unit of x and may be negative: what counts is its squared errors, half a nat a value.
-    gain = GAIN * (own if model.likelihood == "bernoulli" else 0.5 * math.prod(model.shape))
+    gain = GAIN * (own if model.observation.likelihood == "bernoulli" else 0.5 * math.prod(model.shape))
     if other - own >= gain:
         return found
     if _loss(model, x, Codes(q_label.mean, q_rest.mean.roll(1, 0))) - own < gain:
@@ -77,7 +76,7 @@ def diagnose(model: SplitVAE, x: Tensor, y: Tensor) -> dict[str, str]:
         found["ignored"] = (
             f"the decoder ignores z_label: with another example's it rebuilds as well ({other:.2f} and {own:.2f} "
             "nats), so z_rest holds the label, and a swap will show nothing. Raise rest_kl_weight (now "
-            f"{config.rest_kl_weight:g}), lower d_rest, or take label_path='class'"
+            f"{config.rest_kl_weight:g}), lower d_rest, or take decoder_label_input='class'"
         )
     return found
 

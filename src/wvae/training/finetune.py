@@ -22,9 +22,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..model import SplitVAE
-from ..nn.likelihood import surprise
 from .examples import Examples, batches
-from .loader import Feed
+from .loader import BatchLoader
 from .loop import TrainingError
 
 LABEL, REST = 30.0, 10.0  # weights of a swapped image's label, in nats, and of its style, as a share of the variance
@@ -33,8 +32,8 @@ RATE = 1 / 3  # of the training's peak learning rate
 SWAPS = 0.5  # swapped images for each training example of a batch
 
 
-def practise(model: SplitVAE, data: Examples) -> None:
-    """Train the decoder of an aligned model on swapped codes, for ``config.practice_epochs`` passes over the data.
+def finetune_decoder(model: SplitVAE, data: Examples) -> None:
+    """Train the decoder of an aligned model on swapped codes, for ``config.finetune_epochs`` passes over the data.
 
     Parameters
     ----------
@@ -49,21 +48,21 @@ def practise(model: SplitVAE, data: Examples) -> None:
         If the decoder's weights are no longer finite; it is left as it was.
     """
     config, device = model.config, next(model.parameters()).device
-    if not config.practice_epochs:
+    if not config.finetune_epochs:
         return
     generator = torch.Generator(device).manual_seed(config.random_state)
     before = {name: value.clone() for name, value in model.decoder.state_dict().items()}
     frozen = [p for name, p in model.named_parameters() if not name.startswith("decoder.")]
     optimiser = torch.optim.Adam(model.decoder.parameters(), fused=True)
-    size = config.batch_of(len(data.x))
-    feed = Feed(data, size, device, alone=True)
-    steps = config.practice_epochs * feed.steps
+    size = config.batch_size_for(len(data.x))
+    feed = BatchLoader(data, size, device, alone=True)
+    steps = config.finetune_epochs * feed.steps
     step = 0
     try:
         for parameter in frozen:
             parameter.requires_grad_(False)
         swaps = _Swaps(model, data, generator)
-        for epoch in range(config.practice_epochs):
+        for epoch in range(config.finetune_epochs):
             for x, *_ in feed.batches((config.random_state, epoch, 1)):
                 for group in optimiser.param_groups:
                     group["lr"] = config.learning_rate * RATE * 0.5 * (1 + math.cos(math.pi * step / steps))
@@ -79,15 +78,15 @@ def practise(model: SplitVAE, data: Examples) -> None:
         model.decoder.load_state_dict(before)
         raise TrainingError(
             f"the decoder diverged while it practised swaps: lower learning_rate (now {config.learning_rate:g}), "
-            "or take practice_epochs=0"
+            "or take finetune_epochs=0"
         )
 
 
 def _reconstruction(model: SplitVAE, x: Tensor, generator: torch.Generator) -> Tensor:
-    x = model.augmented(x, generator)
+    x = model.augment(x, generator)
     with torch.no_grad():
         codes = [q.mean + q.stddev * _noise(q.mean, generator) for q in model.encode(x)]
-    return surprise(model.decode(*codes), x).mean()
+    return -model.decode(*codes).log_prob(x).mean()
 
 
 class _Swaps:
@@ -114,10 +113,10 @@ class _Swaps:
     def loss(self, size: int, generator: torch.Generator) -> Tensor:
         """Return what is wrong with the drawings of `size` of the swaps."""
         some = torch.randint(len(self.y), (size,), generator=generator, device=generator.device)
-        q_label, q_rest = self.model.encode(self.model.picture(self.z_label[some], self.z_rest[some]))
+        q_label, q_rest = self.model.encode(self.model.decode_mean(self.z_label[some], self.z_rest[some]))
         label = functional.cross_entropy(self.model.classifier(q_label.mean), self.y[some])
         away = ((q_rest.mean - self.z_rest[some]) @ self.metric).square().sum(1) / self.variance
-        return LABEL * self.model.heft * label + REST * self.model.heft * away.mean()
+        return LABEL * self.model.loss_scale * label + REST * self.model.loss_scale * away.mean()
 
 
 def _noise(like: Tensor, generator: torch.Generator) -> Tensor:

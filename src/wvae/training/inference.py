@@ -10,7 +10,8 @@ import torch
 from ..config import Config
 from ..io.model_folder import Code
 from ..model import SplitVAE
-from .examples import Array, Examples, batches, in_blocks, indices_of
+from ..validation import indices_of
+from .examples import Array, Examples, batches, in_blocks
 
 ALIGNED = 16_000  # rows at once: they are few numbers each, and many small operations cost more
 Posterior = tuple[tuple[Array, Array], tuple[Array, Array]]
@@ -35,7 +36,7 @@ def aligned(model: SplitVAE, z_label: Array, z_rest: Array) -> Array:
     codes = [torch.from_numpy(z).to(_device(model)) for z in (z_label, z_rest)]
     parts = []
     for rows in batches(len(z_label), ALIGNED):
-        read = model.read(*(in_blocks(z[rows]) for z in codes))
+        read = model.align(*(in_blocks(z[rows]) for z in codes))
         parts.append(read.z_rest[: rows.stop - rows.start].cpu().numpy())
     return np.concatenate(parts)
 
@@ -57,7 +58,9 @@ def decoded(model: SplitVAE, z_label: Array, z_rest: Array) -> Array:
         codes.append(torch.from_numpy(np.array(z)).to(_device(model)))
     if len(codes[0]) != len(codes[1]):
         raise ValueError(f"z_label has {len(codes[0])} rows and z_rest {len(codes[1])}, expected as many")
-    images = [model.draw(codes[0][rows], codes[1][rows]).mean.cpu().numpy() for rows in batches(len(codes[0]))]
+    images = [
+        model.decode_aligned(codes[0][rows], codes[1][rows]).mean.cpu().numpy() for rows in batches(len(codes[0]))
+    ]
     return np.concatenate(images) if images else np.zeros((0, *model.shape), np.float32)
 
 

@@ -21,10 +21,11 @@ import torch
 from torch import Tensor
 
 from ..datasets.shards import Shards, on_disk
+from ..model import ExampleWeights
 from ..nn.distributed import Share, share_of
-from .examples import Array, Examples, Weights
+from .examples import Array, Examples
 
-POOL_BYTES, POOL_BATCHES = 1 << 25, 16  # read and mixed at once, so many batches at least; two pools are in memory
+BUFFER_BYTES, BUFFER_BATCHES = 1 << 25, 16  # read and mixed at once, so many batches at least; two are in memory
 LANES = 8  # in which a pool is mixed apart, so that up to 8 processes each read their own blocks only
 RESIDENT = 0.4  # share of a GPU's free memory that examples may take
 
@@ -36,11 +37,11 @@ class Batch(NamedTuple):
 
     x: Tensor
     y: Tensor
-    weights: Weights | None
+    weights: ExampleWeights | None
     share: Share
 
 
-class Feed:
+class BatchLoader:
     """Batches of some examples, in an order that a key such as (seed, epoch) decides.
 
     Parameters
@@ -56,7 +57,7 @@ class Feed:
 
     Examples
     --------
-    >>> feed = Feed(Examples(np.zeros((10, 2), np.uint8), np.arange(10)), 4, torch.device("cpu"))
+    >>> feed = BatchLoader(Examples(np.zeros((10, 2), np.uint8), np.arange(10)), 4, torch.device("cpu"))
     >>> [len(batch.y) for batch in feed.batches((0, 1))]
     [4, 4, 2]
     """
@@ -66,7 +67,7 @@ class Feed:
         x: Any = data.x
         self.steps = math.ceil(len(x) / size)
         self.shards: Shards | None = None
-        if on_disk(x) and x.nbytes > POOL_BYTES:
+        if on_disk(x) and x.nbytes > BUFFER_BYTES:
             self.shards = x if isinstance(x, Shards) else Shards([x])
         self.whole = _resident(_tensor(x[:]), device) if self.shards is None else torch.empty(0)
 
@@ -90,8 +91,8 @@ class Feed:
     def _from_disk(self, shards: Shards, key: Key, first: int) -> Iterator[Batch]:
         with ThreadPoolExecutor(1) as reader:
             ahead: tuple[Future[Array], Array, list[Share]] | None = None
-            rows = max(POOL_BATCHES * self.size, POOL_BYTES * len(shards) // shards.nbytes)
-            for order in pools(shards.blocks(), self.size, rows, key, first):
+            rows = max(BUFFER_BATCHES * self.size, BUFFER_BYTES * len(shards) // shards.nbytes)
+            for order in shuffle_buffers(shards.blocks(), self.size, rows, key, first):
                 shares = [
                     share_of(len(order[at : at + self.size]), self.alone) for at in range(0, len(order), self.size)
                 ]
@@ -99,12 +100,12 @@ class Feed:
                 own = np.concatenate(cut)
                 job = reader.submit(shards.__getitem__, own)
                 if ahead:
-                    yield from self._of_pool(*ahead)
+                    yield from self._from_buffer(*ahead)
                 ahead = job, own, shares
             if ahead:
-                yield from self._of_pool(*ahead)
+                yield from self._from_buffer(*ahead)
 
-    def _of_pool(self, job: Future[Array], rows: Array, shares: list[Share]) -> Iterator[Batch]:
+    def _from_buffer(self, job: Future[Array], rows: Array, shares: list[Share]) -> Iterator[Batch]:
         x, start = _tensor(job.result()), 0
         for share in shares:
             stop = start + share.rows.stop - share.rows.start
@@ -112,11 +113,11 @@ class Feed:
             start = stop
 
 
-def pools(blocks: Array, size: int, rows: int, key: Key, first: int = 0) -> Iterator[Array]:
+def shuffle_buffers(blocks: Array, size: int, rows: int, key: Key, first: int = 0) -> Iterator[Array]:
     """Yield the order of all rows in one pass, pool by pool, from the batch of number `first` on.
 
-    Blocks are laid end to end in random order and cut into pools of about `rows`, a whole number of batches each. Every
-    pool is mixed: in LANES equal parts, of which each batch takes as many rows.
+    Blocks are laid end to end in random order and cut into buffers of about `rows`, a whole number of batches each.
+    Every buffer is mixed: in LANES equal parts, of which each batch takes as many rows.
 
     Parameters
     ----------
@@ -125,7 +126,7 @@ def pools(blocks: Array, size: int, rows: int, key: Key, first: int = 0) -> Iter
 
     Examples
     --------
-    >>> found = list(pools(np.array([0, 4, 8, 10]), 2, 4, (0, 1)))
+    >>> found = list(shuffle_buffers(np.array([0, 4, 8, 10]), 2, 4, (0, 1)))
     >>> [len(order) for order in found], np.sort(np.concatenate(found)).tolist()
     ([4, 4, 2], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     """

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,54 +14,25 @@ from torch import Tensor
 
 from ..config import Config
 from ..io.files import write_json
-from ..model import SplitVAE
-from ..nn.backbones import rate_of
+from ..model import Codes, SplitVAE
+from ..nn.backbones import lr_multiplier
 from ..nn.distributed import Share, add_gradients, rank, share_of, start, total
-from ..nn.penalties import CRITIC_RESET, CRITIC_STEPS, Codes, critic_loss
-from .checkpoint import Keeper, Means, Row, State
+from .checkpoint import Checkpointer, Row, RunningMeans, TrainingState
 from .diagnostics import TrainingError, TrainingWarning, diagnose
 from .examples import Examples, batches
-from .gradient import flattened, gradient_of, is_written
 from .initialise import measure
-from .loader import Feed
+from .loader import BatchLoader
 
 DIAGNOSED, DIAGNOSED_FROM = 512, 5  # examples looked at after an epoch; epochs before which it is too early to say
 
 
-def device_of(config: Config) -> torch.device:
-    """Return the device that the config asks for.
-
-    Raises
-    ------
-    ValueError
-        If it asks for a GPU and there is none.
-    """
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device is 'cuda', but PyTorch sees no GPU here; take device='auto' or 'cpu'")
-    if config.device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(config.device)
-
-
-def build(config: Config, shape: tuple[int, ...], n_classes: int, pixels: bool = True) -> SplitVAE:
-    """Return an untrained model whose weights depend on ``config.random_state`` alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.random_state)
-        return SplitVAE(config, shape, n_classes, pixels).to(device_of(config))
-
-
-def optimiser_of(model: SplitVAE) -> torch.optim.Adam:
-    """Return a fresh optimiser of all the model's parameters; `wvae.training.gradient` may move them."""
-    return adam(model.config, flattened(model) if is_written(model) else model.named_parameters())
-
-
-def adam(config: Config, parameters: Iterable[tuple[str, Tensor]]) -> torch.optim.Adam:
-    """Return Adam over named parameters, in groups of one ``rate`` each, by which the learning rate is multiplied."""
-    groups = dict[float, list[Tensor]]()
-    for name, parameter in parameters:
-        groups.setdefault(rate_of(config, name), []).append(parameter)
+def make_optimiser(model: SplitVAE) -> torch.optim.Adam:
+    """Return Adam over all parameters, in groups with one multiplier of the learning rate each."""
+    config, groups = model.config, dict[float, list[Tensor]]()
+    for name, parameter in model.named_parameters():
+        groups.setdefault(lr_multiplier(config, name), []).append(parameter)
     rates = [{"params": some, "lr": config.learning_rate * rate, "rate": rate} for rate, some in groups.items()]
-    return torch.optim.Adam(rates, betas=(0.9, config.second_moment), fused=True)
+    return torch.optim.Adam(rates, betas=(0.9, config.adam_beta2), fused=True)
 
 
 def train(
@@ -89,7 +59,7 @@ def train(
         The same, under ``"validation.…"``; once its loss has not fallen for ``n_iter_no_change`` epochs, training ends.
         The model is then that of the best epoch.
     fresh
-        Whether the model is to be told the scale and the style statistics of these data first.
+        Whether the model is to be told the scale and the style features of these data first.
     checkpoint
         A folder, made if it is not there. If it holds a checkpoint of the same config, training goes on from it to
         the same weights, bit for bit, that an unbroken run would have reached.
@@ -108,16 +78,16 @@ def train(
     """
     start()
     config, device = model.config, next(model.parameters()).device
-    state = State(model, optimiser_of(model), torch.Generator(device).manual_seed(config.random_state))
-    keeper, told = Keeper(checkpoint, state, data), set[str]()
-    feed = Feed(data, config.batch_of(len(data.x)), device)
-    if not state.begun and fresh:
+    state = TrainingState(model, make_optimiser(model), torch.Generator(device).manual_seed(config.random_state))
+    checkpointer, told = Checkpointer(checkpoint, state, data), set[str]()
+    feed = BatchLoader(data, config.batch_size_for(len(data.x)), device)
+    if not state.started and fresh:
         measure(model, data)
 
     for epoch in range(len(state.history) + 1, config.epochs + 1):
         if validation is not None and _waited(state.history) >= config.n_iter_no_change:
             break
-        row = {"epoch": float(epoch), **_one_pass(state, feed, epoch, keeper)}
+        row = {"epoch": float(epoch), **_one_pass(state, feed, epoch, checkpointer)}
         for part, prefix in ((test, "test."), (validation, "validation.")):
             row |= {} if part is None else evaluate(model, part, samples=1, prefix=prefix)
         state.history.append(row)
@@ -128,8 +98,8 @@ def train(
         if on_epoch:
             on_epoch(row)
         ended = epoch == config.epochs or (validation is not None and _waited(state.history) >= config.n_iter_no_change)
-        if ended or keeper.due:
-            keeper.keep()
+        if ended or checkpointer.should_save:
+            checkpointer.save()
     if state.best:
         model.load_state_dict({name.removeprefix("best."): value for name, value in state.best.items()})
     return state.history
@@ -145,39 +115,36 @@ def train_on(model: SplitVAE, data: Examples, optimiser: torch.optim.Optimizer, 
     """
     config, device = model.config, next(model.parameters()).device
     seed = int(np.random.default_rng((config.random_state, epoch, 1)).integers(2**62))
-    state = State(model, optimiser, torch.Generator(device).manual_seed(seed))
-    feed = Feed(data, config.batch_of(len(data.x)), device)
-    return {"epoch": float(epoch), **_one_pass(state, feed, epoch, Keeper(None, state, data), scheduled=False)}
+    state = TrainingState(model, optimiser, torch.Generator(device).manual_seed(seed))
+    feed = BatchLoader(data, config.batch_size_for(len(data.x)), device)
+    return {"epoch": float(epoch), **_one_pass(state, feed, epoch, Checkpointer(None, state, data), scheduled=False)}
 
 
-def _one_pass(state: State, feed: Feed, epoch: int, keeper: Keeper, *, scheduled: bool = True) -> Row:
+def _one_pass(
+    state: TrainingState, feed: BatchLoader, epoch: int, checkpointer: Checkpointer, *, scheduled: bool = True
+) -> Row:
     """Descend on all the data once, from the batch on where the state is, and return the means over all of it."""
     model, optimiser, config, started = state.model, state.optimiser, state.model.config, time.monotonic()
-    adversary, gradient = config.separation == "adversary", gradient_of(model, optimiser)
     model.train()
     for batch in feed.batches((config.random_state, epoch), state.step):
         if scheduled:
             set_learning_rate(optimiser, config, ((epoch - 1) + state.step / feed.steps) / config.epochs)
         x, y, weights, share = batch
-        x = model.augmented(x, state.generator, share)
-        if adversary:
-            _train_critic(state, x, y, share)
-        terms = gradient(x, y, draw_noise(config, share, state.generator), weights, share)
-        if adversary:
-            model.critic.zero_grad(set_to_none=True)  # it learns from its own loss only
+        x = model.augment(x, state.generator, share)
+        terms = model(x, y, draw_noise(config, share, state.generator), weights)
+        optimiser.zero_grad(set_to_none=True)
+        (terms["loss"] * share.weight).backward()
         add_gradients(model.parameters())
         optimiser.step()
         state.means.add(terms, share.weight * share.n, share.n)
         state.step += 1
-        if keeper.due:
+        if checkpointer.should_save:
             state.seconds, started = state.seconds + time.monotonic() - started, time.monotonic()
-            _check_finite(state, epoch, keeper.kept)
-            keeper.keep()
-    _check_finite(state, epoch, keeper.kept)
-    if adversary and epoch % CRITIC_RESET == 0:
-        _reset_critic(model, optimiser, epoch)
+            _check_finite(state, epoch, checkpointer.earlier_state)
+            checkpointer.save()
+    _check_finite(state, epoch, checkpointer.earlier_state)
     row = state.means.row("train.", total(state.means.sums)) | {"seconds": state.seconds + time.monotonic() - started}
-    state.step, state.means, state.seconds = 0, Means(), 0.0
+    state.step, state.means, state.seconds = 0, RunningMeans(), 0.0
     return row
 
 
@@ -201,28 +168,6 @@ def _warn(model: SplitVAE, data: Examples, told: set[str]) -> None:
             warnings.warn(message, TrainingWarning, stacklevel=5)
 
 
-def _train_critic(state: State, x: Tensor, y: Tensor, share: Share) -> None:
-    """Let the critic take its own steps on codes of this batch, each with other noise."""
-    model, optimiser = state.model, state.optimiser
-    with torch.no_grad():
-        q_label, q_rest = model.encode(x)
-    for _ in range(CRITIC_STEPS):
-        noise = draw_noise(model.config, share, state.generator)
-        optimiser.zero_grad(set_to_none=True)  # parameters without a gradient stay where they are
-        codes = Codes(q_label.mean, q_rest.mean + q_rest.stddev * noise[1])
-        (critic_loss(model, codes, y) * share.weight).backward()
-        add_gradients(model.critic.parameters())
-        optimiser.step()
-
-
-def _reset_critic(model: SplitVAE, optimiser: torch.optim.Optimizer, epoch: int) -> None:
-    fresh = build(replace(model.config, random_state=epoch), model.shape, model.n_classes, model.pixels)
-    model.critic.load_state_dict(fresh.critic.state_dict())
-    for parameter in model.critic.parameters():
-        for moment in ("exp_avg", "exp_avg_sq"):
-            optimiser.state[parameter][moment].zero_()
-
-
 @torch.no_grad()
 def evaluate(model: SplitVAE, data: Examples, samples: int | None = None, prefix: str = "") -> Row:
     """Return the means of all terms over the data, each averaged over ``samples`` draws of the codes.
@@ -230,11 +175,11 @@ def evaluate(model: SplitVAE, data: Examples, samples: int | None = None, prefix
     The draws are always the same ones, so that the figure depends on the model alone.
     """
     model.eval()
-    device, means = next(model.parameters()).device, Means()
+    device, means = next(model.parameters()).device, RunningMeans()
     generator = torch.Generator(device).manual_seed(0)
     for rows in batches(len(data.x)):
         x, y = data.batch(rows, device)
-        found = model.statistics(x) if model.explains_style else None  # once, not for every sample
+        found = model.style_features(x) if model.uses_style else None  # once, not for every sample
         q_label, q_rest = model.encode(x, found)
         for _ in range(samples or model.config.test_samples):
             noise = draw_noise(model.config, share_of(len(x), alone=True), generator)
@@ -267,7 +212,7 @@ def set_learning_rate(optimiser: torch.optim.Optimizer, config: Config, progress
         group["lr"] = config.learning_rate * factor * group["rate"]
 
 
-def _check_finite(state: State, epoch: int, kept: str) -> None:
+def _check_finite(state: TrainingState, epoch: int, kept: str) -> None:
     """Raise a TrainingError if the loss, or a weight, is no longer finite."""
     if state.finite():
         return

@@ -1,4 +1,4 @@
-"""From checked examples to a fitted model: hold out, train, align, practise."""
+"""From checked examples to a fitted model: hold out, train, align, finetune_decoder."""
 
 from __future__ import annotations
 
@@ -16,22 +16,12 @@ from ..config import Config
 from ..datasets.shards import picked
 from ..model import SplitVAE
 from ..nn.alignment import Alignment
-from .examples import (
-    UNLABELLED,
-    Array,
-    Examples,
-    check_examples,
-    check_groups,
-    check_labels,
-    check_weights,
-    coded,
-    column,
-    rows_of_each,
-)
-from .finetune import practise
+from ..validation import UNLABELLED, check_groups, check_labels, check_weights, coded, column, rows_by_class
+from .examples import Array, Examples, check_examples
+from .finetune import finetune_decoder
 from .inference import posterior, probabilities
-from .initialise import measure
-from .loop import Row, build, train, train_on
+from .initialise import build_model, measure
+from .loop import Row, train, train_on
 
 ALIGNED = 60_000, 200_000  # rows that are aligned and practised on: at most, but so many whatever their size
 ALIGNED_BYTES = 1 << 26
@@ -43,12 +33,12 @@ class Prepared:
 
     data: Examples
     classes: Array
-    pixels: bool  # whether all values lie in [0, 1]
+    unit_range: bool  # whether all values lie in [0, 1]
     groups: Array | None
 
-    def build(self, config: Config) -> SplitVAE:
+    def build_model(self, config: Config) -> SplitVAE:
         """Return a new model for such data."""
-        return build(config, self.data.x.shape[1:], len(self.classes), self.pixels)
+        return build_model(config, self.data.x.shape[1:], len(self.classes), self.unit_range)
 
 
 @dataclass(frozen=True)
@@ -80,11 +70,11 @@ def prepared(
     ValueError, TypeError
         If anything cannot be used, or the objective cannot do with it.
     """
-    x, pixels = check_examples(X)
+    x, unit_range = check_examples(X)
     weight, y, groups = check_weights(sample_weight, len(x)), column(y, len(x)), check_groups(groups, len(x))
     if weight is not None and not weight.all():
         kept = np.flatnonzero(weight)
-        (x, pixels), y, weight = check_examples(picked(x, kept)), y[kept], weight[kept]
+        (x, unit_range), y, weight = check_examples(picked(x, kept)), y[kept], weight[kept]
         groups = None if groups is None else groups[kept]
     if classes is None:
         classes, indices = check_labels(y, len(x))
@@ -95,7 +85,7 @@ def prepared(
         indices = coded(y, len(x), classes)
     data = Examples(x, indices, None if weight is None else weight / weight.mean())
     check_objective(config, data)
-    return Prepared(data, classes, pixels, groups)
+    return Prepared(data, classes, unit_range, groups)
 
 
 def check_same_classes(classes: Array, before: Array) -> None:
@@ -141,7 +131,7 @@ def hold_out(config: Config, data: Examples, groups: Array | None) -> tuple[Exam
     watched, rng = np.zeros(len(data.y), bool), np.random.default_rng(config.random_state)
     if groups is None:
         known = np.unique(data.y)
-        for rows in map(rng.permutation, rows_of_each(np.searchsorted(known, data.y), len(known))):
+        for rows in map(rng.permutation, rows_by_class(np.searchsorted(known, data.y), len(known))):
             watched[rows[: min(max(1, round(config.validation_fraction * len(rows))), len(rows) - 1)]] = True
     else:
         names = rng.permutation(np.unique(groups))
@@ -168,15 +158,15 @@ def learn(
     checkpoint: Path | None,
     on_epoch: Callable[[Row], None] | None,
 ) -> Fit:
-    """Train, align and practise."""
+    """Train, align and finetune_decoder."""
     data, validation = hold_out(model.config, data, groups)
     history = train(
         model, data, test=test, validation=validation, fresh=fresh, checkpoint=checkpoint, on_epoch=on_epoch
     )
-    data = data.some(_most(data), model.config.random_state)
+    data = data.subsample(_most(data), model.config.random_state)
     z_label, labels = _align(model.eval(), data)
     if labels is not None:
-        practise(model, data)
+        finetune_decoder(model, data)
     return Fit(model.eval(), history, _centres(z_label, data, None, model.n_classes))
 
 
@@ -204,7 +194,7 @@ def continued(old: SplitVAE, config: Config) -> SplitVAE:
     ValueError
         If the config is of another architecture.
     """
-    model = build(config, old.shape, old.n_classes, old.pixels)
+    model = build_model(config, old.shape, old.n_classes, old.unit_range)
     mine, theirs = (
         {name: value for name, value in each.state_dict().items() if not name.startswith("alignment.")}
         for each in (model, old)
@@ -237,14 +227,15 @@ def _align(model: SplitVAE, data: Examples, only_if_all: bool = False) -> tuple[
     labels = probabilities(model, z_label).argmax(1)
     if not only_if_all or len(np.unique(labels)) == model.n_classes:
         model.alignment = Alignment(config, model.n_classes).to(device)
-        model.alignment.fit(mean, sd, labels, model.weighted_loadings(), config.random_state)
+        loadings = model.style.weighted_loadings() if model.uses_style else None
+        model.alignment.fit(mean, sd, labels, loadings, config.random_state)
     return z_label, labels
 
 
 def _centres(z_label: Array, data: Examples, before: Array | None, n_classes: int) -> Array:
     """Return the weighted mean z_label of each class; of one that does not occur the one before, or NaN."""
     centres = np.full((n_classes, z_label.shape[1]), np.nan, np.float32) if before is None else before.copy()
-    for k, mine in enumerate(rows_of_each(data.y, n_classes)):
+    for k, mine in enumerate(rows_by_class(data.y, n_classes)):
         if data.weight is None and len(mine):
             centres[k] = z_label[mine].mean(0)
         elif len(mine) and data.weight is not None:

@@ -85,7 +85,7 @@ def cluster(
     --------
     >>> from wvae.datasets import load
     >>> data = load("digits8x8")
-    >>> model = WVAE(epochs=1, width=16, alignment="none", practice_epochs=0).fit(data.x, data.y)
+    >>> model = WVAE(epochs=1, width=16, alignment="none", finetune_epochs=0).fit(data.x, data.y)
     >>> found = cluster(model, data, k=10, on="pixels")
     >>> found.clusters.shape, found.scores["digit"]["ami"] > 0.6 > found.chance["digit"]["ami"]
     ((1797,), True)

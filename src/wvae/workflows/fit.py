@@ -17,8 +17,9 @@ from ..estimator import WVAE
 from ..io.files import WEIGHTS_FILE, atomic, replace_folder, write_json
 from ..nn.distributed import rank, start, stop
 from ..training.checkpoint import CHECKPOINT_FILE
-from ..training.examples import Examples, check_examples, check_labels, rows_of_each
+from ..training.examples import Examples, check_examples
 from ..training.loop import write_history
+from ..validation import check_labels, rows_by_class
 from .run_folder import Progress, Run, RunError, Silent, locked
 
 ROWS_FILE = "rows.json"  # in a model folder: what it was trained on
@@ -33,7 +34,7 @@ def held_out(data: Dataset, seed: int) -> np.ndarray:
     if data.split is not None:
         return data.split == "test"
     rng, is_test = np.random.default_rng(seed), np.zeros(len(data), bool)
-    for rows in map(rng.permutation, rows_of_each(data.indices, len(data.classes))):
+    for rows in map(rng.permutation, rows_by_class(data.indices, len(data.classes))):
         is_test[rows[: max(1, len(rows) // 10)]] = True
     return is_test
 

@@ -114,7 +114,7 @@ def _suffixes(model: WVAE) -> tuple[str, ...]:
     """Return what files can hold an example of this model, the best one first."""
     if model.config_.kind == "audio":
         return ".wav", ".npy"
-    if model.config_.kind == "image" and model.model_.pixels and model.shape_[:-2] in ((), (1,), (3,)):
+    if model.config_.kind == "image" and model.model_.unit_range and model.shape_[:-2] in ((), (1,), (3,)):
         return ".png", ".npy"
     return (".npy",)
 

@@ -1,4 +1,4 @@
-"""Style statistics: a few numbers that say how an example is, whatever its label, for each kind of data one file.
+"""Style features: a few numbers that say how an example is, whatever its label, for each kind of data one file.
 
 `wvae.model` asks z_rest to explain them, too, relative to what is usual for the label, by loadings that all labels
 share. So a direction of z_rest means the same for each label.
@@ -14,27 +14,27 @@ spectra   log spectrograms                what of the spectrum lasts
 
 from __future__ import annotations
 
-from .audio import SpectralStatistics
-from .colour import ColourStatistics
-from .grey import StrokeStatistics
+from .audio import AudioStyleFeatures
+from .colour import ColourStyleFeatures
+from .grey import GreyStyleFeatures
 
-__all__ = ["ColourStatistics", "SpectralStatistics", "Statistics", "StrokeStatistics", "statistics_of"]
+__all__ = ["AudioStyleFeatures", "ColourStyleFeatures", "GreyStyleFeatures", "StyleFeatures", "style_features_for"]
 
-Statistics = StrokeStatistics | ColourStatistics | SpectralStatistics
+StyleFeatures = GreyStyleFeatures | ColourStyleFeatures | AudioStyleFeatures
 
 
-def statistics_of(kind: str, shape: tuple[int, ...], pixels: bool) -> Statistics:
-    """Return the style statistics for examples of this kind and shape; what has none gets some of size 0.
+def style_features_for(kind: str, shape: tuple[int, ...], unit_range: bool) -> StyleFeatures:
+    """Return the style features for examples of this kind and shape; what has none gets some of size 0.
 
     Examples
     --------
-    >>> statistics_of("image", (28, 28), pixels=True).size, statistics_of("image", (3, 32, 32), pixels=True).size
-    (20, 24)
-    >>> statistics_of("audio", (64, 64), pixels=True).size, statistics_of("table", (13,), pixels=False).size
-    (8, 0)
+    >>> style_features_for("image", (28, 28), unit_range=True).size
+    20
+    >>> style_features_for("table", (13,), unit_range=False).size
+    0
     """
     if kind == "audio":
-        return SpectralStatistics(shape)
-    if kind != "image" or not pixels:  # both others know what dark and bright are
-        return StrokeStatistics(())
-    return ColourStatistics(shape) if shape[:-2] == (3,) else StrokeStatistics(shape)
+        return AudioStyleFeatures(shape)
+    if kind != "image" or not unit_range:  # both others know what dark and bright are
+        return GreyStyleFeatures(())
+    return ColourStyleFeatures(shape) if shape[:-2] == (3,) else GreyStyleFeatures(shape)

@@ -1,4 +1,4 @@
-"""Style statistics of sound: the part of a spectrum that lasts from one half of a sound to the other.
+"""Style features of sound: the part of a spectrum that lasts from one half of a sound to the other.
 
 Words are told by how the spectrum *changes*, a voice – and the room and the microphone – by how it *stays*. Relative to
 what is usual for the label, the two halves of a sound are two looks at the same voice. Directions of the mean spectrum
@@ -18,7 +18,7 @@ DIRECTIONS = 8  # at most
 TOTAL = 5.0  # sum of the weights: as much as the statistics of images have
 
 
-class SpectralStatistics(nn.Module):
+class AudioStyleFeatures(nn.Module):
     """Pooled statistics of log spectrograms, (B, mels, frames) → (B, size).
 
     With h₁ and h₂ the mean spectra of the halves, relative to those of the label, and h their mean::
@@ -52,7 +52,7 @@ class SpectralStatistics(nn.Module):
     >>> voice, label = np.arange(200) % 2, np.arange(200) // 100
     >>> halves = rng.normal(0, [[[0.2] * 3 + [0.01] * 5]], (200, 2, 8))
     >>> halves[:, :, 3] += 0.1 * voice[:, None]
-    >>> statistics = SpectralStatistics((8, 20)).fit(halves, label)
+    >>> statistics = AudioStyleFeatures((8, 20)).fit(halves, label)
     >>> statistics.size, int(statistics.directions[0].abs().argmax())
     (8, 3)
     """
@@ -78,7 +78,7 @@ class SpectralStatistics(nn.Module):
         middle = x.shape[2] // 2
         return torch.stack([x[:, :, :middle].mean(2), x[:, :, middle:].mean(2)], 1)
 
-    def fit(self, halves: Array, y: Array) -> SpectralStatistics:
+    def fit(self, halves: Array, y: Array) -> AudioStyleFeatures:
         """Learn V and the weights.
 
         Parameters

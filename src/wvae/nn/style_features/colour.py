@@ -1,4 +1,4 @@
-"""Style statistics of pictures in colour: the colours that there are, and how rough it is, wherever in the picture."""
+"""Style features of pictures in colour: the colours that there are, and how rough it is, wherever in the picture."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TOTAL = 15.0  # sum of the weights, half for colours, half for edges
 FAINT = 1e-6  # squared difference that is added: a flat picture has no logarithm of its edges
 
 
-class ColourStatistics(nn.Module):
+class ColourStyleFeatures(nn.Module):
     """Pooled statistics of pictures in colour, (B, 3, height, width) in [0, 1] → (B, 24): nothing learnt.
 
     =======  ==  ===============================================================================================
@@ -31,7 +31,7 @@ class ColourStatistics(nn.Module):
     --------
     >>> red = torch.zeros(1, 3, 16, 16)
     >>> red[:, 0] = 0.5
-    >>> statistics = ColourStatistics((3, 16, 16))
+    >>> statistics = ColourStyleFeatures((3, 16, 16))
     >>> statistics.size, statistics(red)[0, :12:4].tolist()
     (24, [0.5, 0.0, 0.0])
     """

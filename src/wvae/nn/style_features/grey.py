@@ -1,4 +1,4 @@
-"""Style statistics of grey pictures: what is said alike at every place, whatever the label – pen, slant, proportions.
+"""Style features of grey pictures: what is said alike at every place, whatever the label – pen, slant, proportions.
 
 A digit is told by *where* its strokes are, a hand by *how* they are. Pooled over all places, thickness, slant,
 sharpness and proportions are a few numbers that mean the same for every label. `wvae.model` asks z_rest to explain
@@ -23,7 +23,7 @@ SIZE = sum(n for n, _ in GROUPS.values())
 MOMENTS = (4, 0), (0, 4), (2, 1), (0, 3), (2, 2)
 
 
-class StrokeStatistics(nn.Module):
+class GreyStyleFeatures(nn.Module):
     """Pooled statistics of images, (B, \\*shape) in [0, 1] → (B, size): no weights, nothing learnt.
 
     ============  =  ==============================================================================================
@@ -47,7 +47,7 @@ class StrokeStatistics(nn.Module):
     --------
     >>> bar = torch.zeros(1, 28, 28)
     >>> bar[:, 4:24, 12:16] = 1
-    >>> statistics = StrokeStatistics((28, 28))
+    >>> statistics = GreyStyleFeatures((28, 28))
     >>> statistics.size, [round(v, 2) for v in statistics(bar)[0, :2].tolist()]
     (20, [3.48, 0.0])
     """

@@ -1,0 +1,73 @@
+"""The style head: z_rest must also explain the style features of an example, relative to its label."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .style_features import StyleFeatures
+
+MAX_STYLE_SD = 3.0  # clip of the standardised style features
+
+
+class StyleHead(nn.Module):
+    """A linear Gaussian model of the style features given z_rest, with loadings that all labels share.
+
+    The loss of an example is ½ Σ_j v_j (t_j − (W z_rest)_j)², where t = (features − mean_y) / sd_y are the
+    style features relative to those of the label y, and v_j the weights of the features.
+
+    Parameters
+    ----------
+    features
+        The style features of this kind of data; size 0 if it has none.
+    n_classes
+        Number of labels.
+    d_rest
+        Dimensions of z_rest.
+
+    Examples
+    --------
+    >>> from .style_features import style_features_for
+    >>> head = StyleHead(style_features_for("image", (28, 28), unit_range=True), n_classes=3, d_rest=4)
+    >>> x, y = torch.rand(5, 28, 28), torch.tensor([0, 1, 2, 0, 1])
+    >>> head.loss(head.features(x), y, torch.zeros(5, 4)).shape
+    torch.Size([5])
+    """
+
+    mean: Tensor
+    sd: Tensor
+
+    def __init__(self, features: StyleFeatures, n_classes: int, d_rest: int) -> None:
+        super().__init__()
+        self.features = features
+        self.loadings = nn.Linear(d_rest, features.size, bias=False)  # W, (size, d_rest)
+        # Of each label, as `wvae.training.initialise` measures them on the training data.
+        self.register_buffer("mean", torch.zeros(n_classes, features.size))
+        self.register_buffer("sd", torch.ones(n_classes, features.size))
+
+    def standardise(self, features: Tensor, labels: Tensor) -> Tensor:
+        """Return t, (B, size), clipped to ±3.
+
+        Parameters
+        ----------
+        features
+            (B, size).
+        labels
+            Label indices, (B,), or probabilities of the labels, (B, classes).
+        """
+        if labels.dim() == 1:
+            mean, sd = self.mean[labels], self.sd[labels]
+        else:
+            mean, sd = labels @ self.mean, labels @ self.sd
+        return ((features - mean) / sd).clamp(-MAX_STYLE_SD, MAX_STYLE_SD)
+
+    def loss(self, features: Tensor, labels: Tensor, z_rest: Tensor) -> Tensor:
+        """Return ½ Σ_j v_j (t_j − (W z_rest)_j)², (B,), for features, labels as above and z_rest (B, d_rest)."""
+        residual = self.standardise(features, labels) - self.loadings(z_rest)
+        return 0.5 * (residual.square() @ self.features.weight)
+
+    def weighted_loadings(self) -> np.ndarray:
+        """Return √v_j W_j, (size, d_rest), in float64."""
+        weighted = self.features.weight.sqrt().unsqueeze(1) * self.loadings.weight
+        return weighted.detach().cpu().numpy().astype(np.float64)
