@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from wvae.datasets import CATALOGUE, Dataset, open_data
-from wvae.datasets.record import Kind
+from wvae.datasets.dataset import Kind
 
 Opener = Callable[..., Dataset]
 

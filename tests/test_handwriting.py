@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from wvae.datasets import Dataset, load
-from wvae.datasets.glyphs import ALLOGRAPHS
-from wvae.datasets.handwriting import STYLE, _draw, _write
+from wvae.datasets.sources.glyphs import ALLOGRAPHS
+from wvae.datasets.sources.handwriting import STYLE, _draw, _write
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,9 @@ import pytest
 
 pytest.importorskip("skimage", reason="the extra 'scenes' is not installed")
 
-from wvae.datasets import CATALOGUE, Dataset, load, scenes
-from wvae.datasets.scenes import BLOCK, CONTRAST, CROP, SCALE, SCENES, SHIFT, SIDE
+from wvae.datasets import CATALOGUE, Dataset, load
+from wvae.datasets.sources import scenes
+from wvae.datasets.sources.scenes import BLOCK, CONTRAST, CROP, SCALE, SCENES, SHIFT, SIDE
 
 
 @pytest.fixture(scope="module")

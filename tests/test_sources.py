@@ -18,8 +18,10 @@ import pytest
 from scipy.io import savemat
 from sklearn.datasets import load_digits
 
-from wvae.datasets import Dataset, digits8x8, emnist, load, mnist
-from wvae.datasets.download import DownloadError, status
+from wvae.datasets import Dataset, load
+from wvae.datasets.catalogue import status
+from wvae.datasets.download import DownloadError
+from wvae.datasets.sources import digits8x8, emnist, mnist
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -34,7 +36,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_sources_do_not_import_torch() -> None:
-    code = "import sys, wvae.datasets.download as d; d.status(); sys.exit('torch' in sys.modules)"
+    code = "import sys, wvae.datasets.catalogue as c; c.status(); sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 

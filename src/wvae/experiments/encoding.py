@@ -13,7 +13,7 @@ from sklearn.metrics import pairwise_distances_argmin
 
 from ..coding import column_names, probabilities
 from ..datasets import CATALOGUE, Dataset, open_data
-from ..datasets.record import Array
+from ..datasets.dataset import Array
 from ..datasets.wording import Say
 from ..estimator import WVAE
 from ..examples import batches

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from . import CATALOGUE
-from .download import RemoteFile, fetch
-from .record import Array, Dataset
+from ..catalogue import CATALOGUE
+from ..dataset import Array, Dataset
+from ..download import RemoteFile, fetch
 
 __all__ = ["FILES", "load"]
 

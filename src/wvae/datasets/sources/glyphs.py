@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .record import Array
+from ..dataset import Array
 
 __all__ = ["ALLOGRAPHS", "KNOTS", "TREMOR", "Allograph", "Tables", "slope_of", "tables"]
 

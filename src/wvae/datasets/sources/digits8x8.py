@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import CATALOGUE
-from .record import Dataset
+from ..catalogue import CATALOGUE
+from ..dataset import Dataset
 
 __all__ = ["load"]
 

@@ -10,10 +10,10 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from . import CATALOGUE
-from .audio import log_mel, read_wav
-from .download import RemoteFile, fetch
-from .record import Array, Dataset
+from ..audio import log_mel, read_wav
+from ..catalogue import CATALOGUE
+from ..dataset import Array, Dataset
+from ..download import RemoteFile, fetch
 
 __all__ = ["FILES", "RATE", "load"]
 

@@ -7,8 +7,8 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
+from ..dataset import Array, Dataset
 from . import handwriting, mnist
-from .record import Array, Dataset
 
 Digits = Literal["handwriting", "mnist"]
 

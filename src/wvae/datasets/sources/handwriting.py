@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..dataset import Array, Dataset
 from .glyphs import ALLOGRAPHS, KNOTS, TREMOR, slope_of, tables
-from .record import Array, Dataset
 
 __all__ = ["STYLE", "load"]
 

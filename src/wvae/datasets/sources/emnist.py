@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from . import CATALOGUE
-from .download import DownloadError, RemoteFile, fetch, is_cached
-from .record import Array, Dataset
+from ..catalogue import CATALOGUE
+from ..dataset import Array, Dataset
+from ..download import DownloadError, RemoteFile, fetch, is_cached
 
 __all__ = ["FILES", "load"]
 
