@@ -260,8 +260,6 @@ def test_the_reason_is_the_networks_and_not_the_callers() -> None:
 # ------------------------------------------------------------------------------- errors of the cache
 
 
-# pooch leaves the connection of an interrupted download to the garbage collector.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
     ("number", "fix"),
     [

@@ -17,7 +17,7 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -199,9 +199,11 @@ def _receive(file: RemoteFile, progress: bool, url: str, output: str, _: object)
         shutil.copyfile(source, output)
     else:
         headers = {"Accept-Encoding": "identity", "User-Agent": "wvae"}  # keep a .gz compressed
-        with _progress_bar(file.name, progress) as bar:
-            http = pooch.HTTPDownloader(bar, chunk_size=2**16, timeout=TIMEOUT, headers=headers)
-            http(url, output, None)
+        with _progress_bar(file.name, progress) as bar, ExitStack() as responses:
+            # pooch leaves a response open after an error.
+            hooks = {"response": lambda response, **_: responses.push(response)}
+            options = {"timeout": TIMEOUT, "headers": headers, "hooks": hooks}
+            pooch.HTTPDownloader(bar, chunk_size=2**16, **options)(url, output, None)
     size = os.path.getsize(output)
     if file.size not in (None, size):
         raise _AddressError(f"sent {size} bytes, expected {file.size}")

@@ -6,7 +6,7 @@ import io
 import re
 import zipfile
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -30,8 +30,8 @@ FILES: dict[str, tuple[RemoteFile, ...]] = {
     ),
 }
 
-RATE = 8000  # samples per second of every recording
-TEST_TAKES = 5  # of each digit by each speaker: the first ones
+RATE = 8000  # Hz, of every recording
+TEST_TAKES = 5  # per digit and speaker: the first takes are the test part
 
 Label = Literal["digit", "speaker"]
 
@@ -39,31 +39,48 @@ _DIGITS, _TAKES = 10, 50
 _NAME = re.compile(r"/recordings/(\d)_([a-z]+)_(\d+)\.wav$")
 
 
+class _Recording(NamedTuple):
+    """What the name of a file says about its recording."""
+
+    digit: int
+    speaker: str
+    take: int
+
+    @property
+    def file_name(self) -> str:
+        return f"{self.digit}_{self.speaker}_{self.take}.wav"
+
+
 def load(*, label: Label = "digit", progress: bool = True) -> Dataset:
-    """Load 3,000 recordings of spoken English digits, (n, 64, 64) float32 in [0, 1] as `audio.log_mel` makes them.
+    """Load 3,000 recordings of spoken English digits as log-mel spectrograms.
 
-    Six speakers say each digit 50 times, 8,000 samples per second. The rows are ordered by digit, speaker and take; the
-    takes 0 to 4 are the official test part, 300 rows.
-
-    Factors
-        ``speaker``
-            Their name: george, jackson, lucas, nicolas, theo or yweweler.
-        ``digit``
-            0 to 9, int64; in place of ``speaker`` if that is the label.
+    Six speakers say each digit 50 times. The rows are ordered by digit, speaker and take. Takes 0 to
+    4 are the official test part, 300 rows.
 
     Parameters
     ----------
     label
-        ``"digit"``, with the speaker as a factor, or ``"speaker"``, with the digit.
+        ``"digit"``, with the speaker as a factor, or ``"speaker"``, with the digit as a factor.
     progress
-        Show a progress bar on stderr while downloading (16.6 MB, once).
+        Show a progress bar on stderr during the download (16.6 MB, once).
+
+    Returns
+    -------
+    Dataset
+        ``x`` (3000, 64, 64) float32 in [0, 1], see `wvae.datasets.audio.log_mel`; ``y`` the label
+        and ``factors`` the other one of
+
+        =======  ================================================================
+        digit    0 to 9, int64
+        speaker  george, jackson, lucas, nicolas, theo or yweweler
+        =======  ================================================================
 
     Raises
     ------
-    DownloadError
-        If the file cannot be brought into the cache.
+    wvae.datasets.download.DownloadError
+        If the file cannot be downloaded.
     ValueError
-        If the label is another, or the file does not hold these recordings.
+        If ``label`` has another value, or the file does not contain these recordings.
 
     References
     ----------
@@ -72,13 +89,18 @@ def load(*, label: Label = "digit", progress: bool = True) -> Dataset:
     if label not in get_args(Label):
         raise ValueError(f"label is {label!r}, expected {' or '.join(get_args(Label))}")
     (file,) = FILES["fsdd"]
-    waves, rows = _recordings(fetch("fsdd", file, progress=progress))
-    names = {"digit": np.array([d for d, _, _ in rows]), "speaker": np.array([s for _, s, _ in rows])}
+    waves, recordings = _read_zip(fetch("fsdd", file, progress=progress))
+    factors = {
+        "digit": np.array([recording.digit for recording in recordings]),
+        "speaker": np.array([recording.speaker for recording in recordings]),
+    }
+    takes = np.array([recording.take for recording in recordings])
+    y = factors.pop(label)
     return Dataset(
-        log_mel(waves, RATE, names=["_".join(map(str, row)) + ".wav" for row in rows]),
-        names.pop(label),
-        names,
-        split=np.where(np.array([take for _, _, take in rows]) < TEST_TAKES, "test", "train"),
+        log_mel(waves, RATE, names=[recording.file_name for recording in recordings]),
+        y,
+        factors,
+        split=np.where(takes < TEST_TAKES, "test", "train"),
         kind="audio",
         label_name=label,
         name="fsdd",
@@ -88,28 +110,32 @@ def load(*, label: Label = "digit", progress: bool = True) -> Dataset:
     )
 
 
-def _recordings(path: Path) -> tuple[list[Array], list[tuple[int, str, int]]]:
-    """Return all waves and, of each, digit, speaker and take, in this order."""
+def _read_zip(path: Path) -> tuple[list[Array], list[_Recording]]:
+    """Return all waves and what they are recordings of, sorted."""
     try:
         with zipfile.ZipFile(path) as archive:
-            found = {}
+            members: dict[_Recording, str] = {}
             for member in archive.namelist():
-                if match := _NAME.search(member):
-                    found[int(match[1]), match[2], int(match[3])] = member
-            rows = sorted(found)
-            _check(rows, path)
-            return [read_wav(io.BytesIO(archive.read(found[row])), RATE) for row in rows], rows
+                match = _NAME.search(member)
+                if match:
+                    members[_Recording(int(match[1]), match[2], int(match[3]))] = member
+            recordings = sorted(members)
+            _check(recordings, path)
+            waves = [read_wav(io.BytesIO(archive.read(members[one])), RATE) for one in recordings]
     except zipfile.BadZipFile as error:
-        raise ValueError(f"{path} is not a whole zip ({error}): delete it and load again") from error
+        raise ValueError(f"{path} is not a complete zip ({error}): delete it and load again") from error
+    return waves, recordings
 
 
-def _check(rows: list[tuple[int, str, int]], path: Path) -> None:
-    speakers = sorted({speaker for _, speaker, _ in rows})
-    if (
-        rows != [(d, speaker, take) for d in range(_DIGITS) for speaker in speakers for take in range(_TAKES)]
-        or not rows
-    ):
+def _check(recordings: list[_Recording], path: Path) -> None:
+    """Check that each speaker says each digit 50 times."""
+    speakers = sorted({recording.speaker for recording in recordings})
+    expected: list[_Recording] = []
+    for digit in range(_DIGITS):
+        for speaker in speakers:
+            expected += [_Recording(digit, speaker, take) for take in range(_TAKES)]
+    if not recordings or recordings != expected:
         raise ValueError(
-            f"{path} holds {len(rows)} recordings of {len(speakers)} speakers, expected every digit {_TAKES} times "
-            "by each: it is another version; delete it and load again"
+            f"{path} has {len(recordings)} recordings of {len(speakers)} speakers, expected each digit {_TAKES} "
+            "times by each speaker: it is another version; delete it and load again"
         )

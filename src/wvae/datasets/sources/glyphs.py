@@ -1,14 +1,17 @@
-"""The ways to write each digit, as control points, and their splines; drawn by `wvae.datasets.handwriting`.
+"""Three ways to write each digit (allographs) as control points, and linear maps to splines.
 
-A stroke is a string of points ``"x y"`` in hundredths of the digit's height, y downwards, in writing order. After a
-point, ``!`` makes a corner, which only a round hand smooths, and ``*`` marks a point that `loop_size` moves away from
-the allograph's ``anchor`` (the loop of 6, the bowl of 5, the flag of 1, the roof of 7).
+A stroke is a list of points ``"x y"`` in hundredths of the digit's height, with y downwards, in writing
+order. ``!`` after a point makes it a corner, which is rounded only as `roundness` grows. ``*`` after a
+point lets `loop_size` move it away from the allograph's ``anchor``; such points form the loop of 6, the
+bowl of 5, the flag of 1 and the roof of 7. `wvae.datasets.sources.handwriting` draws these strokes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,9 +19,10 @@ from ..dataset import Array
 
 __all__ = ["ALLOGRAPHS", "KNOTS", "TREMOR", "Allograph", "Tables", "slope_of", "tables"]
 
-POINTS = 64  # sample points on one digit: at most a pixel apart, below the thinnest stroke's width
-KNOTS = 16  # control points of the longest allograph, the others are padded
-TREMOR = 8  # sine and cosine at each of four frequencies
+POINTS = 64  # sample points of one digit: at most a pixel apart, less than the thinnest stroke's width
+KNOTS = 16  # control points of the longest allograph; the others are padded with zeros
+TREMOR_WAVELENGTHS = (0.28, 0.34, 0.42, 0.52)  # digit heights: 5 to 9 pixels
+TREMOR = 2 * len(TREMOR_WAVELENGTHS)  # a sine and a cosine at each wavelength
 
 
 @dataclass(frozen=True)
@@ -28,15 +32,16 @@ class Allograph:
     Parameters
     ----------
     digit
-        What it reads as, 0 to 9.
+        The digit, 0 to 9.
     name
-        What tells it from the digit's other allographs.
+        Name that distinguishes it from the digit's other allographs.
     share
-        The part of all writers who prefer it, relative to the digit's other allographs.
+        Fraction of writers who prefer it among the digit's allographs.
     anchor
-        The point (x, y) from which `loop_size` scales the points marked ``*``, in hundredths of the height.
+        The point (x, y) from which `loop_size` scales the points marked ``*``, in hundredths of the
+        digit's height.
     strokes
-        The strokes, in the notation above.
+        The strokes, in the notation of this module's docstring.
 
     Examples
     --------
@@ -49,48 +54,6 @@ class Allograph:
     share: float
     anchor: tuple[float, float]
     strokes: tuple[str, ...]
-
-
-def _read(stroke: str) -> tuple[Array, Array, Array]:
-    """Read a stroke's points (k, 2) in heights, which of them are corners (k,), and which the loop moves (k,)."""
-    words = [point.strip() for point in stroke.split(",")]
-    points = np.array([[float(v) for v in word.rstrip("*!").split()] for word in words]) / 100
-    corner = np.array(["!" in word for word in words])
-    corner[[0, -1]] = True
-    return points, corner, np.array(["*" in word for word in words])
-
-
-def _basis(points: Array, corner: Array, count: int) -> tuple[Array, Array, Array]:
-    """Return polyline and cubic Hermite weights (count, k) of the control points, and arc lengths (count,).
-
-    The cubic passes through all of them; its tangents are three-point differences over chord lengths (a Catmull-Rom
-    spline with unequal knots), half as long at corners. The polyline cuts short every second point between two corners,
-    or it could hardly be told from the cubic at 28 pixels. Both are linear in the control points.
-    """
-    k = len(points)
-    chord = np.linalg.norm(np.diff(points, axis=0), axis=1)
-    knot = np.concatenate([[0], np.cumsum(chord)])
-    at = np.linspace(0, knot[-1], count)
-    i = np.clip(np.searchsorted(knot, at, "right") - 1, 0, k - 2)
-    h = chord[i][:, None]
-    t = (at - knot[i])[:, None] / h
-    eye = np.eye(k)
-    kept = corner.copy()
-    for a, b in zip(np.flatnonzero(corner)[:-1], np.flatnonzero(corner)[1:], strict=True):
-        kept[a:b:2] = True
-    polyline = np.stack([np.interp(at, knot[kept], column) for column in eye[:, kept]], 1)
-    secant = (eye[1:] - eye[:-1]) / chord[:, None]  # (k - 1, k)
-    tangent = np.zeros((k, k))
-    tangent[0], tangent[-1] = secant[0], secant[-1]
-    for j in range(1, k - 1):
-        before, after = chord[j - 1], chord[j]
-        tangent[j] = (after * secant[j - 1] + before * secant[j]) / (before + after) * (0.5 if corner[j] else 1)
-    cubic = (
-        (2 * t**3 - 3 * t**2 + 1) * eye[i]
-        + (3 * t**2 - 2 * t**3) * eye[i + 1]
-        + h * ((t**3 - 2 * t**2 + t) * tangent[i] + (t**3 - t**2) * tangent[i + 1])
-    )
-    return polyline, cubic, at
 
 
 ALLOGRAPHS: tuple[Allograph, ...] = (
@@ -222,58 +185,178 @@ ALLOGRAPHS: tuple[Allograph, ...] = (
 
 @dataclass(frozen=True)
 class Tables:
-    """What depends on the allographs only, stacked over them; A allographs, P points, K control points."""
+    """Arrays that depend only on the A allographs; P sample points, K control points.
 
-    knots: Array  # (A, K, 2) control points, heights
-    loops: Array  # (A, K, 2) the change of `knots` with one unit of loop_size
-    angular: Array  # (A, P, K) polyline
-    smooth: Array  # (A, P, K) what to add to it for a cubic
-    tremor: Array  # (A, TREMOR, P) waves along the strokes
-    joined: Array  # (A, P - 1) 1 where two neighbouring points are of one stroke, else 0
-    width: Array  # (A,) box's width over its height, 0 where a digit is a mere line
-    slope: Array  # (A,) of x on y
-    first: Array  # (10,) a digit's first allograph
-    share: Array  # (10, 3) cumulative share of a digit's allographs
+    Parameters
+    ----------
+    knots
+        (A, K, 2) control points, in digit heights.
+    loops
+        (A, K, 2) change of `knots` per unit of `loop_size`.
+    angular
+        (A, P, K) weights of the control points in a polyline.
+    smooth
+        (A, P, K) weights to add to `angular` for a cubic spline.
+    tremor
+        (A, TREMOR, P) sines and cosines along the strokes.
+    joined
+        (A, P − 1) 1 if two neighbouring sample points belong to one stroke, else 0.
+    width
+        (A,) width over height, 0 for a digit that is a mere line.
+    slope
+        (A,) slope of x regressed on y.
+    first
+        (10,) index of a digit's first allograph.
+    share
+        (10, 3) cumulative share of a digit's allographs.
+    """
+
+    knots: Array
+    loops: Array
+    angular: Array
+    smooth: Array
+    tremor: Array
+    joined: Array
+    width: Array
+    slope: Array
+    first: Array
+    share: Array
+
+
+class _Stroke(NamedTuple):
+    """A stroke of k control points."""
+
+    points: Array  # (k, 2), digit heights
+    corner: Array  # (k,) bool: corners and both ends
+    in_loop: Array  # (k,) bool: moved by `loop_size`
+
+
+def _parse(stroke: str) -> _Stroke:
+    points: list[list[float]] = []
+    corner: list[bool] = []
+    in_loop: list[bool] = []
+    for point in stroke.split(","):
+        point = point.strip()
+        points.append([float(value) for value in point.rstrip("*!").split()])
+        corner.append("!" in point)
+        in_loop.append("*" in point)
+    corner[0] = corner[-1] = True
+    return _Stroke(np.array(points) / 100, np.array(corner), np.array(in_loop))
+
+
+def _spline_weights(stroke: _Stroke, count: int) -> tuple[Array, Array, Array]:
+    """Return polyline and cubic weights (count, k) of the control points, and arc lengths (count,).
+
+    The cubic passes through all points. Its tangents are three-point differences over chord lengths (a
+    Catmull-Rom spline with unequal knots), halved at corners. Between two corners, the polyline skips
+    every second point; otherwise it could hardly be distinguished from the cubic at 28 pixels.
+    """
+    k = len(stroke.points)
+    chord = np.linalg.norm(np.diff(stroke.points, axis=0), axis=1)  # (k - 1,)
+    knot = np.concatenate([[0], np.cumsum(chord)])  # (k,) arc length of each control point
+    at = np.linspace(0, knot[-1], count)
+    identity = np.eye(k)
+
+    corners = np.flatnonzero(stroke.corner)
+    kept = stroke.corner.copy()
+    for start, end in pairwise(corners):
+        kept[start:end:2] = True
+    polyline = np.stack([np.interp(at, knot[kept], column) for column in identity[:, kept]], 1)
+
+    tangent = _tangents(chord, stroke.corner)
+    i = np.clip(np.searchsorted(knot, at, "right") - 1, 0, k - 2)  # the segment of each sample point
+    h = chord[i][:, None]
+    t = (at - knot[i])[:, None] / h
+    cubic = (  # Hermite basis
+        (2 * t**3 - 3 * t**2 + 1) * identity[i]
+        + (3 * t**2 - 2 * t**3) * identity[i + 1]
+        + h * ((t**3 - 2 * t**2 + t) * tangent[i] + (t**3 - t**2) * tangent[i + 1])
+    )
+    return polyline, cubic, at
+
+
+def _tangents(chord: Array, corner: Array) -> Array:
+    """Return the weights (k, k) of the control points in the tangent at each of them."""
+    k = len(corner)
+    identity = np.eye(k)
+    secant = (identity[1:] - identity[:-1]) / chord[:, None]  # (k - 1, k)
+    tangent = np.zeros((k, k))
+    tangent[0], tangent[-1] = secant[0], secant[-1]
+    for j in range(1, k - 1):
+        before, after = chord[j - 1], chord[j]
+        scale = 0.5 if corner[j] else 1
+        tangent[j] = (after * secant[j - 1] + before * secant[j]) / (before + after) * scale
+    return tangent
 
 
 def slope_of(x: Array, y: Array) -> Array:
-    """Return the slopes (n,) of x (n, P) regressed on y (n, P)."""
+    """Return the slopes of x regressed on y.
+
+    Parameters
+    ----------
+    x, y
+        Coordinates, (n, P).
+
+    Returns
+    -------
+    Array
+        Slopes, (n,).
+
+    Examples
+    --------
+    >>> slope_of(np.array([[0.0, 2.0, 4.0]]), np.array([[0.0, 1.0, 2.0]])).tolist()
+    [2.0]
+    """
     y = y - y.mean(1, keepdims=True)
     return (x * y).sum(1) / (y * y).sum(1)
 
 
 @lru_cache(maxsize=1)
 def tables() -> Tables:
-    """Build the linear maps from control points to sample points, once."""
+    """Return the linear maps from control points to sample points; they are computed once."""
     n = len(ALLOGRAPHS)
     knots, loops = np.zeros((2, n, KNOTS, 2))
     angular, smooth = np.zeros((2, n, POINTS, KNOTS))
     joined = np.ones((n, POINTS - 1))
     tremor = np.zeros((n, TREMOR, POINTS))
     for a, allograph in enumerate(ALLOGRAPHS):
-        strokes = [_read(stroke) for stroke in allograph.strokes]
-        length = np.array([np.linalg.norm(np.diff(p, axis=0), axis=1).sum() for p, _, _ in strokes])
-        ends = np.rint(np.cumsum(length) / length.sum() * POINTS).astype(int)  # shared out by length
+        anchor = np.array(allograph.anchor) / 100
+        strokes = [_parse(stroke) for stroke in allograph.strokes]
         row = column = 0
-        along = np.zeros(POINTS)
-        for (points, corner, moved), end in zip(strokes, ends, strict=True):
-            k = slice(column, column + len(points))
-            knots[a, k] = points
-            loops[a, k] = moved[:, None] * (points - np.array(allograph.anchor) / 100)
-            polyline, cubic, at = _basis(points, corner, end - row)
+        arc_length = np.zeros(POINTS)
+        for stroke, end in zip(strokes, _stroke_ends(strokes), strict=True):
+            k = slice(column, column + len(stroke.points))
+            knots[a, k] = stroke.points
+            loops[a, k] = stroke.in_loop[:, None] * (stroke.points - anchor)
+            polyline, cubic, at = _spline_weights(stroke, end - row)
             angular[a, row:end, k], smooth[a, row:end, k] = polyline, cubic - polyline
-            along[row:end] = at + 10 * row  # strokes tremble independently, nearly
+            arc_length[row:end] = at + 10 * row  # an offset makes the tremor of strokes differ
             joined[a, end - 1 : end] = 0
             row, column = end, k.stop
-        for m, wavelength in enumerate((0.28, 0.34, 0.42, 0.52)):  # heights: 5 to 9 pixels
-            tremor[a, 2 * m] = np.sin(2 * np.pi * along / wavelength)
-            tremor[a, 2 * m + 1] = np.cos(2 * np.pi * along / wavelength)
-    digit = np.array([allograph.digit for allograph in ALLOGRAPHS])
-    share = np.array([[x.share for x in ALLOGRAPHS if x.digit == d] for d in range(10)])
-    shape = (angular + smooth) @ knots  # (A, P, 2)
-    box = np.ptp(shape, axis=1)
+        for m, wavelength in enumerate(TREMOR_WAVELENGTHS):
+            tremor[a, 2 * m] = np.sin(2 * np.pi * arc_length / wavelength)
+            tremor[a, 2 * m + 1] = np.cos(2 * np.pi * arc_length / wavelength)
+
+    outline = (angular + smooth) @ knots  # (A, P, 2)
+    box = np.ptp(outline, axis=1)  # (A, 2) width, height
     width = np.where(box[:, 0] < 0.2 * box[:, 1], 0, box[:, 0] / box[:, 1])
-    slope = slope_of(shape[..., 0], shape[..., 1])
-    maps = (knots, loops, angular, smooth, tremor, joined, width, slope)
-    maps = (np.asarray(table, np.float32) for table in maps)
-    return Tables(*maps, first=np.searchsorted(digit, np.arange(10)), share=np.cumsum(share, 1))
+    digit = np.array([allograph.digit for allograph in ALLOGRAPHS])
+    share = np.array([allograph.share for allograph in ALLOGRAPHS]).reshape(10, 3)
+    return Tables(
+        knots=knots.astype(np.float32),
+        loops=loops.astype(np.float32),
+        angular=angular.astype(np.float32),
+        smooth=smooth.astype(np.float32),
+        tremor=tremor.astype(np.float32),
+        joined=joined.astype(np.float32),
+        width=width.astype(np.float32),
+        slope=slope_of(outline[..., 0], outline[..., 1]).astype(np.float32),
+        first=np.searchsorted(digit, np.arange(10)),
+        share=np.cumsum(share, 1),
+    )
+
+
+def _stroke_ends(strokes: list[_Stroke]) -> Array:
+    """Return where each stroke's sample points end; strokes get points in proportion to their length."""
+    lengths = np.array([np.linalg.norm(np.diff(stroke.points, axis=0), axis=1).sum() for stroke in strokes])
+    return np.rint(np.cumsum(lengths) / lengths.sum() * POINTS).astype(int)
