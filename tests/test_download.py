@@ -353,7 +353,7 @@ def test_a_mirror_is_the_only_address(web: Web, file: RemoteFile, cache: Path) -
 @pytest.mark.parametrize(
     ("body", "reasons"),
     [
-        (None, ("404", "does not exist")),
+        (None, ("404", "No such file")),
         (BODY[:-1000], (f"sent {len(BODY) - 1000} bytes, expected {len(BODY)}",)),
         (CORRUPT, (MD5,)),
     ],

@@ -193,10 +193,12 @@ def _receive(file: RemoteFile, progress: bool, url: str, output: str, _: object)
     """Write what one address sends to `output`; pooch retries after a RequestException."""
     os.unlink(output)  # pooch's file can be read by its owner only; a new one has the usual permissions
     if url.startswith("file:"):
-        source = url2pathname(urlsplit(url).path)
-        if not os.access(source, os.R_OK):
-            raise _AddressError("the file does not exist or cannot be read")
-        shutil.copyfile(source, output)
+        try:
+            source = open(url2pathname(urlsplit(url).path), "rb")  # noqa: SIM115 (closed below)
+        except OSError as error:
+            raise _AddressError(error.strerror) from error
+        with source, open(output, "wb") as target:
+            shutil.copyfileobj(source, target)
     else:
         headers = {"Accept-Encoding": "identity", "User-Agent": "wvae"}  # keep a .gz compressed
         with _progress_bar(file.name, progress) as bar, ExitStack() as responses:
