@@ -23,14 +23,14 @@ import numpy as np
 import torch
 
 from wvae import datasets
-from wvae.checkpoint import Keeper, State
 from wvae.config import Config, Preset
 from wvae.datasets import open_data
-from wvae.examples import Examples
-from wvae.feeding import Feed
-from wvae.fitting import learn
-from wvae.gradient import gradient_of
-from wvae.training import build, draw_noise, optimiser_of
+from wvae.training.checkpoint import Keeper, State
+from wvae.training.examples import Examples
+from wvae.training.gradient import gradient_of
+from wvae.training.loader import Feed
+from wvae.training.loop import build, draw_noise, optimiser_of
+from wvae.training.pipeline import learn
 
 Array = np.ndarray
 CPU = torch.device("cpu")

@@ -32,17 +32,17 @@ from matplotlib.patheffects import withStroke
 from threadpoolctl import threadpool_limits
 
 from wvae import WVAE, datasets
-from wvae.alignment import Alignment
 from wvae.config import ARTICLE_WEIGHT, Config
 from wvae.datasets import Dataset
 from wvae.evaluation import leakage, style, sufficiency
 from wvae.evaluation.clustering import agreement, kmeans
 from wvae.evaluation.probes import Kind
-from wvae.examples import Examples
-from wvae.experiments.coded import encoded
 from wvae.experiments.writers import check, draw
-from wvae.practice import practise
-from wvae.storage import atomic
+from wvae.io.files import atomic
+from wvae.nn.alignment import Alignment
+from wvae.training.examples import Examples
+from wvae.training.finetune import practise
+from wvae.workflows.measured_rows import encoded
 
 Array = np.ndarray
 Row = dict[str, Any]  # method, seed, setting, metrics

@@ -28,13 +28,13 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from wvae import datasets
-from wvae.checkpoint import Keeper, State
-from wvae.coding import posterior
 from wvae.config import Config
-from wvae.examples import Examples
-from wvae.feeding import Feed
-from wvae.seeds import train_seeds
-from wvae.training import build, evaluate, optimiser_of, train
+from wvae.training.checkpoint import Keeper, State
+from wvae.training.examples import Examples
+from wvae.training.inference import posterior
+from wvae.training.loader import Feed
+from wvae.training.loop import build, evaluate, optimiser_of, train
+from wvae.training.seeds import train_seeds
 
 Array = np.ndarray
 BATCH, WIDTH, PIXELS, CODES = 256, 500, 784, 20
@@ -200,7 +200,7 @@ def pythae(flat: Tensor) -> Callable[[], float]:
 
 def ours(config: Config, data: Examples) -> Callable[[], float]:
     """Return a pass of our own loop, warmed up."""
-    from wvae.training import _one_pass  # pyright: ignore[reportPrivateUsage]
+    from wvae.training.loop import _one_pass  # pyright: ignore[reportPrivateUsage]
 
     model = build(config, data.x.shape[1:], 10)
     state = State(model, optimiser_of(model), torch.Generator().manual_seed(0))

@@ -9,10 +9,10 @@ import pytest
 import torch
 from scipy.stats import rankdata
 
-from wvae.alignment import Alignment
 from wvae.config import Config
 from wvae.evaluation.leakage import is_clean, leakage
-from wvae.transport import CHECK
+from wvae.nn.alignment import Alignment
+from wvae.nn.sliced_ot import CHECK
 
 Array = np.ndarray
 KINDS = ["none", "mean", "gaussian", "transport"]
@@ -354,7 +354,7 @@ def test_the_input_is_left_as_it_was():
 
 def test_steps_do_not_stir(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tiny change of a code stays one; whole steps, the negative control, make it many times larger."""
-    monkeypatch.setattr("wvae.transport._readable", lambda *_: True)  # all steps are taken
+    monkeypatch.setattr("wvae.nn.sliced_ot._readable", lambda *_: True)  # all steps are taken
     rng = np.random.default_rng(0)
     y = np.arange(1500) % 5
     z = rng.standard_normal((1500, 8)) * (1 + rng.random((5, 8)))[y] + np.sin(3 * rng.random((1500, 8)) * y[:, None])

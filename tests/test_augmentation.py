@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from wvae.augmentation import MOVE, moved, varied
-from wvae.statistics import StrokeStatistics
+from wvae.nn.augment import MOVE, moved, varied
+from wvae.nn.style_features import StrokeStatistics
 
 
 def generator(seed: int = 0) -> torch.Generator:

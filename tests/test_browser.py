@@ -22,8 +22,8 @@ import pytest
 
 from wvae.config import Config
 from wvae.datasets import Dataset
-from wvae.experiments import measure
 from wvae.experiments.worlds import reproduce_worlds
+from wvae.workflows import measure
 
 Image = pytest.importorskip("PIL.Image")
 soundfile = pytest.importorskip("soundfile")

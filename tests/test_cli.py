@@ -19,12 +19,13 @@ import pytest
 from pyarrow import parquet
 
 import wvae
-from wvae import cli, experiments
+from wvae.cli import app as cli
 from wvae.config import parameters
 from wvae.datasets import CATALOGUE
-from wvae.training import TrainingError
+from wvae.experiments import reproduce as experiments
+from wvae.training.loop import TrainingError
 
-MAIN = "from wvae.cli import main; main()"
+MAIN = "from wvae.cli.app import main; main()"
 QUICK = ("--epochs", "1", "--width", "16", "--depth", "1")
 
 
@@ -238,7 +239,7 @@ def test_early_stopping_is_a_pair_of_flags(
     command: Command, monkeypatch: pytest.MonkeyPatch, flags: list[str], early: bool
 ):
     got: list[Any] = []
-    monkeypatch.setattr("wvae.experiments.training.fit_to_folder", lambda data, config, *_, **__: got.append(config))
+    monkeypatch.setattr("wvae.workflows.fit.fit_to_folder", lambda data, config, *_, **__: got.append(config))
     assert command("fit", "digits8x8", "--quiet", *flags).code == 0
     assert [config.early_stopping for config in got] == [early]
     assert "--no-early-stopping" in command("fit", "--help").out
@@ -380,7 +381,7 @@ def test_an_interrupted_fit_says_what_is_kept(command: Command, monkeypatch: pyt
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("wvae.experiments.training.fit_to_folder", stop)
+        patch.setattr("wvae.workflows.fit.fit_to_folder", stop)
         answer = command("fit", "digits8x8", "--out", "m", *SMALL)
         assert answer.code == 130
         assert "what is done is kept in m.partial: the same command goes on from there" in answer.err
@@ -396,8 +397,8 @@ def model(command: Command, tmp_path: Path) -> Path:
 
 
 def test_measure_prints_tables_and_a_verdict(command: Command, model: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("wvae.experiments.measure.KINDS", ("logistic", "knn"))
-    monkeypatch.setattr("wvae.experiments.measure.SEEN", 2000)
+    monkeypatch.setattr("wvae.workflows.measure.KINDS", ("logistic", "knn"))
+    monkeypatch.setattr("wvae.workflows.measure.SEEN", 2000)
     monkeypatch.setattr("wvae.evaluation.probes.EPOCHS", 3)
     answer = command("measure", "m", "digits8x8", "--out", "deep/m.json")
     assert answer.code == 0
@@ -433,7 +434,7 @@ def test_flags_reach_the_measurement(command: Command, model: Path, monkeypatch:
         got.update(options, model=estimator, data=data.name)
         return dict(CANNED)
 
-    monkeypatch.setattr("wvae.experiments.measure.measure", measure)
+    monkeypatch.setattr("wvae.workflows.measure.measure", measure)
     assert command("measure", "m", "digits8x8", "--quiet") == (
         0,
         "not clean: a fresh mlp reads the digit from z_rest in 41.2 % of cases (40.0–42.0 %), chance 11.4 %\n",
@@ -449,7 +450,7 @@ def test_flags_reach_the_measurement(command: Command, model: Path, monkeypatch:
 
 
 def test_a_failed_measurement_leaves_the_old_file(command: Command, model: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("wvae.experiments.measure.measure", lambda *a, **k: CANNED | {"leakage.odd": object()})
+    monkeypatch.setattr("wvae.workflows.measure.measure", lambda *a, **k: CANNED | {"leakage.odd": object()})
     (model.parent / "m.json").write_text("old")
     assert "not JSON serializable" in one_line(command("measure", "m", "digits8x8", "--out", "m.json", "--quiet"))
     assert (model.parent / "m.json").read_text() == "old"
@@ -565,7 +566,7 @@ def test_export_is_passed_on(command: Command, own: Path, monkeypatch: pytest.Mo
         got.update(model=model, overwrite=overwrite)
         return out
 
-    monkeypatch.setattr("wvae.export.export_onnx", export)
+    monkeypatch.setattr("wvae.io.onnx.export_onnx", export)
     assert command("export", own, "--to", "onnx", "--overwrite").out == f"{own}-onnx\n"
     assert got["overwrite"]
     assert command("export", own, "--out", "there").out == "there\n"

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from wvae.statistics import ColourStatistics, statistics_of
+from wvae.nn.style_features import ColourStatistics, statistics_of
 
 SIDE = 16
 

@@ -15,20 +15,20 @@ import pytest
 import wvae
 from wvae import WVAE, Config
 from wvae.datasets import Dataset
-from wvae.experiments import reproduce
-from wvae.experiments.clusters import Clustering, cluster, in_words
-from wvae.experiments.coded import encoded
-from wvae.experiments.encoding import codes_of, open_like, remembered_rate
-from wvae.experiments.swapping import example, swap, write_example
-from wvae.experiments.training import fit_to_folder, held_out, write_columns
+from wvae.experiments.reproduce import reproduce
 from wvae.experiments.worlds import reproduce_worlds
-from wvae.storage import ModelFileError
+from wvae.io.files import ModelFileError
+from wvae.workflows.cluster import Clustering, cluster, in_words
+from wvae.workflows.encode import codes_of, open_like, remembered_rate
+from wvae.workflows.fit import fit_to_folder, held_out, write_columns
+from wvae.workflows.measured_rows import encoded
+from wvae.workflows.swap import example, swap, write_example
 
 Image = pytest.importorskip("PIL.Image")
 parquet = pytest.importorskip("pyarrow.parquet")
 
 # So few, well separated rows need no warning about the chances of a diagnosis.
-pytestmark = pytest.mark.filterwarnings("ignore::wvae.diagnosis.TrainingWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::wvae.training.diagnostics.TrainingWarning")
 
 
 def pixels(path: str | Path) -> np.ndarray:
@@ -81,9 +81,9 @@ def test_sounds_of_another_rate_are_refused(
     out = fit_to_folder(spoken, quick, tmp_path / "m")
     for rate in (16_000, None):
         found = replace(spoken, rate=rate)
-        monkeypatch.setattr("wvae.experiments.encoding.open_data", lambda *_, found=found, **__: found)
+        monkeypatch.setattr("wvae.workflows.encode.open_data", lambda *_, found=found, **__: found)
         assert open_like(out, wvae.load(str(out)), "fsdd", say=unsaid).rate == rate
-    monkeypatch.setattr("wvae.experiments.encoding.open_data", lambda *_, **__: replace(spoken, rate=8000))
+    monkeypatch.setattr("wvae.workflows.encode.open_data", lambda *_, **__: replace(spoken, rate=8000))
     with pytest.raises(ValueError, match="spoken has 8,000 samples per second, the model was trained on 16,000"):
         open_like(out, wvae.load(str(out)), "fsdd", say=unsaid)
 
@@ -166,7 +166,7 @@ def test_codes_come_with_everything_that_is_known(
 
 def test_long_data_are_encoded_in_parts(model: WVAE, planted: Dataset, monkeypatch: pytest.MonkeyPatch):
     whole = codes_of(model, planted)
-    monkeypatch.setattr("wvae.experiments.encoding.ROWS", 150)
+    monkeypatch.setattr("wvae.workflows.encode.ROWS", 150)
     for name, values in codes_of(model, planted).items():
         np.testing.assert_array_equal(values, whole[name]) if values.dtype.kind != "f" else np.testing.assert_allclose(
             values, whole[name], atol=1e-4

@@ -14,11 +14,11 @@ import torch
 
 from wvae.config import Config
 from wvae.datasets import Dataset
-from wvae.diagnosis import TrainingWarning, diagnose
 from wvae.estimator import WVAE
-from wvae.examples import Examples
 from wvae.model import SplitVAE
-from wvae.training import build, train
+from wvae.training.diagnostics import TrainingWarning, diagnose
+from wvae.training.examples import Examples
+from wvae.training.loop import build, train
 
 Trained = Callable[..., SplitVAE]
 
@@ -160,7 +160,7 @@ def test_the_warning_points_to_who_called_fit(planted: Dataset, small: dict[str,
 def test_looking_changes_nothing(data: Examples, small: dict[str, Any], monkeypatch: pytest.MonkeyPatch):
     models = [build(Config(**with_changes(small, {"epochs": 8})), (8, 8), 4) for _ in range(2)]
     train(models[0], data)
-    monkeypatch.setattr("wvae.training._warn", lambda *anything: None)
+    monkeypatch.setattr("wvae.training.loop._warn", lambda *anything: None)
     train(models[1], data)
     for one, two in zip(models[0].parameters(), models[1].parameters(), strict=True):
         assert torch.equal(one, two)

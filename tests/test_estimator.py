@@ -16,13 +16,13 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from wvae.alignment import Alignment
 from wvae.config import parameters
 from wvae.datasets import Dataset
 from wvae.estimator import WVAE
 from wvae.evaluation.clustering import agreement, kmeans
-from wvae.storage import ModelFileError
-from wvae.training import TrainingError
+from wvae.io.files import ModelFileError
+from wvae.nn.alignment import Alignment
+from wvae.training.loop import TrainingError
 
 
 @pytest.fixture

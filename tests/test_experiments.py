@@ -17,10 +17,13 @@ from pyarrow import parquet
 import wvae
 from wvae.config import Config
 from wvae.datasets import Dataset
-from wvae.experiments import RunError, measure, plane, reproduce, run, writers
-from wvae.experiments.run import Run, Silent
-from wvae.experiments.training import doubt_about_rows, fit_to_folder
-from wvae.storage import read_tensors
+from wvae.experiments import plane, writers
+from wvae.experiments.reproduce import RunError, reproduce
+from wvae.io.files import read_tensors
+from wvae.workflows import measure
+from wvae.workflows import run_folder as run
+from wvae.workflows.fit import doubt_about_rows, fit_to_folder
+from wvae.workflows.run_folder import Run, Silent
 
 SIZES: dict[str, Any] = {"d_label": 3, "d_rest": 3, "width": 48, "depth": 1, "epochs": 25, "batch_size": 32}
 CONFIG = Config(**SIZES, learning_rate=1e-2, rest_kl_weight=1.0, device="cpu")
@@ -249,7 +252,7 @@ def test_an_interrupted_run_goes_on_to_the_same_numbers(
     step: int,
     kept: list[str],
 ):
-    monkeypatch.setattr("wvae.checkpoint.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("wvae.training.checkpoint.CHECKPOINT_SECONDS", 0.0)
     out, calls = tmp_path / "out", []
     one = writers._one
     monkeypatch.setattr(writers, "_one", lambda *a, **k: calls.append(a[3]) or one(*a, **k))
@@ -275,7 +278,7 @@ def test_an_interrupted_run_goes_on_to_the_same_numbers(
 
 
 def test_a_checkpoint_within_a_training_is_used(planted: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("wvae.checkpoint.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("wvae.training.checkpoint.CHECKPOINT_SECONDS", 0.0)
     with pytest.raises(KeyboardInterrupt):
         reproduce("plane", planted, CONFIG, tmp_path / "out", progress=Interrupting("training plane", 3))
     steps: list[int] = []
@@ -436,7 +439,7 @@ def test_fit_makes_a_model_folder_of_the_train_rows(planted: Dataset, tmp_path: 
 def test_an_interrupted_fit_goes_on_to_the_same_weights(
     planted: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("wvae.checkpoint.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("wvae.training.checkpoint.CHECKPOINT_SECONDS", 0.0)
     whole = fit_to_folder(planted, CONFIG, tmp_path / "whole")
     progress = Interrupting("training on planted", 4)
     with pytest.raises(KeyboardInterrupt):

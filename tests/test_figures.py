@@ -11,7 +11,7 @@ from matplotlib import pyplot
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
-from wvae import figures
+from wvae.reporting import figures
 
 
 def drawn(figure: Figure) -> bytes:

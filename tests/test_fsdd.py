@@ -22,8 +22,8 @@ from wvae.datasets import CATALOGUE, Dataset, load, open_data  # noqa: E402
 from wvae.datasets.catalogue import fetch_all, status  # noqa: E402
 from wvae.datasets.download import DownloadError  # noqa: E402
 from wvae.datasets.sources import fsdd  # noqa: E402
-from wvae.experiments.encoding import open_like  # noqa: E402
-from wvae.experiments.training import doubt_about_rows, fit_to_folder  # noqa: E402
+from wvae.workflows.encode import open_like  # noqa: E402
+from wvae.workflows.fit import doubt_about_rows, fit_to_folder  # noqa: E402
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 SPEAKERS = ["george", "jackson", "lucas", "nicolas", "theo", "yweweler"]
@@ -151,7 +151,7 @@ def test_the_label_is_chosen_by_name(made: Path) -> None:
         open_data("fsdd", label="word", progress=False)
 
 
-@pytest.mark.filterwarnings("ignore::wvae.diagnosis.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::wvae.training.diagnostics.TrainingWarning")
 def test_a_model_of_speakers_opens_the_recordings_by_speaker(made: Path, small: dict[str, Any], tmp_path: Path) -> None:
     changes = {"epochs": 1, "alignment": "none", "practice_epochs": 0}
     opened: list[str] = []

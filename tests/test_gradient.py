@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from wvae.config import Config
-from wvae.examples import Examples, Weights
-from wvae.gradient import gradient_of, is_written
-from wvae.processes import Share, share_of
-from wvae.training import adam, build, draw_noise, optimiser_of, train
+from wvae.nn.distributed import Share, share_of
+from wvae.training.examples import Examples, Weights
+from wvae.training.gradient import gradient_of, is_written
+from wvae.training.loop import adam, build, draw_noise, optimiser_of, train
 
 Terms = dict[str, torch.Tensor]
 

@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 import torch
 
-from wvae import checkpoint
 from wvae.config import Config
-from wvae.examples import Examples
-from wvae.storage import read_tensors
-from wvae.training import TrainingError, build, train
+from wvae.io.files import read_tensors
+from wvae.training import checkpoint
+from wvae.training.examples import Examples
+from wvae.training.loop import TrainingError, build, train
 
 SMALL: dict[str, Any] = {"d_label": 2, "d_rest": 3, "width": 64, "depth": 1, "epochs": 8, "batch_size": 32}
 SMALL |= {"style_weight": 1.0, "alignment_steps": 3, "practice_epochs": 1}

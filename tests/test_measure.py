@@ -16,11 +16,11 @@ import torch
 from conftest import LABELS, plant
 from wvae.datasets import Dataset
 from wvae.estimator import WVAE
-from wvae.experiments import measure as protocol
-from wvae.experiments.coded import encoded
-from wvae.experiments.measure import measure
-from wvae.experiments.training import held_out
-from wvae.verdict import rows, verdict
+from wvae.reporting.summary import rows, verdict
+from wvae.workflows import measure as protocol
+from wvae.workflows.fit import held_out
+from wvae.workflows.measure import measure
+from wvae.workflows.measured_rows import encoded
 
 Array = np.ndarray
 SHARP, BLUNT = "clean: ", "not clean: "

@@ -10,14 +10,14 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from wvae import networks
-from wvae.augmentation import shifted
-from wvae.calibration import measure
 from wvae.config import Config, Objective
-from wvae.examples import Examples
 from wvae.model import SplitVAE
-from wvae.separation import Codes
-from wvae.training import build, evaluate, train
+from wvae.nn import backbones as networks
+from wvae.nn.augment import shifted
+from wvae.nn.penalties import Codes
+from wvae.training.examples import Examples
+from wvae.training.initialise import measure
+from wvae.training.loop import build, evaluate, train
 
 B, SIDE, CLASSES = 256, 8, 10
 Arrays = dict[str, np.ndarray]
@@ -278,7 +278,7 @@ def test_columns_that_do_not_vary_divide_nothing_by_zero() -> None:
     assert all(value.isfinite().all() for value in model.state_dict().values())
 
 
-@pytest.mark.filterwarnings("ignore::wvae.diagnosis.TrainingWarning")  # the labels mean nothing
+@pytest.mark.filterwarnings("ignore::wvae.training.diagnostics.TrainingWarning")  # the labels mean nothing
 def test_a_scale_is_learnt_and_bounded() -> None:
     rng = np.random.default_rng(0)
     for noise in (0.3, 0.0):

@@ -16,11 +16,12 @@ import pytest
 
 from wvae import WVAE
 from wvae.datasets import Dataset
-from wvae.experiments import on_ray, streaming
-from wvae.experiments.encoding import codes_of, nearest, open_like
-from wvae.experiments.on_ray import Job, Writer, encode_on_ray, opened
-from wvae.experiments.parts import part_name
-from wvae.experiments.run import RunError
+from wvae.workflows import encode_ray as on_ray
+from wvae.workflows import encode_stream as streaming
+from wvae.workflows.encode import codes_of, nearest, open_like
+from wvae.workflows.encode_parts import part_name
+from wvae.workflows.encode_ray import Job, Writer, encode_on_ray, opened
+from wvae.workflows.run_folder import RunError
 
 parquet = pytest.importorskip("pyarrow.parquet")
 pytest.importorskip("ray")

@@ -15,12 +15,12 @@ import torch
 
 import wvae
 from wvae import WVAE, Config
-from wvae import export as room
-from wvae.alignment import Alignment
 from wvae.datasets import Dataset
-from wvae.export import ExportError, export_onnx
-from wvae.statistics import StrokeStatistics
-from wvae.transport import KNOTS
+from wvae.io import onnx as room
+from wvae.io.onnx import ExportError, export_onnx
+from wvae.nn.alignment import Alignment
+from wvae.nn.sliced_ot import KNOTS
+from wvae.nn.style_features import StrokeStatistics
 
 onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
@@ -50,7 +50,7 @@ def of(name: str, data: Dataset) -> tuple[WVAE, np.ndarray]:
     return WVAE.preset(preset, **{**({} if name == "article" else QUICK), **CONFIGS[name]}).fit(x, data.y), x
 
 
-@pytest.mark.filterwarnings("ignore::wvae.diagnosis.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::wvae.training.diagnostics.TrainingWarning")
 @pytest.mark.parametrize("name", CONFIGS)
 def test_onnxruntime_gives_what_the_model_gives(name: str, planted: Dataset, tmp_path: Path):
     model, x = of(name, planted)

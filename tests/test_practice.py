@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from wvae import practice
 from wvae.datasets import Dataset
 from wvae.estimator import WVAE
 from wvae.evaluation.swap import swap, swap_pairs
-from wvae.examples import Examples
-from wvae.practice import practise
-from wvae.training import TrainingError
+from wvae.training import finetune as practice
+from wvae.training.examples import Examples
+from wvae.training.finetune import practise
+from wvae.training.loop import TrainingError
 
 
 @pytest.fixture(scope="module")

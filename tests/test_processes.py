@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 import torch
 
-from wvae import load, processes
+from wvae import load
 from wvae.config import Config
-from wvae.examples import Examples
-from wvae.training import build, train
+from wvae.nn import distributed as processes
+from wvae.training.examples import Examples
+from wvae.training.loop import build, train
 
 pytest.importorskip("accelerate")
 

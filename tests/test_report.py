@@ -12,7 +12,7 @@ import pytest
 
 from wvae.config import Config
 from wvae.experiments.writers import ROWS, SCORES, _summary
-from wvae.report import ARTICLE_PLANE, measured, plane_rows, write_report, writer_rows
+from wvae.reporting.html import ARTICLE_PLANE, measured, plane_rows, write_report, writer_rows
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 PIXEL = bytes.fromhex(

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from wvae.config import Config
-from wvae.examples import Examples
-from wvae.seeds import train_seeds
-from wvae.training import TrainingError, build, train
+from wvae.training.examples import Examples
+from wvae.training.loop import TrainingError, build, train
+from wvae.training.seeds import train_seeds
 
 SMALL: dict[str, Any] = {"d_label": 2, "d_rest": 3, "width": 16, "epochs": 3, "batch_size": 32, "device": "cpu"}
 CONFIGS = {

@@ -12,11 +12,11 @@ from torch.distributions import Normal
 
 from wvae.config import Config, parameters
 from wvae.datasets import Dataset
-from wvae.diagnosis import TrainingWarning
 from wvae.estimator import WVAE
 from wvae.evaluation.leakage import leakage
 from wvae.model import SplitVAE
-from wvae.separation import SEPARATIONS, Codes, adversary, covariance, critic_loss, hsic, none, swap
+from wvae.nn.penalties import SEPARATIONS, Codes, adversary, covariance, critic_loss, hsic, none, swap
+from wvae.training.diagnostics import TrainingWarning
 
 MODEL = SplitVAE(Config(d_label=3, d_rest=3, width=8), (8, 8), 4)
 

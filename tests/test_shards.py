@@ -13,13 +13,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wvae import WVAE, feeding, shards
+from wvae import WVAE
 from wvae.config import Config
-from wvae.datasets import open_data
-from wvae.examples import Examples
-from wvae.feeding import Feed
-from wvae.shards import Shards, on_disk
-from wvae.training import build, train
+from wvae.datasets import open_data, shards
+from wvae.datasets.shards import Shards, on_disk
+from wvae.training import loader as feeding
+from wvae.training.examples import Examples
+from wvae.training.loader import Feed
+from wvae.training.loop import build, train
 
 CPU = torch.device("cpu")
 
@@ -89,7 +90,7 @@ def test_every_row_comes_once_with_its_own_label_from_memory_and_from_disk(x: np
 
 @pytest.mark.usefixtures("small_pools")
 def test_a_process_reads_only_its_own_part_of_a_pool(mapped: Any, monkeypatch: pytest.MonkeyPatch):
-    from wvae import processes
+    from wvae.nn import distributed as processes
 
     monkeypatch.setattr(processes, "count", lambda: 2)
     order, blocks = np.arange(500), Shards([mapped]).blocks()
@@ -124,7 +125,8 @@ def test_sorted_data_are_shuffled_well_enough(monkeypatch: pytest.MonkeyPatch):
 def test_training_from_disk_goes_on_in_mid_epoch_to_the_bit(
     mapped: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    from wvae import checkpoint, training
+    from wvae.training import checkpoint
+    from wvae.training import loop as training
 
     monkeypatch.setattr(checkpoint, "CHECKPOINT_SECONDS", 0.0)
     config = Config(

@@ -20,10 +20,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from wvae.config import Config
 from wvae.datasets import Dataset
 from wvae.estimator import WVAE
-from wvae.examples import Examples, check_examples
-from wvae.fitting import hold_out
-from wvae.storage import ModelFileError
-from wvae.training import TrainingError, evaluate
+from wvae.io.files import ModelFileError
+from wvae.training.examples import Examples, check_examples
+from wvae.training.loop import TrainingError, evaluate
+from wvae.training.pipeline import hold_out
 
 SMALL: dict[str, Any] = {"d_label": 2, "d_rest": 2, "width": 16, "depth": 1, "epochs": 4, "batch_size": 8}
 SMALL |= {"learning_rate": 2e-2, "alignment_steps": 20, "practice_epochs": 1, "device": "cpu"}
@@ -35,7 +35,7 @@ NOT_MET = {
 }
 
 # The checks have no say about trainings of a few steps, but warnings are errors.
-pytestmark = pytest.mark.filterwarnings("ignore::wvae.diagnosis.TrainingWarning", "ignore:.*max_iter")
+pytestmark = pytest.mark.filterwarnings("ignore::wvae.training.diagnostics.TrainingWarning", "ignore:.*max_iter")
 
 
 @parametrize_with_checks([WVAE(**SMALL)], expected_failed_checks=lambda estimator: NOT_MET)

@@ -9,7 +9,7 @@ from sklearn.covariance import ledoit_wolf
 from sklearn.metrics import adjusted_mutual_info_score
 
 from wvae.evaluation.clustering import kmeans
-from wvae.statistics.spectra import DIRECTIONS, TOTAL, SpectralStatistics
+from wvae.nn.style_features.audio import DIRECTIONS, TOTAL, SpectralStatistics
 
 BANDS, FRAMES, VOICES, LABELS = 32, 20, 4, 5
 Array = np.ndarray

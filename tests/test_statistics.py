@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from wvae.statistics.strokes import GROUPS, ORIENTATIONS, SIZE, StrokeStatistics
+from wvae.nn.style_features.grey import GROUPS, ORIENTATIONS, SIZE, StrokeStatistics
 
 NAMES = [f"{name}{i}" for name, (n, _) in GROUPS.items() for i in range(n)]
 SIDE = 28

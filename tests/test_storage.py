@@ -15,11 +15,11 @@ import torch
 from safetensors import safe_open
 
 import wvae
-from wvae import storage
 from wvae.datasets import Dataset
 from wvae.estimator import WVAE
-from wvae.original import import_original
-from wvae.storage import ModelFileError, atomic, atomic_folder, read_tensors, write_json, write_tensors
+from wvae.io import files as storage
+from wvae.io.chainer import import_original
+from wvae.io.files import ModelFileError, atomic, atomic_folder, read_tensors, write_json, write_tensors
 
 
 @pytest.fixture

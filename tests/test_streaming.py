@@ -13,11 +13,12 @@ from sklearn.metrics import adjusted_mutual_info_score
 
 from wvae import WVAE
 from wvae.datasets import Dataset
-from wvae.experiments import parts, streaming
-from wvae.experiments.encoding import codes_of, nearest
-from wvae.experiments.run import RunError
-from wvae.experiments.streaming import centres_file, encode_to_file, learn_centres
-from wvae.experiments.training import code_columns, write_columns
+from wvae.workflows import encode_parts as parts
+from wvae.workflows import encode_stream as streaming
+from wvae.workflows.encode import codes_of, nearest
+from wvae.workflows.encode_stream import centres_file, encode_to_file, learn_centres
+from wvae.workflows.fit import code_columns, write_columns
+from wvae.workflows.run_folder import RunError
 
 pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")

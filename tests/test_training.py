@@ -14,14 +14,15 @@ import numpy as np
 import pytest
 import torch
 
-from wvae import checkpoint, examples, training
 from wvae.config import Config
 from wvae.datasets import Dataset
-from wvae.diagnosis import TrainingWarning
+from wvae.io.files import ModelFileError, write_tensors
 from wvae.model import SplitVAE
-from wvae.processes import share_of
-from wvae.storage import ModelFileError, write_tensors
-from wvae.training import Examples, Row, TrainingError, build, evaluate, train
+from wvae.nn.distributed import share_of
+from wvae.training import checkpoint, examples
+from wvae.training import loop as training
+from wvae.training.diagnostics import TrainingWarning
+from wvae.training.loop import Examples, Row, TrainingError, build, evaluate, train
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wvae import experiments
 from wvae.config import Config
 from wvae.datasets import Dataset
-from wvae.experiments import RunError, about, measure
+from wvae.experiments import reproduce as experiments
+from wvae.experiments.reproduce import RunError, about
 from wvae.experiments.worlds import hidden_factor, reproduce_worlds
+from wvae.workflows import measure
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +97,7 @@ def test_data_are_fingerprinted_once(
     seen: list[str] = []
     monkeypatch.setattr(experiments, "about", lambda data: seen.append(data.name) or about(data))
     monkeypatch.setattr("wvae.experiments.worlds._world", lambda *_: {})
-    monkeypatch.setattr("wvae.report.write_worlds", lambda *_: None)
+    monkeypatch.setattr("wvae.reporting.html.write_worlds", lambda *_: None)
     folder = reproduce_worlds(worlds, config, tmp_path / "run")
     told = json.loads((folder / "config.json").read_text())["data"]
     assert seen == [data["name"] for data in told] == ["grey", "colour"]

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from . import datasets
     from .config import Config
     from .estimator import WVAE
-    from .original import import_original
+    from .io.chainer import import_original
 
 __version__ = "0.1.0"
 __all__ = ["WVAE", "Config", "__version__", "datasets", "import_original", "load"]

@@ -16,13 +16,23 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils import Tags
 from sklearn.utils.validation import validate_data
 
-from .coding import Posterior, aligned, centres_of, column_names, decoded, posterior, probabilities
 from .config import Config, Objective, Preset, check_names
-from .examples import Array, Examples, check_examples, check_shape, check_weights, coded, column, labelled, missing_in
-from .fitting import Fit, check_same_classes, continued, copied, learn, learn_on, prepared, seeded
-from .folder import Code, Saved, check_code, read_saved, write_saved
+from .io.model_folder import Code, Saved, check_code, read_saved, write_saved
 from .model import SplitVAE
-from .training import Row, evaluate, optimiser_of
+from .training.examples import (
+    Array,
+    Examples,
+    check_examples,
+    check_shape,
+    check_weights,
+    coded,
+    column,
+    labelled,
+    missing_in,
+)
+from .training.inference import Posterior, aligned, centres_of, column_names, decoded, posterior, probabilities
+from .training.loop import Row, evaluate, optimiser_of
+from .training.pipeline import Fit, check_same_classes, continued, copied, learn, learn_on, prepared, seeded
 
 
 class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
@@ -144,7 +154,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         ------
         ValueError, TypeError
             If the data or a hyper-parameter cannot be used.
-        wvae.training.TrainingError
+        wvae.training.loop.TrainingError
             If the loss is no longer finite.
         """
         config = self._config()
@@ -282,7 +292,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
 
         Raises
         ------
-        wvae.storage.ModelFileError
+        wvae.io.files.ModelFileError
             If the folder is missing, damaged or of another format.
         """
         saved = read_saved(Path(path))

@@ -31,7 +31,7 @@ The loss of an example, in nats, is ::
     − w · log p(y|z_label)                               "classification"
     + w · separation(z_label, z_rest, y)                 "separation"
 
-The style statistics t (`wvae.statistics`) are a second thing that z_rest must explain, as Gaussians of variances
+The style statistics t (`wvae.nn.style_features`) are a second thing that z_rest must explain, as Gaussians of variances
 1 / (w v_j): pen, slant and proportions of an image, in standard deviations of its label. Their loadings W,
 (size, d_rest), are shared by all labels, and so a direction of z_rest means the same for each. Data that are no images,
 or no pixels, have none.
@@ -47,7 +47,8 @@ a gradient. With weights w_i of mean 1, every term is the mean of w_i times an e
 
 Both codes are sampled once, by the reparametrisation trick (Kingma & Welling, 2014, arXiv:1312.6114).
 
-The z_rest of this file is the network's own. What users see is its posterior mean after `wvae.alignment`, a bijection
+The z_rest of this file is the network's own. What users see is its posterior mean after `wvae.nn.alignment`, a
+bijection
 given the label, which `read` applies and `draw` undoes.
 """
 
@@ -63,15 +64,15 @@ from torch import Tensor, nn
 from torch.distributions import Bernoulli, Categorical, Independent, Normal
 from torch.nn import functional
 
-from . import networks
-from .alignment import Alignment
-from .augmentation import augmented
 from .config import Config
-from .examples import Weights
-from .likelihood import divergence, surprise
-from .processes import Share
-from .separation import SEPARATIONS, Codes, critic
-from .statistics import statistics_of
+from .nn import backbones as networks
+from .nn.alignment import Alignment
+from .nn.augment import augmented
+from .nn.distributed import Share
+from .nn.likelihood import divergence, surprise
+from .nn.penalties import SEPARATIONS, Codes, critic
+from .nn.style_features import statistics_of
+from .training.examples import Weights
 
 SEEN = 5.0  # standard deviations from the mean at most: an encoder that extrapolates makes codes without bound
 LEAST_LOG_SCALE = -6.0  # a column that is rebuilt exactly would have an infinite density

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..shards import picked
+from .shards import picked
 
 __all__ = ["Array", "Dataset", "Kind", "is_labelled"]
 
@@ -23,7 +23,7 @@ class Dataset:
     ----------
     x
         Examples, (n, \\*shape), uint8 in [0, 255] or float32. It may be a memory map or
-        `wvae.shards.Shards`; it is never copied as a whole.
+        `wvae.datasets.shards.Shards`; it is never copied as a whole.
     y
         Labels, (n,): integers or strings. If some labels are missing, the dtype is object and the
         missing ones are None.

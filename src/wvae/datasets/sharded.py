@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..shards import Shards
 from .arrays import kind_of, mapped
 from .columns import Frame, is_list
 from .dataset import Array, Dataset
 from .features import FEATURES
 from .labels import Asked, choose_label, described
+from .shards import Shards
 from .wording import one_line, refuse, some
 
 __all__ = ["ParquetColumn", "read_shards", "shard_files"]

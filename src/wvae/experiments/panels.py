@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import figures
 from ..datasets import Dataset
 from ..estimator import WVAE
-from .measure import KINDS, measure
-from .run import Run
-from .training import held_out
+from ..reporting import figures
+from ..workflows.fit import held_out
+from ..workflows.measure import KINDS, measure
+from ..workflows.run_folder import Run
 
 
 def measure_in_run(run: Run, name: str, data: Dataset, seed: int) -> dict[str, float]:

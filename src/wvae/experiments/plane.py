@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from .. import figures
 from ..config import Config
 from ..datasets import Dataset
 from ..estimator import WVAE
-from .coded import first_category
+from ..reporting import figures
+from ..workflows.fit import code_columns, fit_in_run, held_out, write_columns
+from ..workflows.measured_rows import first_category
+from ..workflows.run_folder import Run
 from .panels import measure_in_run
-from .run import Run
-from .training import code_columns, fit_in_run, held_out, write_columns
 
 # Examples that a brief Experiment I trains on and practises on, with repeats, at most; passes that it makes at least.
 SEEN, PRACTISED, LEAST = 600_000, 120_000, 5

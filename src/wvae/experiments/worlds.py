@@ -12,18 +12,18 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import figures
 from ..config import Config
 from ..datasets import Dataset
 from ..estimator import WVAE
 from ..evaluation.clustering import agreement, kmeans
 from ..evaluation.embedding import tsne
-from .coded import first_category
-from .measure import measure
+from ..reporting import figures
+from ..workflows.fit import code_columns, fit_in_run, held_out, write_columns
+from ..workflows.measure import measure
+from ..workflows.measured_rows import first_category
+from ..workflows.run_folder import Progress, Run
+from ..workflows.swap import write_example
 from .panels import leakage_figure, swap_figure
-from .run import Progress, Run
-from .swapping import write_example
-from .training import code_columns, fit_in_run, held_out, write_columns
 
 WORLDS = ("handwriting", "fsdd", "scenes")
 MAPPED = 3000  # test codes on a t-SNE map
@@ -65,8 +65,8 @@ def reproduce_worlds(
     RunError
         If `out` is there already, or another process is making it.
     """
-    from ..report import write_worlds
-    from . import about, settings_of
+    from ..reporting.html import write_worlds
+    from .reproduce import about, settings_of
 
     names = [data.name for data in worlds]
     if not names or len(set(names)) < len(names):

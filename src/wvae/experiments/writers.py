@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from .. import figures
 from ..config import Config
 from ..datasets import Dataset
 from ..estimator import WVAE
 from ..evaluation.clustering import agreement, gmm, kmeans, random_assignment
 from ..evaluation.embedding import tsne
 from ..evaluation.supervised import train_cnn
+from ..reporting import figures
+from ..workflows.fit import code_columns, fit_in_run, write_columns
+from ..workflows.run_folder import Run
 from .panels import measure_in_run
-from .run import Run
-from .training import code_columns, fit_in_run, write_columns
 
 Array = np.ndarray
 WRITERS, LEAST, MOST, TEST_SHARE = 100, 60, 97, 0.106

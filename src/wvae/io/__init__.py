@@ -1,0 +1,1 @@
+"""Model folders and other files: nothing here imports `WVAE`."""

@@ -1,0 +1,1 @@
+"""Tensors only: backbones, penalties, alignment, augmentation, style features."""

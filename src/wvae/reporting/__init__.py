@@ -1,0 +1,1 @@
+"""Figures, the summary in words, and the HTML report."""

@@ -1,0 +1,1 @@
+"""From checked examples to a fitted model."""

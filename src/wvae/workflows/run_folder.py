@@ -1,0 +1,165 @@
+"""A run folder in the making: resumable while it grows, and named only when it is whole."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..io.files import replace_folder, write_json
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Advance = Callable[[int], None]
+# What must be the same for an unfinished run to go on; the rest of the settings only describes it.
+DECISIVE = ("experiment", "draws", "data", "config", "brief")
+
+
+class RunError(ValueError):
+    """A run cannot be started or continued in that folder; the message says what to do."""
+
+
+class Progress(Protocol):
+    """Whoever shows progress: a task is a context that gives a function to call with the steps done so far."""
+
+    def task(self, name: str, total: int) -> AbstractContextManager[Advance]:
+        """Open a task of `total` steps."""
+        ...
+
+
+class Silent:
+    """Shows nothing."""
+
+    @contextmanager
+    def task(self, name: str, total: int) -> Generator[Advance]:
+        """Open a task that nobody sees."""
+        yield lambda done: None
+
+
+class Timed:
+    """Shows what another does, and keeps how long each kind of task took, in seconds."""
+
+    def __init__(self, shown: Progress) -> None:
+        self.shown, self.seconds = shown, dict[str, float]()
+
+    @contextmanager
+    def task(self, name: str, total: int) -> Generator[Advance]:
+        """Open a task; those that differ in a number at the end, or in what follows a bracket, are of one kind."""
+        started, kind = time.monotonic(), re.sub(r"-\d.*|\(.*", "", name).strip()
+        with self.shown.task(name, total) as advance:
+            yield advance
+        self.seconds[kind] = self.seconds.get(kind, 0.0) + time.monotonic() - started
+
+
+@contextmanager
+def locked(folder: Path) -> Generator[None]:
+    """Keep other processes out of a folder; the lock goes with the process, however that ends.
+
+    Raises
+    ------
+    RunError
+        If another process is at work there.
+    """
+    path = folder / ".lock"
+    with path.open("w") as file:
+        if sys.platform != "win32":
+            import fcntl
+
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise RunError(f"another process is at work in {folder}: wait, or take another --out") from error
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+class Run:
+    """A folder of results.
+
+    It grows as ``<out>.partial``, where finished stages are kept, and is renamed to `out` in one step at the end, so
+    that a half-written run is never taken for a whole one. Starting the same run again goes on from the stages.
+
+    Parameters
+    ----------
+    out
+        The folder to make.
+    settings
+        What was asked for, as JSON; a partial run with other settings is refused.
+    progress
+        Who shows progress.
+    overwrite
+        Whether a finished run, or a partial one with other settings, may be replaced; anything else never is.
+
+    Raises
+    ------
+    RunError
+        If `out` is there already, or a partial run had other settings.
+    """
+
+    def __init__(
+        self, out: Path, settings: dict[str, Any], progress: Progress | None = None, *, overwrite: bool = False
+    ) -> None:
+        self.out, self.settings, self.progress = out, settings, Timed(progress or Silent())
+        self.folder = out.with_name(out.name + ".partial")
+        self.metrics: dict[str, float | None] = {}
+        self.resumed = False
+        if out.exists() and not overwrite:
+            raise RunError(f"{out} is there already: take another --out, or --overwrite to replace it")
+        for folder in (out, self.folder):
+            if folder.exists() and any(folder.iterdir()) and not (folder / "config.json").exists():
+                raise RunError(f"{folder} is there and is no run of ours, so it is not replaced: take another --out")
+        about = self.folder / "config.json"
+        if about.exists():
+            before, now = json.loads(about.read_text(encoding="utf-8")), json.loads(json.dumps(settings))
+            changed = sorted(key for key in DECISIVE if before.get(key) != now.get(key))
+            self.resumed = not changed
+            if changed and not overwrite:
+                raise RunError(
+                    f"{self.folder} holds an unfinished run with other settings ({', '.join(changed)}): "
+                    "repeat its command to go on, take another --out, or --overwrite to start anew"
+                )
+        if not self.resumed:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in (self.stages, self.folder / "figures"):
+            folder.mkdir(parents=True, exist_ok=True)
+        write_json(about, settings)
+
+    @property
+    def stages(self) -> Path:
+        """Where checkpoints and finished stages are kept until the run is whole."""
+        return self.folder / "stages"
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Keep other processes out of this run: see `locked`."""
+        return locked(self.folder)
+
+    def stage(self, name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Return what `compute` gives (JSON), or gave when this stage was first reached.
+
+        Whatever `compute` writes into the folder must be written before it returns.
+        """
+        file = self.stages / f"{name}.json"
+        if not file.exists():
+            write_json(file, compute())
+        return json.loads(file.read_text(encoding="utf-8"))
+
+    def save_figure(self, name: str, figure: Figure, dpi: int = 110) -> None:
+        """Write figures/<name>.png."""
+        figure.savefig(self.folder / "figures" / f"{name}.png", dpi=dpi)
+
+    def finish(self) -> Path:
+        """Write metrics.json, drop the stages, give the folder its name and return it."""
+        write_json(self.folder / "metrics.json", self.metrics)
+        (self.folder / ".lock").unlink(missing_ok=True)
+        shutil.rmtree(self.stages)
+        replace_folder(self.folder, self.out)
+        return self.out
