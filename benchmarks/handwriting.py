@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy, mse_loss
 
 from wvae import datasets
-from wvae.datasets.handwriting import STYLE
+from wvae.datasets.sources.handwriting import STYLE
 
 Array = np.ndarray
 

@@ -209,5 +209,5 @@ def test_spectrograms_that_are_none() -> None:
 
 def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
     heavy = "{'librosa', 'soundfile', 'torch'}"
-    code = f"import sys, wvae.datasets.audio, wvae.datasets.fsdd; sys.exit(bool({heavy} & set(sys.modules)))"
+    code = f"import sys, wvae.datasets.audio, wvae.datasets.sources.fsdd; sys.exit(bool({heavy} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

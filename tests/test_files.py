@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from wvae.datasets import CATALOGUE, Dataset, open_data
-from wvae.datasets.record import Kind
+from wvae.datasets.dataset import Kind
 
 Opener = Callable[..., Dataset]
 
@@ -79,7 +79,7 @@ def folder_of_classes(root: Path, each: int = 3, classes: tuple[str, ...] = ("ca
 
 @pytest.mark.parametrize(("kind", "rate"), [("audio", 0), ("audio", -8000), ("image", 8000)])
 def test_a_rate_is_positive_and_of_sounds(kind: Kind, rate: int) -> None:
-    with pytest.raises(ValueError, match=f"rate is {rate} of {kind} data, expected a positive number, and of audio"):
+    with pytest.raises(ValueError, match=f"rate is {rate}.*expected"):
         Dataset(picture(0, (4, 8, 8)), np.arange(4) % 2, kind=kind, rate=rate)
 
 

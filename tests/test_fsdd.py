@@ -18,8 +18,10 @@ soundfile = pytest.importorskip("soundfile")
 
 import wvae  # noqa: E402
 from wvae import Config  # noqa: E402
-from wvae.datasets import CATALOGUE, Dataset, fsdd, load, open_data  # noqa: E402
-from wvae.datasets.download import DownloadError, fetch_all, status  # noqa: E402
+from wvae.datasets import CATALOGUE, Dataset, load, open_data  # noqa: E402
+from wvae.datasets.catalogue import fetch_all, status  # noqa: E402
+from wvae.datasets.download import DownloadError  # noqa: E402
+from wvae.datasets.sources import fsdd  # noqa: E402
 from wvae.workflows.encode import open_like  # noqa: E402
 from wvae.workflows.fit import doubt_about_rows, fit_to_folder  # noqa: E402
 
@@ -134,11 +136,11 @@ def test_the_catalogue_knows_the_labels(made: Path) -> None:
     for name in ("digit", "speaker"):
         data, plain = load(f"fsdd/{name}", progress=False), load("fsdd", label=name, progress=False)
         assert (data.name, data.label_name, data.y.tolist()) == (f"fsdd-{name}", name, plain.y.tolist())
-    with pytest.raises(ValueError, match="fsdd/take asks for the label 'take' of fsdd, expected digit or speaker"):
+    with pytest.raises(ValueError, match="fsdd has no label 'take', expected digit or speaker"):
         load("fsdd/take")
-    with pytest.raises(ValueError, match="the label 'writer' of mnist, which has one only: write mnist"):
+    with pytest.raises(ValueError, match="mnist has no label 'writer'"):
         load("mnist/writer")
-    with pytest.raises(ValueError, match=r"no data set is called 'fsd'; .* did you mean 'fsdd'"):
+    with pytest.raises(ValueError, match=r"'fsd'.*did you mean 'fsdd'"):
         load("fsd/speaker")
 
 
@@ -180,7 +182,7 @@ def test_label() -> None:
 
 
 def test_no_archive() -> None:
-    with pytest.raises(DownloadError, match="cannot get fsdd/free-spoken-digit-dataset"):
+    with pytest.raises(DownloadError, match="fsdd/free-spoken-digit-dataset"):
         load("fsdd", progress=False)
 
 
@@ -191,7 +193,7 @@ def test_another_archive(
     mirror: Path, monkeypatch: pytest.MonkeyPatch, rows: list[tuple[int, str, int]], n: int, speakers: int
 ) -> None:
     archive(mirror, monkeypatch, rows)
-    with pytest.raises(ValueError, match=f"holds {n} recordings of {speakers} speakers, expected every digit 50 times"):
+    with pytest.raises(ValueError, match=f"{n} recordings of {speakers} speakers, expected each digit 50 times"):
         load("fsdd", progress=False)
 
 
@@ -199,7 +201,7 @@ def test_a_damaged_archive(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made.write_bytes(made.read_bytes()[:-100])
     (file,) = fsdd.FILES["fsdd"]
     monkeypatch.setitem(fsdd.FILES, "fsdd", (replace(file, md5=None, size=None),))
-    with pytest.raises(ValueError, match=r"is not a whole zip \(.*\): delete it and load again"):
+    with pytest.raises(ValueError, match=r"not a complete zip.*delete it"):
         load("fsdd", progress=False)
 
 

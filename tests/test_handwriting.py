@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from wvae.datasets import Dataset, load
-from wvae.datasets.glyphs import ALLOGRAPHS
-from wvae.datasets.handwriting import STYLE, _draw, _write
+from wvae.datasets.sources.glyphs import ALLOGRAPHS
+from wvae.datasets.sources.handwriting import STYLE, _render, _sample_writer
 
 
 @pytest.fixture(scope="module")
@@ -146,10 +146,10 @@ def test_each_trait_alone_moves_the_ink(name: str):
     column, trait = list(STYLE).index(name), STYLE[name]
     pictures = []
     for value in (trait.mean - trait.between, trait.mean, trait.mean + trait.between):
-        drawn = _write(np.random.SeedSequence(5), 200)
+        drawn = _sample_writer(np.random.SeedSequence(5), 200)
         drawn.style[:] = [t.mean for t in STYLE.values()]
         drawn.style[:, column] = value
-        pictures.append(_draw(drawn)[drawn.digit != 1].astype(float) / 255)
+        pictures.append(_render(drawn)[drawn.digit != 1].astype(float) / 255)
     less, mean, more = pictures
     # At least the ink of five pixels out of about a hundred, and further away from the far end than from the middle.
     far = np.abs(more - less).sum((1, 2))
@@ -160,10 +160,10 @@ def test_each_trait_alone_moves_the_ink(name: str):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"writers": 0}, "writers is 0, expected a whole number of at least 1"),
+        ({"writers": 0}, "writers is 0, expected an integer of at least 1"),
         ({"writers": 2.5}, "writers is 2.5"),
-        ({"images": 9}, "images is 9, expected a whole number of at least 10"),
-        ({"seed": -1}, "seed is -1, expected a whole number of at least 0"),
+        ({"images": 9}, "images is 9, expected an integer of at least 10"),
+        ({"seed": -1}, "seed is -1, expected an integer of at least 0"),
         ({"seed": True}, "seed is True"),
     ],
 )

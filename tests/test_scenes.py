@@ -5,8 +5,9 @@ import pytest
 
 pytest.importorskip("skimage", reason="the extra 'scenes' is not installed")
 
-from wvae.datasets import CATALOGUE, Dataset, load, scenes
-from wvae.datasets.scenes import BLOCK, CONTRAST, CROP, SCALE, SCENES, SHIFT, SIDE
+from wvae.datasets import CATALOGUE, Dataset, load
+from wvae.datasets.sources import scenes
+from wvae.datasets.sources.scenes import BLOCK, CONTRAST, CROP, SCALE, SCENES, SHIFT, SIDE
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +16,7 @@ def data() -> Dataset:
 
 
 @pytest.fixture(scope="module")
-def blocks() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def blocks() -> dict[str, scenes._Blocks]:
     return {name: scenes._blocks(scene, name) for name, scene in SCENES.items()}
 
 
@@ -35,7 +36,7 @@ def test_the_record(data: Dataset):
     assert "CC BY 2.0" in data.licence
 
 
-def test_the_default_is_twelve_thousand_images():
+def test_the_default_number_of_images():
     # The signature, not the images: they take seconds.
     assert scenes.load.__kwdefaults__ == {"digits": "handwriting", "images": 20_000, "seed": 0, "progress": True}
 
@@ -80,7 +81,7 @@ def test_factors_fill_their_range_and_do_not_tell_the_digit(data: Dataset, name:
     assert np.ptp(means) < 0.2 * (high - low)
 
 
-def test_no_block_is_both_in_train_and_in_test(blocks: dict[str, tuple[np.ndarray, np.ndarray]]):
+def test_no_block_is_both_in_train_and_in_test(blocks: dict[str, scenes._Blocks]):
     for name, (train, test) in blocks.items():
         assert train.shape[1:] == test.shape[1:] == (3, BLOCK, BLOCK)
         assert len(train) >= 12, name
@@ -94,10 +95,11 @@ def test_no_block_is_both_in_train_and_in_test(blocks: dict[str, tuple[np.ndarra
 
 def test_a_crop_comes_from_blocks_of_its_scene_and_part():
     planted = [
-        (np.full((4, 3, BLOCK, BLOCK), value), np.full((2, 3, BLOCK, BLOCK), value + 0.05)) for value in (0.1, 0.3)
+        scenes._Blocks(np.full((4, 3, BLOCK, BLOCK), value), np.full((2, 3, BLOCK, BLOCK), value + 0.05))
+        for value in (0.1, 0.3)
     ]
     scene, test = np.array([0, 1, 0, 1]), np.array([False, False, True, True])
-    behind, zoom = scenes._crops(planted, scene, test, np.random.default_rng(0))
+    behind, zoom = scenes._crop(planted, scene, test, np.random.default_rng(0))
     assert behind.shape == (4, 3, SIDE, SIDE)
     assert np.allclose(behind, np.array([0.1, 0.3, 0.15, 0.35])[:, None, None, None], atol=1e-6)  # flat up to the edges
     assert zoom.shape == (4,)
@@ -118,7 +120,7 @@ def test_no_digit_is_drawn_twice_and_test_has_its_own(monkeypatch: pytest.Monkey
 def test_a_digit_is_as_large_and_where_the_factors_say():
     box = np.zeros((300, 28, 28), np.uint8)
     box[:, 9:19, 9:19] = 255
-    ink, (size, x, y) = scenes._placed(box, np.random.default_rng(0))
+    ink, size, x, y = scenes._place(box, np.random.default_rng(0))
     grid = np.arange(SIDE) - (SIDE - 1) / 2
     mass = ink.sum((1, 2))
     assert np.allclose((ink.sum(1) @ grid) / mass, x, atol=0.05)
@@ -189,10 +191,10 @@ def test_mnist_takes_its_own_split(mnist: Dataset, monkeypatch: pytest.MonkeyPat
     ("options", "message"),
     [
         ({"digits": "emnist"}, "digits is 'emnist', expected one of handwriting, mnist"),
-        ({"images": 99}, "images is 99, expected a whole number of at least 100: try images=100"),
-        ({"images": True}, "images is True, expected a whole number"),
-        ({"seed": -1}, "seed is -1, expected a whole number of at least 0: try seed=0"),
-        ({"seed": 0.5}, "seed is 0.5, expected a whole number"),
+        ({"images": 99}, "images is 99, expected an integer of at least 100: try images=100"),
+        ({"images": True}, "images is True, expected an integer"),
+        ({"seed": -1}, "seed is -1, expected an integer of at least 0: try seed=0"),
+        ({"seed": 0.5}, "seed is 0.5, expected an integer"),
     ],
 )
 def test_bad_arguments(options: dict[str, object], message: str):
@@ -214,8 +216,8 @@ def test_a_photograph_that_is_missing_or_another(monkeypatch: pytest.MonkeyPatch
     from PIL import Image
 
     monkeypatch.setattr(scenes, "files", lambda package: tmp_path)
-    with pytest.raises(ValueError, match=r"china\.jpg is missing, which shows the scene 'temple': install"):
+    with pytest.raises(ValueError, match=r"china\.jpg.*'temple'.*missing"):
         load("scenes", images=100)
     Image.new("RGB", (100, 80)).save(tmp_path / "china.jpg")
-    with pytest.raises(ValueError, match=r"has 100 × 80 pixels, expected at least 285 × 350 for the scene 'temple'"):
+    with pytest.raises(ValueError, match=r"100 × 80 pixels, expected at least 285 × 350.*'temple'"):
         load("scenes", images=100)

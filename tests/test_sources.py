@@ -1,4 +1,4 @@
-"""The data sources that are not drawn here: MNIST with its writers, EMNIST, scikit-learn's digits."""
+"""MNIST with its writers, EMNIST, and scikit-learn's digits."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ import pytest
 from scipy.io import savemat
 from sklearn.datasets import load_digits
 
-from wvae.datasets import Dataset, digits8x8, emnist, load, mnist
-from wvae.datasets.download import DownloadError, status
+from wvae.datasets import Dataset, load
+from wvae.datasets.catalogue import status
+from wvae.datasets.download import DownloadError
+from wvae.datasets.sources import digits8x8, emnist, mnist
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -34,7 +36,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_sources_do_not_import_torch() -> None:
-    code = "import sys, wvae.datasets.download as d; d.status(); sys.exit('torch' in sys.modules)"
+    code = "import sys, wvae.datasets.catalogue as c; c.status(); sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
@@ -124,21 +126,21 @@ def test_mnist_has_its_writers(real: Dataset) -> None:
 
 
 def idx(kind: int, shape: tuple[int, ...], values: bytes) -> bytes:
-    return gzip.compress(struct.pack(f">HBB{len(shape)}I", 0, kind, len(shape), *shape) + values)
+    return gzip.compress(struct.pack(f">HBB{len(shape)}I", 0, kind, len(shape), *shape) + values, mtime=0)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (idx(8, (2, 3), bytes(6))[:-12], r"not a whole \.gz file"),
-        (b"plain", r"not a whole \.gz file"),
+        (idx(8, (2, 3), bytes(6))[:-12], r"not a complete \.gz file"),
+        (b"plain", r"not a complete \.gz file"),
         (gzip.compress(b""), "starts with nothing"),
-        (gzip.compress(b"\x00\x00\x08"), "starts with 000008, expected 0000"),
-        (idx(9, (2, 3), bytes(6)), "starts with 00000902, expected 0000, a type of"),
-        (idx(8, (2, 3, 1), bytes(6)), "and 2 dimensions"),
-        (idx(8, (3, 2), bytes(6)), r"an array of shape \(3, 2\), expected \(2, 3\)"),
-        (idx(8, (2, 3), bytes(5)), "has 5 bytes of values, expected 6"),
-        (idx(12, (2, 3), bytes(25)), "has 25 bytes of values, expected 24"),
+        (gzip.compress(b"\x00\x00\x08"), "000008"),
+        (idx(9, (2, 3), bytes(6)), "00000902"),
+        (idx(8, (2, 3, 1), bytes(6)), "2 dimensions"),
+        (idx(8, (3, 2), bytes(6)), r"shape \(3, 2\), expected \(2, 3\)"),
+        (idx(8, (2, 3), bytes(5)), "5 bytes.*expected 6"),
+        (idx(12, (2, 3), bytes(25)), "25 bytes.*expected 24"),
     ],
 )
 def test_idx_files_are_checked(tmp_path: Path, content: bytes, message: str) -> None:
@@ -154,12 +156,12 @@ def test_idx_integers_are_big_endian(tmp_path: Path) -> None:
 
 def test_labels_that_do_not_fit_are_an_error() -> None:
     extended = np.array([[5, 4, 2154, 0, 0, 0, 0, 0], [0, 0, 7, 0, 0, 0, 0, 0]])
-    mnist._check_join(np.array([5, 0]), extended)
-    with pytest.raises(ValueError, match="disagree on 1 of 2 digits, first on row 1"):
-        mnist._check_join(np.array([5, 1]), extended)
+    mnist._check_match(np.array([5, 0]), extended)
+    with pytest.raises(ValueError, match="1 of 2 digits, first in row 1"):
+        mnist._check_match(np.array([5, 1]), extended)
     extended[1, mnist.WRITER] = 2100
-    with pytest.raises(ValueError, match="who is a student in 1 rows, first in row 1: series 0, writer 2100"):
-        mnist._check_join(np.array([5, 0]), extended)
+    with pytest.raises(ValueError, match=r"1 rows, first in row 1 \(series 0, writer 2100\)"):
+        mnist._check_match(np.array([5, 0]), extended)
 
 
 # ---------------------------------------------------------------------------------------------- EMNIST
@@ -242,9 +244,7 @@ def test_emnist_damaged_in_the_cache_is_fetched_again(tmp_path: Path, cache: Pat
 def test_emnist_damaged_at_the_source(tmp_path: Path, cache: Path) -> None:
     parts, upright = content()
     publish(tmp_path, parts, damage=True)
-    with pytest.raises(
-        DownloadError, match=r"matlab\.zip arrived whole, but its matlab/emnist-digits\.mat cannot be read"
-    ):
+    with pytest.raises(DownloadError, match=r"matlab\.zip.*matlab/emnist-digits\.mat cannot be read"):
         load("emnist", progress=False)
     assert list((cache / "emnist").iterdir()) == []
     publish(tmp_path, parts)
@@ -279,15 +279,15 @@ def change(parts: dict[str, Any], what: str) -> None:
 @pytest.mark.parametrize(
     ("what", "message"),
     [
-        ("no train", "no 'train'"),
-        ("no writers", "no 'writers'"),
-        ("other size", r"train\.images has shape \(30, 700\) and type uint8, expected \(n, 784\) uint8"),
-        ("floats", r"type float64, expected \(n, 784\) uint8"),
+        ("no train", "'train' is missing"),
+        ("no writers", "'writers' is missing"),
+        ("other size", r"train\.images has shape \(30, 700\) and dtype uint8, expected \(n, 784\) uint8"),
+        ("floats", r"dtype float64, expected \(n, 784\) uint8"),
         ("fewer labels", r"train\.labels has shape \(29, 1\), expected \(30, 1\)"),
         ("broken writer", r"train\.writers has shape \(30, 1\), expected \(30, 1\) of whole numbers"),
-        ("letters", "does not take to the digits 0-9"),
-        ("unknown label", "does not take to the digits 0-9"),
-        ("not a struct", "no 'images'"),
+        ("letters", "mapping.*digits 0-9"),
+        ("unknown label", "mapping.*digits 0-9"),
+        ("not a struct", "'images' is missing"),
         ("no mapping", r"mapping has shape \(10, 1\), expected \(10, 2\)"),
     ],
 )
@@ -302,7 +302,7 @@ def test_emnist_of_another_structure(tmp_path: Path, what: str, message: str) ->
 
 def test_emnist_without_its_variable(tmp_path: Path) -> None:
     publish(tmp_path, content()[0], variable="data")
-    with pytest.raises(ValueError, match="no variable 'dataset'"):
+    with pytest.raises(ValueError, match="'dataset'"):
         load("emnist", progress=False)
 
 

@@ -227,7 +227,7 @@ def list_data() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from ..datasets.download import status
+    from ..datasets.catalogue import status
 
     table = Table(box=None, pad_edge=False)
     for column in ("name", "what", "size", "licence", "here"):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .dataset import Array, Dataset, Kind
 from .labels import Asked, choose_label, described
-from .record import Array, Dataset, Kind
 from .wording import Say, did_you_mean, one_line, refuse, some
 
 __all__ = ["examples", "kind_of", "mapped", "read_npy", "read_npz"]

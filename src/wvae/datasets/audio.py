@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from .record import Array
+from .dataset import Array
 
 __all__ = ["RANGE", "invert", "log_mel", "read_wav"]
 

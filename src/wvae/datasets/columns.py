@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from .dataset import Array
 from .labels import SPLIT
-from .record import Array
 from .wording import one_line, some
 
 __all__ = ["TABLES", "Frame", "is_saved", "read_saved", "read_table"]

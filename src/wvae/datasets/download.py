@@ -1,64 +1,92 @@
-"""Files from the network: official address first, then mirrors, verified, cached, never half-written.
+"""Download files into a local cache with `pooch`, verify them, and never expose a partial file.
 
-What is trusted, and when:
-
-- A file with an MD5 is checked on arrival. Up to `HASH_ALWAYS` bytes it is checked again at every use, which takes
-  milliseconds; above that only its size is. What fails the check is fetched again.
-- A file that is wanted for one member of a zip (`RemoteFile.member`) is checked by the zip's own CRC when the member is
-  taken out. The zip is then removed: the member is all that is ever read.
-
-A download is written to ``<file>.<random>.part`` next to its place and renamed when whole, so that two processes never
-write the same file and a reader never sees half of one. A part that is left over is resumed with an HTTP range request;
-if the joined file is not the right one, it is fetched once more from its first byte.
+- A file with an MD5 is hashed on arrival. Up to `HASH_LIMIT` bytes it is hashed again at every use,
+  which takes milliseconds; above that, only its size is compared. A file that fails is fetched again.
+- One member of a zip (`RemoteFile.member`) is verified by its CRC during extraction. The zip itself
+  is not kept.
+- Every download runs in its own temporary folder inside the cache, and only a verified file is
+  renamed to its final name, so processes that download the same file do not disturb each other.
+- A download that breaks starts again from its first byte.
 """
 
 from __future__ import annotations
 
-import logging
+import errno
 import os
+import shutil
+import zipfile
+import zlib
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from importlib import import_module
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pooch
 
-from . import CATALOGUE
-from . import __name__ as package
-from .transfer import FULL, CutError, DamagedError, RemoteFile, SourceError, Transfer, extract
+__all__ = ["DownloadError", "RemoteFile", "cache_dir", "fetch", "is_cached"]
 
-__all__ = ["DownloadError", "RemoteFile", "Status", "cache_dir", "fetch", "fetch_all", "is_cached", "status"]
-
-HASH_ALWAYS = 64 * 2**20  # bytes: hashing 64 MiB takes about 0.1 s
-ATTEMPTS = 5  # at one address, as long as each brings the file further
+HASH_LIMIT = 64 * 2**20  # bytes; hashing 64 MiB takes about 0.1 s
+RETRIES = 1  # per address, after a broken connection or a wrong MD5
+TIMEOUT = (10.0, 30.0)  # seconds to connect, seconds without a byte
 
 
 class DownloadError(OSError):
-    """A file could not be brought into the cache; the message names what was tried and the ways out."""
+    """A file could not be brought into the cache; the message lists what was tried and the fixes."""
+
+
+class _AddressError(Exception):
+    """One address did not provide the file; the next one may."""
 
 
 @dataclass(frozen=True)
-class Status:
-    """One row of ``wvae data list``; `path` is None where nothing has to be downloaded."""
+class RemoteFile:
+    """A file to download.
+
+    Parameters
+    ----------
+    name
+        File name in the cache and at a mirror.
+    urls
+        Addresses in the order in which they are tried.
+    md5
+        32 hexadecimal digits, or None if no checksum is published.
+    size
+        Size in bytes, or None if it is not known.
+    member
+        Path of the only file that is needed from a zip; the cache keeps this file, not the zip.
+
+    Examples
+    --------
+    >>> RemoteFile("all.zip", ("https://example.org/all.zip",), member="data/digits.mat").local_name
+    'digits.mat'
+    """
 
     name: str
-    what: str
-    size: str
-    licence: str
-    cached: bool
-    path: Path | None
+    urls: tuple[str, ...]
+    md5: str | None = None
+    size: int | None = None
+    member: str | None = None
+
+    @property
+    def local_name(self) -> str:
+        """Name of the file that the cache keeps."""
+        return self.name if self.member is None else self.member.rsplit("/", 1)[-1]
 
 
 def cache_dir() -> Path:
-    """Return the cache folder: ``WVAE_CACHE`` or the platform's place for caches (it need not exist yet)."""
+    """Return the cache folder: ``WVAE_CACHE``, or the platform's default. It may not exist yet."""
     chosen = os.environ.get("WVAE_CACHE")
     return Path(chosen).expanduser().absolute() if chosen else Path(pooch.os_cache("wvae"))
 
 
 def is_cached(dataset: str, file: RemoteFile) -> bool:
-    """Say whether the file is in the cache and passes the checks described at the top of this module."""
+    """Return whether a file is in the cache and passes verification (see the module docstring)."""
     path = cache_dir() / dataset / file.local_name
     if not path.is_file():
         return False
@@ -67,163 +95,157 @@ def is_cached(dataset: str, file: RemoteFile) -> bool:
         return size > 0
     if file.size is not None and size != file.size:
         return False
-    return file.md5 is None or size > HASH_ALWAYS or pooch.file_hash(str(path), alg="md5") == file.md5
+    return file.md5 is None or size > HASH_LIMIT or pooch.file_hash(str(path), "md5") == file.md5
 
 
 def fetch(dataset: str, file: RemoteFile, *, progress: bool = True) -> Path:
-    """Return the path of a file in the cache, downloading it first if it is not there or is damaged.
+    """Return the path of a cached file; download the file first if it is missing or damaged.
 
     Parameters
     ----------
     dataset
-        Folder of the file in the cache and at the mirror: ``<cache>/<dataset>/<file>``.
+        Folder of the file in the cache and at a mirror: ``<cache>/<dataset>/<file>``.
     file
-        What to fetch. If ``WVAE_MIRROR`` is set (an address, a folder, or ``file://...``), then
-        ``<mirror>/<dataset>/<file>`` is the only source tried.
+        The file to fetch. If the environment variable ``WVAE_MIRROR`` is set to a folder, a
+        ``file://`` or an ``http(s)://`` address, only ``<mirror>/<dataset>/<file>`` is tried.
     progress
         Show a progress bar on stderr.
 
     Raises
     ------
     DownloadError
-        If no address gives the right bytes or the cache cannot be written.
+        If no address provides the right bytes, or the cache cannot be written.
     ValueError
-        If ``WVAE_MIRROR`` is an address of a kind that cannot be read.
+        If ``WVAE_MIRROR`` has an unsupported scheme.
     """
-    folder = cache_dir() / dataset
-    path = folder / file.local_name
+    path = cache_dir() / dataset / file.local_name
+    answers: list[str] = []
     try:
         if is_cached(dataset, file):
             return path
-    except OSError as error:
-        raise _local_error(error, dataset, file) from error
-    said: list[str] = []  # what each address answered
-    for url in _addresses(dataset, file):
-        try:
-            _from_address(url, folder, file, progress)
-        except SourceError as refused:
-            said.append(f"{_without_password(url)}: {refused}")
-        except OSError as error:  # what the addresses do wrong is SourceError, so this is the cache folder
-            if not _meanwhile(dataset, file):
-                raise _local_error(error, dataset, file) from error
-            return path
-        else:
-            return path
-    if _meanwhile(dataset, file):
-        return path
+        for url in _addresses(dataset, file):
+            try:
+                _download(url, file, path, progress)
+            except _AddressError as error:
+                answers.append(_without_password(f"{url}: {error}", url))
+            else:
+                return path
+    except OSError as error:  # the cache's: _download raises _AddressError for an address
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        fix = "free some space there" if full else "make the folder writable"
+        reason = error.strerror or error
+        message = f"cannot write {path}: {reason}; {fix}, or set WVAE_CACHE to another folder"
+        raise DownloadError(message) from error
     mirror = os.environ.get("WVAE_MIRROR")
-    only = " (WVAE_MIRROR is set, so nothing else was tried)" if mirror else ""
-    way = "Correct or unset WVAE_MIRROR" if mirror else "Set WVAE_MIRROR to an address or a folder that has it"
+    only = " (WVAE_MIRROR is set, so no other address was tried)" if mirror else ""
+    fix = "correct or unset" if mirror else "set"
     raise DownloadError(
-        f"cannot get {dataset}/{file.name} – {'; '.join(said)}{only}. "
-        f"{way} as <mirror>/{dataset}/{file.name}, or put the file at {path}"
+        f"cannot download {dataset}/{file.name}: {'; '.join(answers)}{only}. To fix it, {fix} "
+        f"WVAE_MIRROR (a folder or address with {dataset}/{file.name}), or put the file at {path}"
     )
-
-
-def fetch_all(name: str, *, progress: bool = True) -> list[Path]:
-    """Download all files of a data set of the catalogue and return their paths (none for what needs no download).
-
-    Raises
-    ------
-    ValueError
-        If there is no such data set.
-    DownloadError
-        As in `fetch`.
-    """
-    if name not in CATALOGUE:
-        raise ValueError(f"no data set is called {name!r}; there are {', '.join(CATALOGUE)}")
-    return [fetch(folder, file, progress=progress) for folder, files in _files(name).items() for file in files]
-
-
-def status() -> list[Status]:
-    """Return one row for each data set of the catalogue: what it is, how big, its licence, and whether it is here."""
-    rows = []
-    for source in CATALOGUE.values():
-        files = _files(source.name)
-        cached = all(is_cached(folder, file) for folder, group in files.items() for file in group)
-        path = cache_dir() / next(iter(files)) if files else None
-        rows.append(Status(source.name, source.what, source.size, source.licence, cached, path))
-    return rows
-
-
-def _files(name: str) -> dict[str, tuple[RemoteFile, ...]]:
-    """Return a source's files by folder; a source without FILES downloads nothing."""
-    return getattr(import_module(f"{package}.{CATALOGUE[name].module}"), "FILES", {})
 
 
 def _addresses(dataset: str, file: RemoteFile) -> tuple[str, ...]:
     mirror = os.environ.get("WVAE_MIRROR")
     if not mirror:
         return file.urls
-    scheme = urlsplit(mirror).scheme if "://" in mirror else "file"
-    if scheme not in ("file", "http", "https"):
-        raise ValueError(f"WVAE_MIRROR starts with {scheme}://, expected a folder, file://, http:// or https://")
     if "://" not in mirror:
         mirror = Path(mirror).expanduser().absolute().as_uri()
+    scheme = mirror.partition("://")[0].lower()
+    if scheme not in ("file", "http", "https"):
+        expected = "a folder, file://, http:// or https://"
+        raise ValueError(f"WVAE_MIRROR starts with {scheme}://, expected {expected}: correct it")
     return (f"{mirror.rstrip('/')}/{dataset}/{file.name}",)
 
 
-def _without_password(url: str) -> str:
-    """Return the address as it may be shown: a mirror's may hold a user's name and password."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+def _without_password(text: str, url: str) -> str:
+    """Remove the user name and password of `url` from a text that quotes it."""
+    login, at, _ = urlsplit(url).netloc.rpartition("@")
+    return text.replace(login + at, "") if at else text
 
 
-def _meanwhile(dataset: str, file: RemoteFile) -> bool:
-    """Say whether another process has brought the file while this one failed."""
-    try:
-        return is_cached(dataset, file)
-    except OSError:
-        return False
+def _download(url: str, file: RemoteFile, path: Path, progress: bool) -> None:
+    """Bring the file from one address to `path`, or raise _AddressError."""
+    import requests  # imported here because cached files need no network code
 
-
-def _local_error(error: OSError, dataset: str, file: RemoteFile) -> DownloadError:
-    path = cache_dir() / dataset / file.local_name
-    cause = error.__cause__ if error.strerror is None else error  # pooch raises a text of its own from the cause
-    way = getattr(cause, "strerror", None) or str(error)
-    if error.errno not in FULL:
-        way += ": make the folder writable"
-    return DownloadError(f"cannot write {path} – {way}, or set WVAE_CACHE to another folder")
-
-
-def _from_address(url: str, folder: Path, file: RemoteFile, progress: bool) -> None:
-    """Bring the file from one address, asking again only where that can change the outcome."""
-    if file.md5 is None and file.member is None:
-        (folder / file.name).unlink(missing_ok=True)  # of a wrong size, which pooch alone would not see
-    known_hash = f"md5:{file.md5}" if file.md5 else None
-    for attempt in range(ATTEMPTS):
-        last = attempt == ATTEMPTS - 1
-        transfer = Transfer(folder, file, progress)
+    md5 = f"md5:{file.md5}" if file.md5 else None
+    unzip = pooch.Unzip(members=[file.member], extract_dir="unzip") if file.member else None
+    receive = partial(_receive, file, progress)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".download-", dir=path.parent) as folder, _quiet_pooch():
+        manager = pooch.create(folder, "", registry={file.name: md5}, urls={file.name: url}, retry_if_failed=RETRIES)
         try:
-            with _quiet_pooch():
-                # The protocol that pooch declares has other names than the ones it calls its own downloaders with.
-                pooch.retrieve(url, known_hash, file.name, folder, downloader=transfer)  # pyright: ignore[reportArgumentType]
-            if file.member is not None:
-                extract(folder / file.name, file.member, folder / file.local_name, progress)
-        except CutError:
-            if last or not (transfer.received and transfer.resumable):
-                raise
-        except DamagedError:
-            if last or transfer.fresh:
-                raise
-        except ValueError as error:  # pooch compared the MD5 and removed the file
-            if last or transfer.fresh:
-                raise DamagedError(f"what it sent is damaged: its MD5 is not {file.md5}") from error
-        else:
-            return
+            # pooch declares other names for a downloader's arguments than it uses.
+            manager.fetch(file.name, unzip, receive)  # pyright: ignore[reportArgumentType]
+        except requests.RequestException as error:
+            raise _AddressError(_reason(error)) from error
+        except ValueError as error:
+            raise _AddressError(f"the file is damaged: its MD5 is not {file.md5}") from error
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+            raise _AddressError(f"the zip is damaged: {error}") from error
+        done = Path(folder, "unzip", file.member) if file.member else Path(folder, file.name)
+        if not done.is_file():
+            raise _AddressError(f"the zip has no member {file.member}")
+        os.replace(done, path)
+
+
+def _receive(file: RemoteFile, progress: bool, url: str, output: str, _: object) -> None:
+    """Write what one address sends to `output`; pooch retries after a RequestException."""
+    os.unlink(output)  # pooch's file can be read by its owner only; a new one has the usual permissions
+    if url.startswith("file:"):
+        try:
+            source = open(url2pathname(urlsplit(url).path), "rb")  # noqa: SIM115 (closed below)
+        except OSError as error:
+            raise _AddressError(error.strerror) from error
+        with source, open(output, "wb") as target:
+            shutil.copyfileobj(source, target)
+    else:
+        headers = {"Accept-Encoding": "identity", "User-Agent": "wvae"}  # keep a .gz compressed
+        with _progress_bar(file.name, progress) as bar, ExitStack() as responses:
+            # pooch leaves a response open after an error.
+            hooks = {"response": lambda response, **_: responses.push(response)}
+            options = {"timeout": TIMEOUT, "headers": headers, "hooks": hooks}
+            pooch.HTTPDownloader(bar, chunk_size=2**16, **options)(url, output, None)
+    size = os.path.getsize(output)
+    if file.size not in (None, size):
+        raise _AddressError(f"sent {size} bytes, expected {file.size}")
+
+
+def _reason(error: BaseException) -> str:
+    """Return the message of the innermost error: requests and urllib3 wrap it several times."""
+    for inner in (error.__cause__, *error.args):
+        if isinstance(inner, BaseException):
+            return _reason(inner)
+    message = str(getattr(error, "strerror", None) or error or type(error).__name__)
+    return " ".join(message.partition(" for url:")[0].split())
+
+
+@contextmanager
+def _progress_bar(name: str, shown: bool) -> Generator[Any]:
+    """Yield what `pooch.HTTPDownloader` takes as its progress bar."""
+    if not shown:
+        yield False
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+
+    columns = ("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(name, total=None)
+        bar = SimpleNamespace(total=0, reset=lambda: bars.reset(task), close=lambda: None)
+        bar.update = lambda size: bars.update(task, advance=size, total=bar.total or None)
+        yield bar
 
 
 @contextmanager
 def _quiet_pooch() -> Generator[None]:
-    """Keep pooch's log lines off the screen; its logger belongs to the whole process, so only for as long as needed."""
-    mute = _Mute()  # one for each call: threads add and remove their own
-    pooch.get_logger().addFilter(mute)
+    """Suppress pooch's log lines for as long as needed: its logger belongs to the whole process."""
+
+    def suppress(record: object) -> bool:
+        return False
+
+    pooch.get_logger().addFilter(suppress)
     try:
         yield
     finally:
-        pooch.get_logger().removeFilter(mute)
-
-
-class _Mute(logging.Filter):
-    def filter(self, record: logging.LogRecord) -> bool:
-        return False
+        pooch.get_logger().removeFilter(suppress)

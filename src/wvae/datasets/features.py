@@ -9,7 +9,7 @@ import numpy as np
 
 from .arrays import examples
 from .columns import Frame, is_list, is_numeric
-from .record import Array
+from .dataset import Array
 from .wording import Say, refuse, some
 
 __all__ = ["features", "files_column"]

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from . import CATALOGUE, load, pictures, sounds
+from . import pictures, sounds
 from .arrays import read_npy, read_npz
+from .catalogue import CATALOGUE, load
 from .columns import TABLES, is_saved, read_saved, read_table
+from .dataset import Dataset
 from .folders import from_folder, from_table
 from .labels import Asked, choose_named
-from .record import Dataset
 from .sharded import read_shards, shard_files
 from .wording import Say, did_you_mean, refuse
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from . import pictures, sounds
 from .columns import TABLES, Frame, read_table
+from .dataset import Array, Dataset
 from .features import features, files_column
 from .labels import SPLIT, SPLITS, Asked, Known, choose_label, choose_named, described
 from .pictures import Content, Pictures
-from .record import Array, Dataset
 from .wording import refuse, some
 
 __all__ = ["from_folder", "from_table"]

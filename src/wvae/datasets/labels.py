@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .record import Array, Dataset, Kind, is_labelled
+from .dataset import Array, Dataset, Kind, is_labelled
 from .wording import Say, did_you_mean, some
 
 __all__ = ["Asked", "Known", "choose_label", "choose_named", "described"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .record import Array
+from .dataset import Array
 from .wording import Say, one_line, some
 
 __all__ = ["FORMATS", "SUFFIXES", "bar", "checked_size", "drop_bad", "read_pictures"]

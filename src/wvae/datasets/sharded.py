@@ -10,9 +10,9 @@ import numpy as np
 
 from .arrays import kind_of, mapped
 from .columns import Frame, is_list
+from .dataset import Array, Dataset
 from .features import FEATURES
 from .labels import Asked, choose_label, described
-from .record import Array, Dataset
 from .shards import Shards
 from .wording import one_line, refuse, some
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .dataset import Array
 from .pictures import Content, Pictures, bar, drop_bad
-from .record import Array
 from .wording import Say, one_line
 
 __all__ = ["SUFFIXES", "read_sounds"]

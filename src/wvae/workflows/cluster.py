@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from ..datasets import Dataset
-from ..datasets.record import Array, is_labelled
+from ..datasets.dataset import Array, is_labelled
 from ..datasets.wording import did_you_mean
 from ..estimator import WVAE
 from ..evaluation.choice import Choice, Method, choose_k, stability

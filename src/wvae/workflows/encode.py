@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.metrics import pairwise_distances_argmin
 
 from ..datasets import CATALOGUE, Dataset, open_data
-from ..datasets.record import Array
+from ..datasets.dataset import Array
 from ..datasets.wording import Say
 from ..estimator import WVAE
 from ..io.files import ModelFileError

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from ..datasets import CATALOGUE, Dataset
-from ..datasets.record import Array
+from ..datasets.dataset import Array
 from ..datasets.wording import Say, one_line
 from ..estimator import WVAE
 from ..io.files import WEIGHTS_FILE, atomic

@@ -11,7 +11,7 @@ from sklearn.cluster import MiniBatchKMeans
 from sklearn.exceptions import ConvergenceWarning
 
 from ..datasets import Dataset
-from ..datasets.record import Array
+from ..datasets.dataset import Array
 from ..estimator import WVAE
 from ..io.files import atomic
 from ..training.examples import EVALUATION_BATCH, batches

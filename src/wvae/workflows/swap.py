@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..datasets.record import Array
+from ..datasets.dataset import Array
 from ..datasets.wording import Say, did_you_mean
 from ..estimator import WVAE
 from ..io.files import atomic

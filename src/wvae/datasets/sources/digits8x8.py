@@ -1,24 +1,30 @@
-"""The small digits that come with scikit-learn."""
+"""The 8 × 8 pixel digits that come with scikit-learn."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from . import CATALOGUE
-from .record import Dataset
+from ..catalogue import CATALOGUE
+from ..dataset import Dataset
 
 __all__ = ["load"]
 
 
 def load(*, progress: bool = True) -> Dataset:
-    """Load scikit-learn's 1,797 digits, (n, 8, 8) uint8: nothing is downloaded.
+    """Load scikit-learn's 1,797 digits without a download.
 
-    The values 0-16 are stretched to 0-255. There are no factors (the writers were not published) and no official split.
+    The values 0 to 16 are scaled to 0 to 255. There are no factors, because the writers were not
+    published, and no official split.
 
     Parameters
     ----------
     progress
-        Has no effect; every source takes it.
+        Has no effect; every data source has this parameter.
+
+    Returns
+    -------
+    Dataset
+        ``x`` (1797, 8, 8) uint8; ``y`` the digits, int64.
 
     References
     ----------

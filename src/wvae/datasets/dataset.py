@@ -1,0 +1,180 @@
+"""`Dataset`: the common form of every data source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+
+from .shards import picked
+
+__all__ = ["Array", "Dataset", "Kind", "is_labelled"]
+
+Array = np.ndarray
+Kind = Literal["image", "audio", "table"]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Examples ``x``, one label ``y`` for each, and hidden factors that only evaluation uses.
+
+    Parameters
+    ----------
+    x
+        Examples, (n, \\*shape), uint8 in [0, 255] or float32. It may be a memory map or
+        `wvae.datasets.shards.Shards`; it is never copied as a whole.
+    y
+        Labels, (n,): integers or strings. If some labels are missing, the dtype is object and the
+        missing ones are None.
+    factors
+        Hidden attributes by name, each (n,): ``{"writer": ..., "slant": ...}``. Training never uses
+        them.
+    split
+        (n,) of ``"train"`` and ``"test"`` if the source has an official split, else None.
+    kind
+        Kind of the examples: ``"image"``, ``"audio"`` or ``"table"``.
+    label_name
+        Name of the label, for legends: ``"digit"``.
+    name, source, licence
+        Name, origin and licence of the data, for reports.
+    rate
+        Audio only: sample rate in Hz of the waves from which ``x`` was computed; it is needed to
+        reconstruct sounds. None if it is not known.
+    files
+        (n,) names of the files that the examples come from, else None.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, ``x`` has another dtype, ``split`` has other values, or ``rate`` is not
+        positive or is given for data other than audio.
+
+    Examples
+    --------
+    >>> writers = np.array([7, 7, 8, 8])
+    >>> data = Dataset(np.zeros((4, 28, 28), np.uint8), np.arange(4) % 2, {"writer": writers})
+    >>> len(data), data.shape, data.classes.tolist()
+    (4, (28, 28), [0, 1])
+    >>> data.subset(data.factors["writer"] == 8).y.tolist()
+    [0, 1]
+    """
+
+    x: Array
+    y: Array
+    factors: dict[str, Array] = field(default_factory=dict[str, Array])
+    split: Array | None = None
+    kind: Kind = "image"
+    label_name: str = "label"
+    name: str = "data"
+    source: str = ""
+    licence: str = ""
+    rate: int | None = None
+    files: Array | None = None
+
+    def __post_init__(self) -> None:
+        dtype = self.x.dtype
+        if dtype.name not in ("uint8", "float32"):
+            raise ValueError(f"x has dtype {dtype}, expected uint8 or float32: convert it with x.astype(...)")
+        if self.rate is not None and self.kind != "audio":
+            raise ValueError(f"rate is {self.rate} for {self.kind} data, expected audio data: omit rate")
+        if self.rate is not None and self.rate < 1:
+            raise ValueError(f"rate is {self.rate}, expected a positive number of samples per second, or None")
+        if self.split is not None:
+            values = set(np.unique(self.split).tolist())
+            if not values <= {"train", "test"}:
+                raise ValueError(f"split has the values {sorted(values)}, expected only 'train' and 'test'")
+        for column, values in self._columns().items():
+            if values.shape != (len(self.x),):
+                raise ValueError(
+                    f"{column} has shape {values.shape}, expected ({len(self.x)},): one value for each row of x"
+                )
+
+    def _columns(self) -> dict[str, Array]:
+        """Return all arrays that have one value for each example, by the name used in errors."""
+        columns = {"y": self.y}
+        for name, values in self.factors.items():
+            columns[f"factors[{name!r}]"] = values
+        if self.split is not None:
+            columns["split"] = self.split
+        if self.files is not None:
+            columns["files"] = self.files
+        return columns
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one example."""
+        return self.x.shape[1:]
+
+    @property
+    def labelled(self) -> Array:
+        """Boolean mask of the examples that have a label, (n,)."""
+        return is_labelled(self.y)
+
+    @property
+    def classes(self) -> Array:
+        """The distinct labels, sorted."""
+        known = self.y[self.labelled]
+        if known.dtype.kind == "O":
+            known = np.array(known.tolist())
+        return np.unique(known)
+
+    @property
+    def indices(self) -> Array:
+        """Index of each label in `classes`, (n,); −1 if the label is missing."""
+        labelled, classes = self.labelled, self.classes
+        known = self.y[labelled].astype(classes.dtype, copy=False)
+        indices = np.full(len(self), -1)
+        indices[labelled] = np.searchsorted(classes, known)
+        return indices
+
+    def subset(self, rows: Array) -> Dataset:
+        """Return a subset of the examples.
+
+        Parameters
+        ----------
+        rows
+            Boolean mask, (n,), or indices in the order of the result, (m,).
+
+        Returns
+        -------
+        Dataset
+            The selected rows, copied. Exception: if ``x`` is on disk and the indices increase, it
+            stays on disk and nothing is read.
+        """
+        increasing = rows.dtype == bool or bool((np.diff(rows) > 0).all())
+        return replace(
+            self,
+            x=picked(self.x, rows) if increasing else self.x[rows],
+            y=self.y[rows],
+            factors={name: values[rows] for name, values in self.factors.items()},
+            split=None if self.split is None else self.split[rows],
+            files=None if self.files is None else self.files[rows],
+        )
+
+
+def is_labelled(y: Array) -> Array:
+    """Return which labels are present, as a boolean mask.
+
+    Parameters
+    ----------
+    y
+        Labels, (n,). In an array of dtype object, None and NaN mean a missing label.
+
+    Returns
+    -------
+    Array
+        (n,) of bool.
+
+    Examples
+    --------
+    >>> is_labelled(np.array([3, None, 5], object)).tolist()
+    [True, False, True]
+    """
+    if y.dtype.kind != "O":
+        return np.ones(len(y), bool)
+    # NaN is the only value that differs from itself.
+    return np.array([value is not None and value == value for value in y.tolist()], bool)
