@@ -33,9 +33,9 @@ docs: $(READY) ## the pages, in docs/_build
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build
 
-bench: $(READY) ## speed, scale and clustering beside limits and peers, half an hour; docs/speed.md says what it found
+bench: $(READY) ## speed and scale beside limits and peers, half an hour; docs/speed.md says what it found
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
-	@for file in speed scale clustering handwriting; do echo "== $$file"; GOMP_SPINCOUNT=30000 $(BIN)/python benchmarks/$$file.py || exit 1; done
+	@for file in speed scale handwriting; do echo "== $$file"; GOMP_SPINCOUNT=30000 $(BIN)/python benchmarks/$$file.py || exit 1; done
 
 bench-separation: $(READY) ## all ways to separate side by side, hours; writes docs/separation.md. BENCH='--data mnist'
 	$(BIN)/python benchmarks/separation.py $(BENCH)

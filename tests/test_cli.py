@@ -495,7 +495,7 @@ def test_own_data_go_from_nothing_to_clusters(command: Command, own: Path):
 
 
 def test_how_many_clusters_were_tried_is_shown(command: Command, own: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("wvae.evaluation.choice.GRID", (2, 3))
+    monkeypatch.setattr("wvae.evaluation.n_clusters.K_GRID", (2, 3))
     answer = command("cluster", own, "own.npz", "--on", "pixels")
     lines = [" ".join(line.split()) for line in answer.out.splitlines()]
     assert lines[0] == "k silhouette no clusters stability"

@@ -188,7 +188,7 @@ def test_clusters_of_z_rest_are_the_writers(model: WVAE, planted: Dataset):
     assert abs(found.scores["animal"]["ami"]) < 0.1
     assert abs(found.chance["writer"]["ami"]) < 0.1
     assert found.stability > 0.9
-    assert found.choice is None
+    assert found.selection is None
     assert list(found.columns(planted)) == ["cluster", "animal", "writer"]
     # For contrast: z_label knows the animal.
     label = cluster(model, planted, k=4, on="label")
@@ -196,16 +196,16 @@ def test_clusters_of_z_rest_are_the_writers(model: WVAE, planted: Dataset):
 
 
 def test_the_number_of_clusters_is_chosen(model: WVAE, planted: Dataset, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("wvae.evaluation.choice.GRID", (2, 3, 4, 5, 6, 7))
+    monkeypatch.setattr("wvae.evaluation.n_clusters.K_GRID", (2, 3, 4, 5, 6, 7))
     found = cluster(model, planted)
-    assert found.choice is not None
-    assert found.choice.structure
-    assert found.k == found.choice.k == 5
+    assert found.selection is not None
+    assert found.selection.has_structure
+    assert found.k == found.selection.k == 5
     assert in_words(found, "rest", "kmeans").startswith("5 clusters of z_rest by K-Means, of ")
 
 
 def test_no_structure_is_told(model: WVAE, planted: Dataset, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("wvae.evaluation.choice.GRID", (2, 3))
+    monkeypatch.setattr("wvae.evaluation.n_clusters.K_GRID", (2, 3))
     noise = replace(planted, x=np.random.default_rng(0).integers(0, 256, planted.x.shape, dtype=np.uint8))
     found = cluster(model, noise, on="pixels")
     assert in_words(found, "pixels", "kmeans").startswith("no clusters: no number of them is both stable and clearer")

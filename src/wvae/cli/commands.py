@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from .terminal import going_on, print_choice, print_scores, progress, say_unless
+from .terminal import going_on, print_scores, print_selection, progress, say_unless
 
 if TYPE_CHECKING:
     from .. import WVAE
@@ -123,8 +123,8 @@ def cluster(
     if out is not None:
         write_columns(out, found.columns(loaded))
     if not quiet:
-        if found.choice is not None:
-            print_choice(found.choice)
+        if found.selection is not None:
+            print_selection(found.selection)
             print()
         if found.scores:
             print_scores(found.scores, found.chance)

@@ -14,7 +14,7 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ..evaluation.choice import Choice
+    from ..evaluation.n_clusters import KSelection
     from ..workflows.run_folder import Advance
 
 
@@ -74,15 +74,17 @@ def print_metrics(found: dict[str, float], label: str) -> None:
         console.print()
 
 
-def print_choice(choice: Choice) -> None:
+def print_selection(selection: KSelection) -> None:
     """Show every number of clusters that was tried, and which was chosen."""
     from rich.console import Console
 
     table = numbers("k", "silhouette", "no clusters", "stability", "")
-    for tried in choice.tried:
-        chosen = "chosen" if tried.k == choice.k and choice.structure else "nearest" if tried.k == choice.k else ""
-        k, *scores = tried.shown()
-        table.add_row(str(k), *("–" if v == -1 else f"{v:.3f}" for v in scores), chosen)
+    for candidate in selection.candidates:
+        scores = candidate.silhouette, candidate.reference_silhouette, candidate.stability
+        cells = ["–" if score == -1 else f"{score:.3f}" for score in scores]
+        is_selected = candidate.k == selection.k
+        note = ("chosen" if selection.has_structure else "nearest") if is_selected else ""
+        table.add_row(str(candidate.k), *cells, note)
     Console().print(table)
 
 

@@ -1,26 +1,27 @@
-"""Clusters of codes, and how well they agree with a factor that nobody told them."""
+"""Clusters of codes, and how well they agree with a factor that training did not see."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
 
 import numpy as np
-import torch
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 from sklearn.metrics.cluster import contingency_matrix
+from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
-from torch import Tensor
-
-from .mixture import Covariance, gaussians, lloyd
 
 Array = np.ndarray
-GMM_FLOOR = 0.05
+Covariance = Literal["diag", "full"]
+GMM_FLOOR = 0.05  # added to every variance of a Gaussian, as a share of the data's mean variance
 
 
 def kmeans(z: Array, k: int, seed: int = 0, restarts: int = 10) -> Array:
-    """Return K-Means clusters, (n,), the best of several k-means++ starts.
+    """Return K-Means clusters, (n,), from the best of several k-means++ initialisations.
 
     Parameters
     ----------
@@ -29,25 +30,38 @@ def kmeans(z: Array, k: int, seed: int = 0, restarts: int = 10) -> Array:
     k
         Number of clusters, 1 … n.
     seed
-        Of the starts.
+        Seed of the initialisations.
     restarts
-        How many starts.
+        Number of initialisations. The one with the smallest sum of squared distances wins.
 
     Raises
     ------
     ValueError
         If k is not between 1 and n.
+
+    References
+    ----------
+    Lloyd (1982), Least squares quantization in PCM; Arthur & Vassilvitskii (2007), k-means++.
+
+    Examples
+    --------
+    >>> clusters = kmeans(np.array([[0.0], [0.1], [9.0], [9.1]]), 2)
+    >>> bool(clusters[0] == clusters[1] != clusters[2] == clusters[3])
+    True
     """
-    z = flat(z, k)
-    return _kmeans(z, k, seed, restarts)
+    points = flat(z, k)
+    model = KMeans(k, n_init=restarts, random_state=seed)  # pyright: ignore[reportArgumentType]
+    with _quiet_single_threaded_blas():
+        return model.fit_predict(points)
 
 
 def gmm(z: Array, k: int, seed: int = 0, covariance: Covariance = "diag") -> Array:
-    """Return the most probable component of a Gaussian mixture, (n,).
+    """Return the most probable component of a Gaussian mixture for each point, (n,).
 
-    With about ten points per component, as in the article, a full covariance is not defined. Unless asked otherwise,
-    every component therefore has a diagonal covariance. 5 % of the data's mean variance is added to its variances; EM
-    starts from K-Means. What comes out is scikit-learn's ``GaussianMixture``, sooner.
+    The article clusters about ten points per component, too few to estimate a full covariance
+    matrix. The default is therefore a diagonal covariance. `GMM_FLOOR` (5 %) of the data's mean
+    variance is added to the variances of every component (scikit-learn's ``reg_covar``). EM starts
+    from one run of K-Means.
 
     Parameters
     ----------
@@ -56,73 +70,67 @@ def gmm(z: Array, k: int, seed: int = 0, covariance: Covariance = "diag") -> Arr
     k
         Number of components, 1 … n.
     seed
-        Of the start.
+        Seed of the initialisation.
     covariance
-        ``"diag"``, or ``"full"`` for many points of few dimensions: its cost grows with the square of these.
+        ``"diag"``, or ``"full"`` for many points in few dimensions. The cost of ``"full"`` grows
+        with the square of the number of dimensions.
 
     Raises
     ------
     ValueError
-        If k is not between 1 and n, or the covariance is neither.
+        If k is not between 1 and n, or the covariance is neither ``"diag"`` nor ``"full"``.
+
+    References
+    ----------
+    Dempster, Laird, Rubin (1977), Maximum likelihood from incomplete data via the EM algorithm.
+
+    Examples
+    --------
+    >>> clusters = gmm(np.array([[0.0], [0.1], [9.0], [9.1]]), 2)
+    >>> bool(clusters[0] == clusters[1] != clusters[2] == clusters[3])
+    True
     """
     if covariance not in ("diag", "full"):
         raise ValueError(f"covariance is {covariance!r}, expected 'diag' or 'full'")
-    z = flat(z, k).astype(np.float64)
-    z -= z.mean(0)
-    floor = GMM_FLOOR * max(float(z.var(0).mean()), 1e-12)
-    start = torch.from_numpy(_kmeans(z, k, seed, 1)).long()
-    clusters, _ = gaussians(_on_device(z), _on_device(start), k, floor=floor, covariance=covariance)
-    return clusters.cpu().numpy()
+    points = flat(z, k).astype(np.float64)
+    # EM subtracts squared means from mean squares, which loses digits far from 0.
+    points -= points.mean(0)
+    mean_variance = max(float(points.var(0).mean()), 1e-12)
+    model = GaussianMixture(k, covariance_type=covariance, reg_covar=GMM_FLOOR * mean_variance, random_state=seed)
+    with _quiet_single_threaded_blas():
+        return model.fit_predict(points)
 
 
-def _kmeans(z: Array, k: int, seed: int, restarts: int) -> Array:
-    # Threads of small products wait for each other: where another program wants a core, forty times as long.
+@contextmanager
+def _quiet_single_threaded_blas() -> Iterator[None]:
+    """Run scikit-learn without its convergence warnings and with one BLAS thread.
+
+    The warnings are about codes with fewer distinct points than clusters (collapsed codes) and
+    about EM that needs more than its 100 steps; the scores show both. The matrix products are so
+    small that several BLAS threads mostly wait for each other, up to forty times as long when
+    another program uses a core.
+    """
     with threadpool_limits(1, user_api="blas"), warnings.catch_warnings():
-        # Fewer distinct points than clusters (a collapsed code): the scores say so, a warning adds nothing.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        if torch.cuda.is_available():
-            points, chance = _on_device(z - z.mean(0)), np.random.RandomState(seed)
-            starts = (_on_device(_spread(z - z.mean(0), k, chance)) for _ in range(restarts))
-            found = [lloyd(points, start) for start in starts]
-            return min(found, key=lambda one: one[1])[0].cpu().numpy()
-        method = KMeans(k, init=_spread, n_init=restarts, random_state=seed)  # pyright: ignore[reportArgumentType]
-        return method.fit_predict(z)
-
-
-def _spread(z: Array, k: int, random_state: np.random.RandomState) -> Array:
-    """Return k-means++ starts, (k, d): those of scikit-learn, which looks at every point in float64 piece by piece."""
-    points, trials, n = z.astype(np.float64), 2 + int(np.log(k)), len(z)
-    squares = np.einsum("ij,ij->i", points, points)
-    rows = [int(random_state.choice(n, p=np.full(n, 1 / n)))]
-    nearest = (squares + squares[rows] - 2 * points @ points[rows[0]]).clip(min=0)
-    for _ in range(1, k):
-        chance = random_state.uniform(size=trials) * nearest.sum()
-        tried = np.searchsorted(np.cumsum(nearest), chance).clip(max=n - 1)
-        distances = points[tried] @ points.T
-        distances *= -2
-        distances += squares
-        distances += squares[tried, None]
-        np.clip(distances, 0, nearest, out=distances)
-        best = distances.sum(1).argmin()
-        nearest = distances[best]
-        rows.append(int(tried[best]))
-    return z[rows]
-
-
-def _on_device(z: Array | Tensor) -> Tensor:
-    return torch.as_tensor(z).to("cuda" if torch.cuda.is_available() else "cpu")
+        yield
 
 
 def random_assignment(n: int, k: int, seed: int = 0) -> Array:
-    """Return n clusters drawn uniformly from k: the floor that every score stands on."""
+    """Return n clusters drawn uniformly from k: the baseline of every score.
+
+    Examples
+    --------
+    >>> random_assignment(6, 3).shape
+    (6,)
+    """
     return np.random.default_rng(seed).integers(k, size=n)
 
 
 def purity(clusters: Array, truth: Array) -> float:
-    """Return the share of points that belong to the commonest class of their cluster, in (0, 1].
+    """Return the share of points that belong to the most common class of their cluster, in (0, 1].
 
-    It grows with the number of clusters and has a high floor when clusters are small: print it next to
-    `random_assignment`.
+    Purity grows with the number of clusters and is high for small clusters even at random. Report
+    it next to that of `random_assignment`.
 
     Examples
     --------
@@ -135,12 +143,22 @@ def purity(clusters: Array, truth: Array) -> float:
 def agreement(clusters: Array, truth: Array) -> dict[str, float]:
     """Return purity, adjusted Rand index and adjusted mutual information of clusters and a factor.
 
-    ARI and AMI are 0 in the mean for random clusters and 1 for the factor itself.
+    The expected ARI and AMI are 0 for random clusters; both are 1 for the factor itself.
+
+    Parameters
+    ----------
+    clusters, truth
+        Cluster and value of the factor of each point, (n,).
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ.
 
     References
     ----------
-    Hubert & Arabie (1985), Comparing partitions; Vinh, Epps, Bailey (2010), Information theoretic measures for
-    clusterings comparison.
+    Hubert & Arabie (1985), Comparing partitions; Vinh, Epps, Bailey (2010), Information theoretic
+    measures for clusterings comparison.
 
     Examples
     --------
@@ -148,7 +166,9 @@ def agreement(clusters: Array, truth: Array) -> dict[str, float]:
     {'purity': 1.0, 'ari': 1.0, 'ami': 1.0}
     """
     if len(clusters) != len(truth):
-        raise ValueError(f"there are {len(clusters)} clusters and {len(truth)} values of the factor, expected as many")
+        raise ValueError(
+            f"there are {len(clusters)} clusters and {len(truth)} values of the factor, expected as many of both"
+        )
     return {
         "purity": purity(clusters, truth),
         "ari": float(adjusted_rand_score(truth, clusters)),
@@ -157,7 +177,7 @@ def agreement(clusters: Array, truth: Array) -> dict[str, float]:
 
 
 def flat(z: Array, k: int) -> Array:
-    """Return points as rows of float32, (n, d), or raise a ValueError if k is not between 1 and n."""
+    """Return points as rows of float32, (n, d). Raise a ValueError unless k is in 1 … n."""
     if not 1 <= k <= len(z):
         raise ValueError(f"k is {k}, expected 1 to {len(z)}, the number of points")
     return np.asarray(z, np.float32).reshape(len(z), -1)

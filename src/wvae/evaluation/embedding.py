@@ -3,72 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-import torch
-from sklearn.neighbors import NearestNeighbors
-
-from .repulsion import Gradient
 
 Array = np.ndarray
 
-
-SEARCHED = 100_000  # points up to which comparing all pairs finds neighbours sooner than a search tree does
+EXACT_NEIGHBORS_LIMIT = 100_000  # with more points, openTSNE searches approximate neighbours
+PARALLEL_MINIMUM = 1000  # with fewer points, threads mostly wait for each other
+REPORT_INTERVAL = 50  # iterations between two calls of on_step
 
 
 def tsne(z: Array, *, perplexity: float = 30.0, seed: int = 0, on_step: Callable[[int], None] | None = None) -> Array:
-    """Return a t-SNE map of codes, (n, 2), by openTSNE with exact neighbours and forces from `repulsion`.
+    """Return a t-SNE map of codes, (n, 2), by openTSNE.
+
+    The map starts from the first two principal components. Codes without two of them (one
+    dimension, or all codes equal) start from random positions. Up to 100,000 points the nearest
+    neighbours are exact.
 
     Parameters
     ----------
     z
-        Codes, (n, d).
+        Codes, (n, d), at least 2.
     perplexity
-        Effective number of neighbours, lowered to (n − 1) / 3 where there are few points.
+        Effective number of neighbours, lowered to (n − 1) / 3 for small n.
     seed
-        Of the method's random parts; it starts from the principal components.
+        Seed of the random parts.
     on_step
-        Called with the number of iterations done, every 50 of 750.
+        Called every 50 of the 750 iterations with the number of iterations done.
+
+    Raises
+    ------
+    ValueError
+        If z is not a matrix of at least 2 finite codes.
 
     References
     ----------
-    van der Maaten & Hinton (2008), Visualizing data using t-SNE; Poličar, Stražar, Zupan (2024), openTSNE.
+    van der Maaten & Hinton (2008), Visualizing data using t-SNE; Poličar, Stražar, Zupan (2024),
+    openTSNE.
+
+    Examples
+    --------
+    >>> tsne(np.random.default_rng(0).normal(size=(20, 3))).shape
+    (20, 2)
     """
     from openTSNE import TSNE
 
-    done = 0
+    points = _checked(z)
+    n, d = points.shape
+    has_two_components = d >= 2 and bool(np.ptp(points, 0).any())
+    iterations_done = 0
 
     def report(iteration: int, error: float, embedding: Array) -> None:
-        nonlocal done
-        done += 50
-        if on_step:
-            on_step(done)
+        # openTSNE counts anew after the early exaggeration, so its own iteration is of no use.
+        nonlocal iterations_done
+        iterations_done += REPORT_INTERVAL
+        if on_step is not None:
+            on_step(iterations_done)
 
-    perplexity = min(perplexity, max((len(z) - 1) / 3, 1.0))
-    method = TSNE(
-        perplexity=perplexity,  # pyright: ignore[reportArgumentType]
-        neighbors=_neighbours(z, int(3 * perplexity)),  # pyright: ignore[reportArgumentType]
-        negative_gradient_method=Gradient(),  # pyright: ignore[reportArgumentType]
-        n_jobs=-1,
+    model = TSNE(
+        perplexity=min(perplexity, (n - 1) / 3),  # pyright: ignore[reportArgumentType]
+        initialization="pca" if has_two_components else "random",
+        neighbors="exact" if n <= EXACT_NEIGHBORS_LIMIT else "approx",
+        n_jobs=-1 if n >= PARALLEL_MINIMUM else 1,
         random_state=seed,
         callbacks=report,
-        callbacks_every_iters=50,
+        callbacks_every_iters=REPORT_INTERVAL,
     )
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # for such short work more would only wait for each other
-    try:
-        return np.asarray(method.fit(np.asarray(z, np.float64)))
-    finally:
-        torch.set_num_threads(threads)
+    return np.asarray(model.fit(points))
 
 
-def _neighbours(z: Array, k: int) -> Any:
-    """Return the k nearest of each point for openTSNE, or the name of its own search where they are too many."""
-    from openTSNE.nearest_neighbors import PrecomputedNeighbors
-
-    if len(z) > SEARCHED:
-        return "auto"
-    index = NearestNeighbors(n_neighbors=min(k, len(z) - 1), algorithm="brute").fit(np.asarray(z, np.float32))
-    distances, rows = index.kneighbors()
-    return PrecomputedNeighbors(rows, distances.astype(np.float64))
+def _checked(z: Array) -> Array:
+    """Return z as float64, (n, d), or raise a ValueError."""
+    points = np.asarray(z, np.float64)
+    if points.ndim != 2 or len(points) < 2 or points.shape[1] == 0:
+        raise ValueError(f"z has shape {points.shape}, expected (n, d) with at least 2 codes")
+    if not np.isfinite(points).all():
+        raise ValueError("z contains NaN or infinite values, expected finite codes")
+    return points

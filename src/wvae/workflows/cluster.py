@@ -12,8 +12,8 @@ from ..datasets import Dataset
 from ..datasets.dataset import Array, is_labelled
 from ..datasets.wording import did_you_mean
 from ..estimator import WVAE
-from ..evaluation.choice import Choice, Method, choose_k, stability
 from ..evaluation.clustering import agreement, gmm, kmeans, random_assignment
+from ..evaluation.n_clusters import KSelection, Method, choose_k, stability
 from ..training.examples import batches
 from .encode import ROWS
 from .fit import known_columns
@@ -34,7 +34,7 @@ class Clustering:
     clusters: Array
     k: int
     stability: float
-    choice: Choice | None
+    selection: KSelection | None
     scores: dict[str, dict[str, float]]
     chance: dict[str, dict[str, float]]
 
@@ -64,7 +64,7 @@ def cluster(
     model, data
         Fitted, and examples like those it was trained on.
     k
-        Number of clusters; None: `wvae.evaluation.choice.choose_k` chooses.
+        Number of clusters; None: `wvae.evaluation.n_clusters.choose_k` chooses.
     on
         What is clustered: ``"rest"``, for contrast ``"label"``, or ``"pixels"``, the examples themselves.
     method
@@ -95,13 +95,13 @@ def cluster(
     if k is not None and not 2 <= k <= len(data) // 2:
         raise ValueError(f"k is {k}, expected 2 to {len(data) // 2}, half of the rows of {data.name}")
     z = _points(model, data, on, progress)
-    choice = None
+    selection = None
     if k is None:
         with progress.task("choosing the number of clusters", 100) as advance:
-            choice = choose_k(
+            selection = choose_k(
                 z, method=METHODS[method], seed=seed, on_step=lambda done, all_: advance(100 * done // all_)
             )
-        k = choice.k
+        k = selection.k
     with progress.task(f"{k} clusters", 2) as advance:
         clusters = METHODS[method](z, k, seed=seed)
         advance(1)
@@ -111,7 +111,7 @@ def cluster(
         clusters,
         k,
         stable,
-        choice,
+        selection,
         {name: _agreement(clusters, truth) for name, truth in truths.items()},
         {name: _agreement(chance, truth) for name, truth in truths.items()},
     )
@@ -126,7 +126,7 @@ def in_words(found: Clustering, on: On, method: str) -> str:
         f"{found.k} clusters of {what} by {by}, of {sizes.min():,} to {sizes.max():,} rows, stability "
         f"{found.stability:.2f} (1: any part of the rows gives the same, 0: chance)"
     )
-    if found.choice is not None and not found.choice.structure:
+    if found.selection is not None and not found.selection.has_structure:
         return f"no clusters: no number of them is both stable and clearer than in data without any. Cut anyway: {told}"
     return told
 

@@ -1,0 +1,91 @@
+"""The number of clusters: stability, and the choice of k on planted data and on data without clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from wvae.evaluation.clustering import gmm, kmeans
+from wvae.evaluation.n_clusters import choose_k, stability
+
+METHODS = [kmeans, gmm]
+
+
+def blobs(k: int, each: int) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    centres = 12.0 * np.eye(k)
+    return np.repeat(centres, each, 0) + rng.normal(size=(k * each, k))
+
+
+def test_stability_is_highest_at_the_planted_k():
+    z = blobs(k=4, each=50)
+    scores = {k: stability(z, k, n_pairs=4) for k in (3, 4, 8)}
+    assert scores[4] > 0.98
+    assert scores[8] < scores[4] - 0.2
+    # Negative control: data without clusters are split differently each time.
+    assert stability(np.random.default_rng(0).normal(size=(200, 6)), 6, n_pairs=4) < 0.5
+
+
+def test_a_single_cluster_is_perfectly_stable():
+    assert stability(np.random.default_rng(0).normal(size=(50, 2)), 1) == 1
+
+
+def test_stability_depends_on_the_seed_alone():
+    z = np.random.default_rng(0).normal(size=(100, 3))
+    assert stability(z, 5, n_pairs=2, seed=3) == stability(z, 5, n_pairs=2, seed=3)
+    assert stability(z, 5, n_pairs=2, seed=3) != stability(z, 5, n_pairs=2, seed=4)
+
+
+@pytest.mark.parametrize(("k", "expected"), [(0, "1 to 10"), (9, "at most 8")])
+def test_stability_needs_k_points_in_each_subsample(k: int, expected: str):
+    with pytest.raises(ValueError, match=f"k is {k}, expected {expected}"):
+        stability(np.zeros((10, 2)), k)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("k", [2, 6])
+def test_the_planted_k_is_chosen(method: Callable[..., np.ndarray], k: int):
+    selection = choose_k(blobs(k, each=40), method=method, max_k=9)
+    assert (selection.k, selection.has_structure) == (k, True)
+
+
+def test_a_k_between_two_values_of_the_grid_is_chosen():
+    rng = np.random.default_rng(0)
+    centres = 20 * rng.normal(size=(13, 8))
+    z = np.repeat(centres, 20, 0) + rng.normal(size=(260, 8))
+    steps: list[tuple[int, int]] = []
+    selection = choose_k(z, on_step=lambda done, total: steps.append((done, total)))
+    assert (selection.k, selection.has_structure) == (13, True)
+    ks = [candidate.k for candidate in selection.candidates]
+    assert ks == sorted(set(ks))
+    assert steps[-1][0] == steps[-1][1] >= len(ks)
+    assert all(done <= total for done, total in steps)
+
+
+@pytest.mark.parametrize("shape", ["round", "elongated", "square", "line"])
+def test_data_without_clusters_have_no_structure(shape: str):
+    rng = np.random.default_rng(1)
+    z = {
+        "round": rng.normal(size=(300, 6)),
+        "elongated": rng.normal(size=(300, 3)) * [9, 1, 1],  # its two halves are stable clusters
+        "square": rng.random((300, 2)),  # and so are its four quarters
+        "line": rng.random((300, 1)),
+    }[shape]
+    selection = choose_k(z, max_k=6)
+    assert not selection.has_structure
+    assert not any(candidate.is_supported for candidate in selection.candidates)
+
+
+def test_collapsed_codes_have_no_structure():
+    selection = choose_k(np.zeros((40, 3)), max_k=4)
+    assert not selection.has_structure
+    assert {candidate.silhouette for candidate in selection.candidates} == {-1.0}
+
+
+def test_bad_arguments_are_rejected():
+    with pytest.raises(ValueError, match="there are 19 points, expected at least 20"):
+        choose_k(np.zeros((19, 2)))
+    with pytest.raises(ValueError, match="max_k is 1, expected at least 2"):
+        choose_k(np.zeros((30, 2)), max_k=1)
