@@ -77,4 +77,4 @@ def load(name: str, **options: Any) -> Dataset:
     return replace(source.loader()(**options, label=label), name=f"{name}-{label}")
 
 
-from .files import open_data  # noqa: E402 (it needs what stands above)
+from .readers.open import open_data  # noqa: E402 (it needs what stands above)

@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 
 from ..datasets import Dataset
+from ..datasets.messages import did_you_mean
 from ..datasets.record import Array, is_labelled
-from ..datasets.wording import did_you_mean
 from ..estimator import WVAE
 from ..evaluation.choice import Choice, Method, choose_k, stability
 from ..evaluation.clustering import agreement, gmm, kmeans, random_assignment

@@ -13,8 +13,8 @@ from sklearn.metrics import pairwise_distances_argmin
 
 from ..coding import column_names, probabilities
 from ..datasets import CATALOGUE, Dataset, open_data
+from ..datasets.messages import Log as Say
 from ..datasets.record import Array
-from ..datasets.wording import Say
 from ..estimator import WVAE
 from ..examples import batches
 from ..storage import ModelFileError
@@ -67,7 +67,7 @@ def open_like(
             if kind == "audio":
                 options["rate"] = about.get("rate")
     options["unlabelled"] = unlabelled and label is None
-    data = open_data(source, factors=factors, say=say, progress=progress, **options)
+    data = open_data(source, factors=factors, log=say, progress=progress, **options)
     if data.kind != kind:
         raise ValueError(f"{data.name} holds {data.kind} data, the model was trained on {kind} data: take such")
     if data.rate and data.rate != about.get("rate", data.rate):

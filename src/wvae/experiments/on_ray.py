@@ -26,8 +26,9 @@ from typing import Any
 import numpy as np
 
 from ..datasets import CATALOGUE, Dataset
+from ..datasets.messages import Log as Say
+from ..datasets.messages import one_line
 from ..datasets.record import Array
-from ..datasets.wording import Say, one_line
 from ..estimator import WVAE
 from ..examples import Examples, batches
 from ..storage import WEIGHTS_FILE, atomic

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..datasets.messages import Log as Say
+from ..datasets.messages import did_you_mean
 from ..datasets.record import Array
-from ..datasets.wording import Say, did_you_mean
 from ..estimator import WVAE
 from ..storage import atomic
 from .encoding import as_trained, open_like, remembered_rate
@@ -125,11 +126,12 @@ def _unsaid(text: str) -> None:
 
 def _one(folder: Path, model: WVAE, path: Path) -> Array:
     """Return what a file holds, (1, \\*shape)."""
-    from ..datasets import pictures, sounds
-    from ..datasets.arrays import examples
+    from ..datasets.readers import images, sounds
+    from ..datasets.readers.arrays import examples
+    from ..datasets.readers.media import Content
 
     suffix, kind = path.suffix.lower(), model.config_.kind
-    wanted = {"image": pictures.SUFFIXES, "audio": sounds.SUFFIXES, "table": ()}[kind]
+    wanted = {"image": images.SUFFIXES, "audio": sounds.SUFFIXES, "table": ()}[kind]
     if suffix == ".npy":
         try:
             x = np.load(path, allow_pickle=False)
@@ -142,14 +144,14 @@ def _one(folder: Path, model: WVAE, path: Path) -> Array:
             f"{path}:0"
         )
 
-    def only() -> list[tuple[str, pictures.Content]]:
+    def only() -> list[tuple[str, Content]]:
         return [(path.name, path)]
 
     if kind == "audio":
         rate = remembered_rate(folder)
-        return sounds.read_sounds(only, 1, str(path), rate=rate, say=_unsaid, progress=False)[0]
-    return pictures.read_pictures(
-        only, 1, str(path), size=(model.shape_[-2], model.shape_[-1]), say=_unsaid, progress=False
+        return sounds.read_sounds(only, 1, str(path), rate=rate, log=_unsaid, progress=False)[0]
+    return images.read_images(
+        only, 1, str(path), size=(model.shape_[-2], model.shape_[-1]), log=_unsaid, progress=False
     )[0]
 
 
