@@ -62,7 +62,7 @@ def write(folder: Path, n: int) -> None:
 def work(source: str, where: str, seconds: float) -> None:
     """Train on a folder of shards for so many seconds, and print examples per second and the peak of memory in MB."""
     before = peak()
-    opened = open_data(Path(source), say=lambda text: None)
+    opened = open_data(Path(source), log=lambda text: None)
     x = opened.x if where == "disk" else np.asarray(opened.subset(np.arange(len(opened)) < 1_000_000).x)
     data = Examples(x, opened.indices[: len(x)])
     model = build_model(Config.preset("article", device="cpu"), (28, 28), 10)

@@ -167,7 +167,7 @@ def run(
     seeds: Sequence[int],
     epochs: int,
     methods: Sequence[str] = tuple(METHODS),
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
     **changes: Any,
 ) -> None:
     """Fill the cells that the file lacks, one line each; methods that train alike are trained once."""
@@ -194,7 +194,7 @@ def run(
                 row = {"method": name, "seed": seed, "setting": setting(name, epochs, changes), "metrics": metrics}
                 _append(file, row)
                 values = (f"{title} {metrics[key]:.{digits}f}" for key, title, digits in COLUMNS)
-                say(f"{data.name}, seed {seed}, {name}: {', '.join(values)}")
+                log(f"{data.name}, seed {seed}, {name}: {', '.join(values)}")
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from reader_cases import Reader
 from wvae.datasets import Dataset, load
 from wvae.estimator import WVAE
 
@@ -99,3 +100,9 @@ def no_temporaries(tmp_path: Path) -> Callable[[], None]:
         assert left == []
 
     return check
+
+
+@pytest.fixture
+def reader() -> Reader:
+    """Return what opens data and keeps its log."""
+    return Reader()

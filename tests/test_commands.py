@@ -82,10 +82,10 @@ def test_sounds_of_another_rate_are_refused(
     for rate in (16_000, None):
         found = replace(spoken, rate=rate)
         monkeypatch.setattr("wvae.workflows.encode.open_data", lambda *_, found=found, **__: found)
-        assert open_like(out, wvae.load(str(out)), "fsdd", say=unsaid).rate == rate
+        assert open_like(out, wvae.load(str(out)), "fsdd", log=unsaid).rate == rate
     monkeypatch.setattr("wvae.workflows.encode.open_data", lambda *_, **__: replace(spoken, rate=8000))
     with pytest.raises(ValueError, match="spoken has 8,000 samples per second, the model was trained on 16,000"):
-        open_like(out, wvae.load(str(out)), "fsdd", say=unsaid)
+        open_like(out, wvae.load(str(out)), "fsdd", log=unsaid)
 
 
 def test_a_damaged_memory_is_told(folder: Path, model: WVAE, tmp_path: Path):
@@ -99,7 +99,7 @@ def test_a_damaged_memory_is_told(folder: Path, model: WVAE, tmp_path: Path):
 
 
 def test_pictures_are_opened_as_training_saw_them(folder: Path, model: WVAE, pictures: Path, planted: Dataset):
-    data = open_like(folder, model, str(pictures), factors=["writer"], say=unsaid)
+    data = open_like(folder, model, str(pictures), factors=["writer"], log=unsaid)
     assert (data.label_name, data.shape, list(data.factors)) == ("animal", (8, 8), ["writer"])
     assert (model.predict(data.x) == data.y).mean() > 0.9
     large = pictures.parent / "large"
@@ -107,13 +107,13 @@ def test_pictures_are_opened_as_training_saw_them(folder: Path, model: WVAE, pic
         to = large / path.relative_to(pictures)
         to.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels(path)).resize((32, 32), 0).save(to)
-    assert open_like(folder, model, str(large), say=unsaid).shape == (8, 8)
+    assert open_like(folder, model, str(large), log=unsaid).shape == (8, 8)
 
 
 def test_colour_is_brought_to_what_the_model_knows(folder: Path, model: WVAE, planted: Dataset, tmp_path: Path):
     said: list[str] = []
     np.savez(tmp_path / "colour.npz", x=np.repeat(planted.x[:, None], 3, 1), animal=planted.y)
-    data = open_like(folder, model, tmp_path / "colour.npz", say=said.append)
+    data = open_like(folder, model, tmp_path / "colour.npz", log=said.append)
     assert np.abs(data.x.astype(int) - planted.x).max() <= 1
     assert said[-1] == "colour is in colour, the model was trained on grey: made grey"
 
@@ -124,7 +124,7 @@ def test_grey_is_made_colour_without_a_copy(planted: Dataset, small: dict[str, A
     out = fit_to_folder(coloured, config, tmp_path / "m")
     np.savez(tmp_path / "grey.npz", x=planted.x, animal=planted.y)
     said: list[str] = []
-    data = open_like(out, wvae.load(str(out)), tmp_path / "grey.npz", say=said.append)
+    data = open_like(out, wvae.load(str(out)), tmp_path / "grey.npz", log=said.append)
     np.testing.assert_array_equal(data.x, coloured.x)
     assert data.x.strides[1] == 0
     assert "made colour" in said[-1]
@@ -134,16 +134,16 @@ def test_other_data_than_the_models_are_refused(folder: Path, model: WVAE, plant
     flat = (planted.x.reshape(len(planted), -1) / 255).astype(np.float32)
     np.savez(tmp_path / "flat.npz", x=flat, animal=planted.y)
     with pytest.raises(ValueError, match="flat holds table data, the model was trained on image data"):
-        open_like(folder, model, tmp_path / "flat.npz", say=unsaid)
+        open_like(folder, model, tmp_path / "flat.npz", log=unsaid)
     np.savez(tmp_path / "wide.npz", x=planted.x.repeat(2, 2), animal=planted.y)
     with pytest.raises(ValueError, match=r"wide has examples of shape \(8, 16\), the model was trained on \(8, 8\)"):
-        open_like(folder, model, tmp_path / "wide.npz", say=unsaid)
+        open_like(folder, model, tmp_path / "wide.npz", log=unsaid)
     np.savez(tmp_path / "named.npz", x=planted.x, beast=planted.y, writer=planted.factors["writer"])
     with pytest.raises(ValueError, match="no column 'animal' for the label"):
-        open_like(folder, model, tmp_path / "named.npz", say=unsaid)
-    assert open_like(folder, model, tmp_path / "named.npz", label="beast", say=unsaid).label_name == "beast"
+        open_like(folder, model, tmp_path / "named.npz", log=unsaid)
+    assert open_like(folder, model, tmp_path / "named.npz", label="beast", log=unsaid).label_name == "beast"
     with pytest.raises(ValueError, match="did you mean 'writer'"):
-        open_like(folder, model, tmp_path / "named.npz", label="beast", factors=["riter"], say=unsaid)
+        open_like(folder, model, tmp_path / "named.npz", label="beast", factors=["riter"], log=unsaid)
 
 
 # ------------------------------------------------------------------------------------------ encode
@@ -241,8 +241,8 @@ def test_new_data_need_no_labels(folder: Path, model: WVAE, planted: Dataset, tm
         (tmp_path / "new").mkdir(exist_ok=True)
         Image.fromarray(x).save(tmp_path / "new" / f"{row:03}.png")
     with pytest.raises(ValueError, match="40 of 40 files do not lie in folders for animal"):
-        open_like(folder, model, tmp_path / "new", say=unsaid)
-    data = open_like(folder, model, tmp_path / "new", say=unsaid, unlabelled=True)
+        open_like(folder, model, tmp_path / "new", log=unsaid)
+    data = open_like(folder, model, tmp_path / "new", log=unsaid, unlabelled=True)
     np.testing.assert_array_equal(data.x, planted.x[:40])
     columns = codes_of(model, data)
     assert list(columns)[6:] == ["file", "predicted"]
@@ -253,14 +253,14 @@ def test_new_data_need_no_labels(folder: Path, model: WVAE, planted: Dataset, tm
     assert (found.scores, list(found.columns(data))) == ({}, ["cluster", "file"])
     a, b = f"{tmp_path / 'new'}:0", f"{tmp_path / 'new'}:1"
     np.testing.assert_array_equal(
-        pixels(swap(folder, model, a, b, tmp_path / "s.png", say=unsaid)),
+        pixels(swap(folder, model, a, b, tmp_path / "s.png", log=unsaid)),
         (255 * model.swap(planted.x[:1], planted.x[1:2])[0]).round(),
     )
     # A label that is named must be there.
     np.savez(tmp_path / "own.npz", x=planted.x)
-    assert not open_like(folder, model, tmp_path / "own.npz", say=unsaid, unlabelled=True).labelled.any()
+    assert not open_like(folder, model, tmp_path / "own.npz", log=unsaid, unlabelled=True).labelled.any()
     with pytest.raises(ValueError, match="no column 'beast' for the label"):
-        open_like(folder, model, tmp_path / "own.npz", label="beast", say=unsaid, unlabelled=True)
+        open_like(folder, model, tmp_path / "own.npz", label="beast", log=unsaid, unlabelled=True)
 
 
 @pytest.fixture(scope="module")
@@ -319,7 +319,7 @@ def test_two_pictures_are_swapped(
 ):
     said: list[str] = []
     a, b = (str(sorted((pictures / name).glob("**/*.png"))[0]) for name in ("ant/w0", "dog/w1"))
-    out = swap(folder, model, a, b, tmp_path / "deep" / "s.png", say=said.append)
+    out = swap(folder, model, a, b, tmp_path / "deep" / "s.png", log=said.append)
     image = pixels(out)
     x = [pixels(path)[None] for path in (a, b)]
     np.testing.assert_array_equal(image, (255 * model.swap(*x)[0]).round())
@@ -333,9 +333,9 @@ def test_rows_of_data_are_swapped(
     monkeypatch.chdir(tmp_path)
     np.savez("own.npz", x=planted.x, animal=planted.y)
     np.save("one.npy", planted.x[7])
-    out = swap(folder, model, "own.npz:3", "one.npy", say=unsaid)
+    out = swap(folder, model, "own.npz:3", "one.npy", log=unsaid)
     assert out == Path("own-npz-3-in-one.png")
-    swap(folder, model, "own.npz:3", "own.npz:7", Path("s.npy"), say=unsaid)
+    swap(folder, model, "own.npz:3", "own.npz:7", Path("s.npy"), log=unsaid)
     np.testing.assert_allclose(np.load("s.npy"), model.swap(planted.x[3:4], planted.x[7:8])[0], atol=1e-6)
     np.testing.assert_array_equal(pixels(out), (255 * np.load("s.npy")).round())
 
@@ -351,8 +351,8 @@ def test_a_sound_is_written_to_listen_to(
     np.save(tmp_path / "a.npy", planted.x[0] / np.float32(255))
     a = str(tmp_path / "a.npy")
     with pytest.raises(ValueError, match="does not remember the samples per second of its sounds: give --rate"):
-        swap(out, model, a, a, tmp_path / "s.wav", say=unsaid)
-    swap(out, model, a, a, tmp_path / "s.wav", rate=8000, say=unsaid)
+        swap(out, model, a, a, tmp_path / "s.wav", log=unsaid)
+    swap(out, model, a, a, tmp_path / "s.wav", rate=8000, log=unsaid)
     wave, rate = soundfile.read(tmp_path / "s.wav")
     assert (rate, len(wave)) == (8000, 4000)
     assert np.abs(wave).max() > 0.1
@@ -390,7 +390,7 @@ def test_what_is_no_example(
     for name in ("one.wav", "bad.png"):
         Path(name).write_bytes(b"RIFF nothing")
     with pytest.raises(ValueError, match=message):
-        example(folder, model, text, say=unsaid)
+        example(folder, model, text, log=unsaid)
 
 
 def test_endings_that_do_not_suit(model: WVAE, tmp_path: Path):
@@ -416,6 +416,6 @@ def test_a_table_can_only_be_written_as_numbers(planted: Dataset, small: dict[st
     np.savez(tmp_path / "t.npz", x=x, animal=planted.y)
     model = wvae.load(str(out))
     with pytest.raises(ValueError, match=r"expected \.npy of such table data"):
-        swap(out, model, f"{tmp_path}/t.npz:0", f"{tmp_path}/t.npz:1", tmp_path / "s.png", say=unsaid)
-    swap(out, model, f"{tmp_path}/t.npz:0", f"{tmp_path}/t.npz:1", tmp_path / "s.npy", say=unsaid)
+        swap(out, model, f"{tmp_path}/t.npz:0", f"{tmp_path}/t.npz:1", tmp_path / "s.png", log=unsaid)
+    swap(out, model, f"{tmp_path}/t.npz:0", f"{tmp_path}/t.npz:1", tmp_path / "s.npy", log=unsaid)
     assert np.load(tmp_path / "s.npy").shape == (64,)

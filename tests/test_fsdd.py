@@ -159,13 +159,13 @@ def test_a_model_of_speakers_opens_the_recordings_by_speaker(made: Path, small: 
         data = load("fsdd", label=label, progress=False)
         few = data.subset(np.arange(0, len(data), 10))
         out = fit_to_folder(few, Config(**small | changes), tmp_path / label)
-        opened.append(open_like(out, wvae.load(str(out)), "fsdd", say=print, progress=False).label_name)
+        opened.append(open_like(out, wvae.load(str(out)), "fsdd", log=print, progress=False).label_name)
         # Under another name they are the same rows.
         assert doubt_about_rows(out, replace(few, name=f"fsdd-{label}"), 0) == ""
     assert opened == ["speaker", "digit"]
     (out / "rows.json").write_text('{"label": "word"}')  # of own data, where the label was called otherwise
-    assert open_like(out, wvae.load(str(out)), "fsdd", say=print, progress=False).label_name == "digit"
-    assert open_like(out, wvae.load(str(out)), "fsdd", label="speaker", say=print).label_name == "speaker"
+    assert open_like(out, wvae.load(str(out)), "fsdd", log=print, progress=False).label_name == "digit"
+    assert open_like(out, wvae.load(str(out)), "fsdd", label="speaker", log=print).label_name == "speaker"
 
 
 def test_the_cache_is_enough(made: Path) -> None:

@@ -62,7 +62,7 @@ def model(work: Path) -> WVAE:
 
 @pytest.fixture(scope="module")
 def data(work: Path, model: WVAE) -> Dataset:
-    return open_like(work / "model", model, str(work / "own.npz"), label="animal", say=lambda text: None)
+    return open_like(work / "model", model, str(work / "own.npz"), label="animal", log=lambda text: None)
 
 
 @pytest.fixture(scope="module")

@@ -200,7 +200,7 @@ def folders(x: np.ndarray, tmp_path: Path) -> dict[str, Path]:
 @pytest.mark.parametrize("kind", ["npy", "parquet"])
 def test_a_folder_of_shards_is_opened_where_it_lies(folders: dict[str, Path], x: np.ndarray, kind: str):
     said: list[str] = []
-    data = open_data(folders[kind], say=said.append)
+    data = open_data(folders[kind], log=said.append)
     assert on_disk(data.x)
     assert (data.shape, data.kind, data.label_name, len(data)) == ((6, 6), "image", "labels", 500)
     assert any("stay on disk" in line for line in said)
@@ -218,7 +218,7 @@ def test_a_folder_of_shards_is_opened_where_it_lies(folders: dict[str, Path], x:
 def test_shards_train_a_model_as_an_array_does(folders: dict[str, Path], x: np.ndarray, kind: str):
     small: dict[str, Any] = {"width": 16, "depth": 1, "d_label": 2, "d_rest": 3, "epochs": 2, "backbone": "mlp"}
     small |= {"alignment_steps": 2, "finetune_epochs": 1}
-    data = open_data(folders[kind], say=quiet)
+    data = open_data(folders[kind], log=quiet)
     model = WVAE(**small).fit(data.x, data.y)
     np.testing.assert_array_equal(model.transform(data.x), model.transform(x))
     assert model.predict(data.x[:7]).shape == (7,)
@@ -228,32 +228,32 @@ def test_shards_that_do_not_match_are_told(folders: dict[str, Path], x: np.ndarr
     npy = folders["npy"]
     np.save(npy / "part-1-labels.npy", np.zeros(7))
     with pytest.raises(ValueError, match=r"part-1-labels.npy has 7 values, part-1.npy 300 examples"):
-        open_data(npy, say=quiet)
+        open_data(npy, log=quiet)
     (npy / "part-1-labels.npy").unlink()
     with pytest.raises(ValueError, match=r"part-1.npy has no part-1-labels.npy beside it"):
-        open_data(npy, say=quiet)
+        open_data(npy, log=quiet)
     np.save(npy / "part-1-labels.npy", np.zeros(300))
     np.save(npy / "part-1.npy", x[:300, :5])
-    with pytest.raises(ValueError, match="expected examples of one shape and type: make them alike"):
-        open_data(npy, say=quiet)
+    with pytest.raises(ValueError, match="expected examples of one shape and type"):
+        open_data(npy, log=quiet)
     table = folders["parquet"]
     write_parquet(table / "part-1.parquet", x[:9].astype(float), labels=np.arange(9) % 2, writer=["w"] * 9)
     with pytest.raises(ValueError, match="expected examples of one shape and type"):
-        open_data(table, say=quiet)
+        open_data(table, log=quiet)
 
 
 PROGRAM = """
 import sys
 import numpy as np, torch
 from wvae.training.examples import Examples
-from wvae.feeding import BatchLoader
-from wvae.shards import Shards
+from wvae.training.loader import BatchLoader
+from wvae.datasets.shards import Shards
 x = np.load(sys.argv[1], mmap_mode="r")
 data = Examples(Shards([x]).pick(np.arange(0, len(x), 1 if len(x) < 50_000 else 2)), np.zeros(len(x), np.int64))
 feed = BatchLoader(data, 256, torch.device("cpu"))
 for batch in feed.batches((0, 1)):
     pass
-data.some(5_000, 0)
+data.subsample(5_000, 0)
 lines = open("/proc/self/status").read().splitlines()  # a resource usage would count the parent's peak
 print(int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) // 1024)
 """

@@ -17,11 +17,11 @@ import typer
 from ..config import Config, Objective, Preset, parameters
 from . import commands
 from .commands import Factor, Label, Model
-from .terminal import end_on_request, going_on, print_metrics, say_unless
+from .terminal import end_on_request, going_on, make_log, print_metrics
 from .terminal import progress as progress_on
 
 EXTRAS = {"onnx": "onnx", "onnxscript": "onnx", "onnxruntime": "onnx", "soundfile": "audio", "librosa": "audio"}
-EXTRAS |= {"PIL": "files", "datasets": "files", "accelerate": "processes", "ray": "ray"}
+EXTRAS |= {"PIL": "files", "datasets": "hf", "charset_normalizer": "files", "accelerate": "processes", "ray": "ray"}
 
 app: typer.Typer = typer.Typer(
     help="You have data and one label that explains part of it; wvae gives you the rest.",
@@ -171,7 +171,7 @@ def fit(
         factors=factor or (),
         size=size,
         rate=rate,
-        say=say_unless(quiet),
+        log=make_log(quiet),
         progress=not quiet,
     )
     with going_on(out, quiet), progress_on(quiet) as progress:

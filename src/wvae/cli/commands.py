@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from .terminal import going_on, print_scores, print_selection, progress, say_unless
+from .terminal import going_on, make_log, print_scores, print_selection, progress
 
 if TYPE_CHECKING:
     from .. import WVAE
@@ -31,9 +31,9 @@ def opened(
     from .. import load
     from ..workflows.encode import open_like
 
-    estimator, say = load(str(model)), say_unless(quiet)
+    estimator, log = load(str(model)), make_log(quiet)
     options: dict[str, Any] = {"label": label, "factors": factors or (), "unlabelled": unlabelled}
-    return estimator, open_like(model, estimator, data, **options, say=say, progress=not quiet)
+    return estimator, open_like(model, estimator, data, **options, log=log, progress=not quiet)
 
 
 def encode(
@@ -86,7 +86,7 @@ def encode(
     else:
         from ..workflows.encode_ray import encode_on_ray
 
-        options |= {"label": label, "factors": factor or (), "overwrite": overwrite, "say": say_unless(quiet)}
+        options |= {"label": label, "factors": factor or (), "overwrite": overwrite, "log": make_log(quiet)}
         with going_on(out, quiet), progress(quiet) as bars:
             encode_on_ray(model, estimator, data, loaded, out, **options, progress=bars)
     print(out)
@@ -152,7 +152,7 @@ def swap(
     from .. import load
     from ..workflows.swap import swap as run
 
-    print(run(model, load(str(model)), a, b, out, rate=rate, say=say_unless(quiet)))
+    print(run(model, load(str(model)), a, b, out, rate=rate, log=make_log(quiet)))
 
 
 def export(

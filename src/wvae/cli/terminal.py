@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..workflows.run_folder import Advance
 
 
-def say_unless(quiet: bool) -> Callable[[str], None]:
+def make_log(quiet: bool) -> Callable[[str], None]:
     """Return a function that prints a remark on stderr, or nothing."""
     return (lambda text: None) if quiet else (lambda text: print(text, file=sys.stderr))
 
@@ -38,16 +38,16 @@ def end_on_request() -> None:
 
 @contextmanager
 def going_on(out: Path, quiet: bool) -> Generator[None]:
-    """Say what an interruption leaves in ``<out>.partial``, and that something was left there before."""
-    say = say_unless(quiet)
+    """Log what an interruption leaves in ``<out>.partial``, and that something was left there before."""
+    log = make_log(quiet)
     partial = out.with_name(out.name + ".partial")
     if partial.exists():
-        say(f"there is an unfinished run in {partial}")
+        log(f"there is an unfinished run in {partial}")
     try:
         yield
     except KeyboardInterrupt as cause:
         kept = f"what is done is kept in {partial}: the same command goes on from there"
-        say(f"stopped; {kept if partial.exists() else 'nothing was done yet'}")
+        log(f"stopped; {kept if partial.exists() else 'nothing was done yet'}")
         raise typer.Exit(128 + (signal.SIGTERM if isinstance(cause, Terminated) else signal.SIGINT)) from None
 
 

@@ -2,6 +2,6 @@
 
 from .catalogue import CATALOGUE, Source, load
 from .dataset import Dataset
-from .files import open_data
+from .readers.open import open_data
 
 __all__ = ["CATALOGUE", "Dataset", "Source", "load", "open_data"]

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..datasets import Dataset
 from ..datasets.dataset import Array, is_labelled
-from ..datasets.wording import did_you_mean
+from ..datasets.messages import did_you_mean
 from ..estimator import WVAE
 from ..evaluation.clustering import agreement, gmm, kmeans, random_assignment
 from ..evaluation.n_clusters import KSelection, Method, choose_k, stability

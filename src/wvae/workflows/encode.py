@@ -13,7 +13,7 @@ from sklearn.metrics import pairwise_distances_argmin
 
 from ..datasets import CATALOGUE, Dataset, open_data
 from ..datasets.dataset import Array
-from ..datasets.wording import Say
+from ..datasets.messages import Log
 from ..estimator import WVAE
 from ..io.files import ModelFileError
 from ..training.examples import batches
@@ -32,7 +32,7 @@ def open_like(
     *,
     label: str | None = None,
     factors: Sequence[str] = (),
-    say: Say,
+    log: Log,
     progress: bool = True,
     unlabelled: bool = False,
 ) -> Dataset:
@@ -42,7 +42,7 @@ def open_like(
     ----------
     folder, model
         The model folder, which remembers label and rate, and what it holds.
-    source, factors, say, progress
+    source, factors, log, progress
         As `open_data` takes them.
     label
         The column of the label, if it is called otherwise than in training; it must be there then.
@@ -67,7 +67,7 @@ def open_like(
             if kind == "audio":
                 options["rate"] = about.get("rate")
     options["unlabelled"] = unlabelled and label is None
-    data = open_data(source, factors=factors, say=say, progress=progress, **options)
+    data = open_data(source, factors=factors, log=log, progress=progress, **options)
     if data.kind != kind:
         raise ValueError(f"{data.name} holds {data.kind} data, the model was trained on {kind} data: take such")
     if data.rate and data.rate != about.get("rate", data.rate):
@@ -75,7 +75,7 @@ def open_like(
             f"{data.name} has {data.rate:,} samples per second, the model was trained on {about['rate']:,}: "
             "bring the sounds to that rate, or fit a model to these"
         )
-    return replace(data, x=as_trained(data.x, model, data.name, say))
+    return replace(data, x=as_trained(data.x, model, data.name, log))
 
 
 def remembered_rate(folder: Path) -> int | None:
@@ -165,15 +165,15 @@ def nearest(z: Array, centres: Array) -> Array:
     return np.concatenate(found).astype(np.int32)
 
 
-def as_trained(x: Array, model: WVAE, name: str, say: Say) -> Array:
+def as_trained(x: Array, model: WVAE, name: str, log: Log) -> Array:
     """Return examples with the channels that the model knows, or raise a ValueError if their shape is another."""
     shape = model.shape_
     if model.config_.kind == "image" and x.shape[-2:] == shape[-2:]:
         if shape[:-2] == (3,) and x.ndim == 3:
-            say(f"{name} is grey, the model was trained on colour: made colour")
+            log(f"{name} is grey, the model was trained on colour: made colour")
             x = np.broadcast_to(x[:, None], (len(x), *shape))
         elif len(shape) == 2 and x.shape[1:-2] == (3,):
-            say(f"{name} is in colour, the model was trained on grey: made grey")
+            log(f"{name} is in colour, the model was trained on grey: made grey")
             x = np.concatenate([np.tensordot(x[rows], GREY, (1, 0)).astype(x.dtype) for rows in batches(len(x))])
     if x.shape[1:] != shape:
         raise ValueError(

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets.wording import one_line, some
+from ..datasets.messages import one_line, preview
 from ..io.files import replace_folder, write_json
 from ..training.examples import EVALUATION_BATCH, batches
 from .run_folder import RunError
@@ -50,13 +50,13 @@ def check_parts(folder: Path, n: int, size: int) -> int:
     missing = [f"{rows.start:,}–{rows.stop - 1:,}" for rows in missing_parts(folder, n, size)]
     if missing:
         raise ValueError(
-            f"rows are missing: {some(missing, quote=False)}; the others are in {folder}: "
+            f"rows are missing: {preview(missing, quote=False)}; the others are in {folder}: "
             "give the same command again, and it goes on with those"
         )
     expected = {part_name(rows.start): rows for rows in batches(n, size)}
     others = sorted({path.name for path in folder.glob("*.parquet")} - expected.keys())
     if others:
-        raise ValueError(f"{folder} has parts of other rows, {some(others)}: delete them and give the command again")
+        raise ValueError(f"{folder} has parts of other rows, {preview(others)}: delete them and give the command again")
     for name, rows in expected.items():
         try:
             found = parquet.ParquetFile(folder / name).read(columns=["row"]).column("row").to_numpy()

@@ -27,7 +27,7 @@ import numpy as np
 
 from ..datasets import CATALOGUE, Dataset
 from ..datasets.dataset import Array
-from ..datasets.wording import Say, one_line
+from ..datasets.messages import Log, one_line
 from ..estimator import WVAE
 from ..io.files import WEIGHTS_FILE, atomic
 from ..training.examples import Examples, batches
@@ -107,7 +107,7 @@ def encode_on_ray(
     k: int | None = None,
     seed: int | None = None,
     overwrite: bool = False,
-    say: Say,
+    log: Log,
     progress: Progress | None = None,
 ) -> None:
     """Write the columns of `Encoder` and ``row``, (n,) int64, as a folder of Parquet parts, by actors of Ray.
@@ -128,7 +128,7 @@ def encode_on_ray(
         As in `wvae.workflows.encode_stream.encode_to_file`; the centres are ``_centres.npy`` in the folder.
     overwrite
         Whether a folder of codes of that name may be replaced; anything else never is.
-    say, progress
+    log, progress
         Who is told which Ray it is and what was written; who shows progress.
 
     Raises
@@ -156,16 +156,16 @@ def encode_on_ray(
     refuse_folder(out, partial, about, overwrite)
     source = source if source in CATALOGUE else str(Path(source).resolve())
     job = Job(folder.resolve(), source, label, tuple(factors), partial.resolve(), about["data"])
-    with _connected(say):
+    with _connected(log):
         partial.mkdir(parents=True, exist_ok=True)
         with locked(partial):
             begin(partial, about)
             if k is not None and not (partial / CENTRES_FILE).exists():
                 write_centres(partial / CENTRES_FILE, learn_centres(model, data, k, seed=seed, progress=progress))
-            speed = _write_parts(job, data, size, say, progress or Silent())
+            speed = _write_parts(job, data, size, log, progress or Silent())
             parts = check_parts(partial, len(data), size)
             finish(partial, out)
-    say(f"{len(data):,} rows, each of them once, in {parts:,} parts; {speed:,.0f} rows/s")
+    log(f"{len(data):,} rows, each of them once, in {parts:,} parts; {speed:,.0f} rows/s")
 
 
 def opened(job: Job) -> Encoder:
@@ -183,20 +183,20 @@ def opened(job: Job) -> Encoder:
             raise ValueError(f"there is no {path}: {SHARED}")
     model = load(str(job.model))
     options: dict[str, Any] = {"label": job.label, "factors": job.factors, "unlabelled": True}
-    data = open_like(job.model, model, job.source, **options, say=lambda text: None, progress=False)
+    data = open_like(job.model, model, job.source, **options, log=lambda text: None, progress=False)
     if _fingerprint(data) != job.seen:
         raise ValueError(f"{job.source} holds other data than where the command was given: {SHARED}")
     centres = job.folder / CENTRES_FILE
     return Encoder(model, data, np.load(centres) if centres.exists() else None, numbered=True)
 
 
-def _write_parts(job: Job, data: Dataset, size: int, say: Say, progress: Progress) -> float:
+def _write_parts(job: Job, data: Dataset, size: int, log: Log, progress: Progress) -> float:
     """Write the parts that are missing, and return how many rows per second."""
     missing = missing_parts(job.folder, len(data), size)
     nodes, written, started = _nodes(), 0, time.perf_counter()
     before = len(data) - sum(rows.stop - rows.start for rows in missing)
     if before:
-        say(f"{before:,} rows are there already")
+        log(f"{before:,} rows are there already")
     with progress.task(f"encoding {data.name}", len(data)) as advance:
         try:
             for block in _stream(job, missing):
@@ -211,7 +211,7 @@ def _write_parts(job: Job, data: Dataset, size: int, say: Say, progress: Progres
             ) from error
     lost = nodes - _nodes()
     if lost:
-        say(f"{len(lost)} of {len(nodes)} nodes were lost: others have encoded their rows")
+        log(f"{len(lost)} of {len(nodes)} nodes were lost: others have encoded their rows")
     return written / (time.perf_counter() - started)
 
 
@@ -237,7 +237,7 @@ def _stream(job: Job, missing: list[slice]) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def _connected(say: Say) -> Generator[None]:
+def _connected(log: Log) -> Generator[None]:
     """Use the Ray that is running in this program, else join the cluster at RAY_ADDRESS, else start one here."""
     ray = _ray()
     if ray.is_initialized():
@@ -260,7 +260,7 @@ def _connected(say: Say) -> Generator[None]:
             ) from error
         try:
             room = f"{len(_nodes())} nodes, {ray.cluster_resources().get('CPU', 0):.0f} CPUs"
-            say(f"Ray: joined the cluster at {address}: {room}" if address else f"Ray: started on this machine: {room}")
+            log(f"Ray: joined the cluster at {address}: {room}" if address else f"Ray: started on this machine: {room}")
             yield
         finally:
             ray.shutdown()

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..datasets.dataset import Array
-from ..datasets.wording import Say, did_you_mean
+from ..datasets.messages import Log, did_you_mean
 from ..estimator import WVAE
 from ..io.files import atomic
 from .encode import as_trained, open_like, remembered_rate
@@ -23,7 +23,7 @@ def swap(
     out: Path | None = None,
     *,
     rate: int | None = None,
-    say: Say,
+    log: Log,
 ) -> Path:
     """Write the label of example `a` in the style of example `b` to a file, and return its path.
 
@@ -37,7 +37,7 @@ def swap(
         The file, whose ending says how: see `write_example`. None: called after both, in the current folder.
     rate
         Samples per second of a sound; None: the model's.
-    say
+    log
         Told how the examples and the result are read.
 
     Raises
@@ -46,16 +46,16 @@ def swap(
         If an example or the file is not suitable.
     """
     out = out or Path(f"{_word(a)}-in-{_word(b)}{_suffixes(model)[0]}")
-    x = [example(folder, model, text, say=say) for text in (a, b)]
+    x = [example(folder, model, text, log=log) for text in (a, b)]
     swapped = model.swap(*x)
     write_example(out, swapped[0], model, rate or remembered_rate(folder))
     if model.config_.classifier_weight:
         read = [model.predict(one)[0] for one in (*x, swapped)]
-        say(f"A is read as {read[0]}, B as {read[1]}, A in B's style as {read[2]}")
+        log(f"A is read as {read[0]}, B as {read[1]}, A in B's style as {read[2]}")
     return out
 
 
-def example(folder: Path, model: WVAE, text: str, *, say: Say) -> Array:
+def example(folder: Path, model: WVAE, text: str, *, log: Log) -> Array:
     """Return one example, (1, \\*shape), from a file of one, or from ``DATA:ROW``, the row of a data set, from 0.
 
     Raises
@@ -65,13 +65,13 @@ def example(folder: Path, model: WVAE, text: str, *, say: Say) -> Array:
     """
     path = Path(text)
     if path.is_file():
-        return as_trained(_one(folder, model, path), model, text, say)
+        return as_trained(_one(folder, model, path), model, text, log)
     source, colon, row = text.rpartition(":")
     if not (colon and row.isdecimal()):
         here = os.listdir(path.parent) if path.parent.is_dir() and not path.exists() else []
         near = did_you_mean(path.name, here)
         raise ValueError(f"{text} is no file{near}, expected one example, or DATA:ROW such as handwriting:0")
-    data = open_like(folder, model, source, say=_unsaid, unlabelled=True)
+    data = open_like(folder, model, source, log=_discard, unlabelled=True)
     if int(row) >= len(data):
         raise ValueError(f"{source} has {len(data):,} rows, expected a row from 0 to {len(data) - 1}, not {row}")
     return np.array(data.x[int(row) : int(row) + 1])
@@ -119,37 +119,38 @@ def _suffixes(model: WVAE) -> tuple[str, ...]:
     return (".npy",)
 
 
-def _unsaid(text: str) -> None:
+def _discard(text: str) -> None:
     """Drop what is said of a whole data set: of one example nobody wants to hear it again."""
 
 
 def _one(folder: Path, model: WVAE, path: Path) -> Array:
     """Return what a file holds, (1, \\*shape)."""
-    from ..datasets import pictures, sounds
-    from ..datasets.arrays import examples
+    from ..datasets.readers import images, sounds
+    from ..datasets.readers.arrays import examples
+    from ..datasets.readers.media import Content
 
     suffix, kind = path.suffix.lower(), model.config_.kind
-    wanted = {"image": pictures.SUFFIXES, "audio": sounds.SUFFIXES, "table": ()}[kind]
+    wanted = {"image": images.SUFFIXES, "audio": sounds.SUFFIXES, "table": ()}[kind]
     if suffix == ".npy":
         try:
             x = np.load(path, allow_pickle=False)
         except (ValueError, EOFError, OSError) as error:
             raise ValueError(f"{path} is no whole .npy file of numbers ({error}): save it again") from error
-        return examples(x[None], str(path), _unsaid)
+        return examples(x[None], str(path), _discard)
     if suffix not in wanted:
         raise ValueError(
             f"{path} is no example of {kind} data, expected {', '.join((*wanted, '.npy'))}, or DATA:ROW such as "
             f"{path}:0"
         )
 
-    def only() -> list[tuple[str, pictures.Content]]:
+    def only() -> list[tuple[str, Content]]:
         return [(path.name, path)]
 
     if kind == "audio":
         rate = remembered_rate(folder)
-        return sounds.read_sounds(only, 1, str(path), rate=rate, say=_unsaid, progress=False)[0]
-    return pictures.read_pictures(
-        only, 1, str(path), size=(model.shape_[-2], model.shape_[-1]), say=_unsaid, progress=False
+        return sounds.read_sounds(only, 1, str(path), rate=rate, log=_discard, progress=False)[0]
+    return images.read_images(
+        only, 1, str(path), size=(model.shape_[-2], model.shape_[-1]), log=_discard, progress=False
     )[0]
 
 

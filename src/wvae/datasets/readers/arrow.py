@@ -1,0 +1,115 @@
+"""Types and values of pyarrow as readers of tables need them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..dataset import Array
+from ..messages import preview
+
+__all__ = ["class_names", "is_encoded", "is_list", "is_numeric", "is_scalar", "stack_lists", "to_numpy"]
+
+
+def is_numeric(kind: Any) -> bool:
+    """Return whether a type is one of numbers; bool is, too."""
+    from pyarrow import types
+
+    return types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind) or types.is_boolean(kind)
+
+
+def is_list(kind: Any) -> bool:
+    """Return whether a type is one of lists of numbers, nested to any depth."""
+    from pyarrow import BaseExtensionType, types
+
+    kind = kind.storage_type if isinstance(kind, BaseExtensionType) else kind
+    if not (types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)):
+        return False
+    return is_list(kind.value_type) or is_numeric(kind.value_type)
+
+
+def is_encoded(kind: Any) -> bool:
+    """Return whether a type is one of files: their bytes, or a struct of bytes and path as Hugging Face writes it."""
+    from pyarrow import types
+
+    if types.is_struct(kind):
+        return kind.get_field_index("bytes") >= 0
+    return types.is_binary(kind) or types.is_large_binary(kind)
+
+
+def is_scalar(kind: Any) -> bool:
+    """Return whether a type has one value for each row: words, numbers, dates."""
+    from pyarrow import BaseExtensionType, types
+
+    return not (types.is_nested(kind) or is_encoded(kind) or isinstance(kind, BaseExtensionType))
+
+
+def to_numpy(values: Any) -> Array:
+    """Return a column of scalars, (n,): numbers as such, all else as words; missing values are NaN or ""."""
+    import pyarrow as pa
+    from pyarrow import types
+
+    if types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    kind = values.type
+    if types.is_decimal(kind) or types.is_null(kind):
+        values = values.cast(pa.float64())
+    elif types.is_boolean(kind) and not values.null_count:
+        values = values.cast(pa.int64())
+    elif not (types.is_integer(kind) or types.is_floating(kind)):
+        words = values.cast(pa.string()).fill_null("").to_pylist()
+        return np.array(words, dtype=np.str_)
+    return values.to_numpy()
+
+
+def stack_lists(values: Any, name: str, where: str) -> Array:
+    """Return a column of lists of numbers, nested to any depth, as one array, (n, \\*shape).
+
+    Parameters
+    ----------
+    values
+        A pyarrow array or chunked array.
+    name, where
+        The column and the file, for errors.
+
+    Raises
+    ------
+    ValueError
+        If lists differ in length, or a list or a value is missing.
+    """
+    import pyarrow as pa
+    from pyarrow import compute
+
+    inner = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    shape = [len(inner)]
+    while is_list(inner.type):
+        inner = inner.storage if isinstance(inner, pa.ExtensionArray) else inner
+        if inner.null_count:
+            raise ValueError(f"{where}: the column {name!r} misses {inner.null_count:,} lists: fill them")
+        lengths = np.unique(compute.call_function("list_value_length", [inner]).to_numpy(zero_copy_only=False))
+        if len(lengths) != 1:
+            raise ValueError(
+                f"{where}: the column {name!r} is ragged, with lists of {preview(lengths.tolist())} values, "
+                "expected one shape: cut or pad them"
+            )
+        shape.append(int(lengths[0]))
+        inner = inner.flatten()
+    if inner.null_count:
+        raise ValueError(f"{where}: the column {name!r} misses {inner.null_count:,} values: fill them")
+    return inner.to_numpy(zero_copy_only=False).reshape(shape)
+
+
+def class_names(schema: Any) -> dict[str, list[str]]:
+    """Return the names of numbered classes by column, from the note that Hugging Face leaves in a schema."""
+    import json
+
+    note = (schema.metadata or {}).get(b"huggingface")
+    if not note:
+        return {}
+    features = json.loads(note).get("info", {}).get("features", {})
+    names = dict[str, list[str]]()
+    for column, feature in features.items():
+        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel":
+            names[column] = feature["names"]
+    return names

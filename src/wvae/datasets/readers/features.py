@@ -1,0 +1,154 @@
+"""Which columns of a table are the examples, and columns of numbers as one array."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..dataset import Array
+from ..messages import Log, preview, reject
+from .arrays import examples
+from .tables import Table
+
+__all__ = ["FEATURES", "features", "files_column", "list_column"]
+
+FILES = ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "img", "picture", "audio", "wav")
+FEATURES = ("x", "features", "embedding", "data", "image", "pixels")
+
+
+def files_column(table: Table, suffixes: Sequence[str], base: Path) -> str | None:
+    """Return the column that names files, or None.
+
+    Preferred is one with a usual name most of whose values end in a suffix; then any most of whose values do; then one
+    with a usual name whose first value, with or without a suffix, is a file below the folder `base`.
+    """
+    words = table.words
+    usual = [name for word in FILES for name in words if name.lower() == word]
+    ending = [name for name in words if _share_ending(table.column(name), suffixes) > 0.5]
+    for name in (*usual, *ending):
+        if name in ending:
+            return name
+    for name in usual:
+        if _is_file(base / str(table.column(name)[0]), suffixes):
+            return name
+    return None
+
+
+def _share_ending(values: Array, suffixes: Sequence[str]) -> float:
+    lower = np.char.lower(values)
+    return float(np.any([np.char.endswith(lower, suffix) for suffix in suffixes], axis=0).mean())
+
+
+def _is_file(path: Path, suffixes: Sequence[str]) -> bool:
+    return path.is_file() or any(path.with_name(path.name + suffix).is_file() for suffix in suffixes if path.name)
+
+
+def features(
+    table: Table, reserved: Sequence[str], size: tuple[int, int] | None, log: Log
+) -> tuple[Array, list[str], str]:
+    """Return the examples that are numbers of a table.
+
+    A column of lists of numbers becomes x as it is, (n, \\*shape). Otherwise all numeric columns side by side do,
+    (n, d) float32, or with a size (n, height, width), except those that count the rows.
+
+    Parameters
+    ----------
+    table
+        Holds numbers in columns or in lists.
+    reserved
+        Columns that are not features: the label, the split, factors.
+    size
+        (height, width) of images whose pixels are the columns, or None.
+    log
+        Called with one line if values are converted.
+
+    Returns
+    -------
+    x
+        The examples.
+    used
+        The columns that are features or count the rows.
+    summary
+        One line for the log.
+
+    Raises
+    ------
+    ValueError
+        If there is no such column, lists differ in length, or a value is missing.
+    """
+    lists = [name for name in table.lists if name not in reserved]
+    if lists:
+        name = list_column(lists, str(table.path))
+        reject(f"{table.path} holds examples as lists", size=size)
+        x = _bytes_if_pixels(table.stack(name))
+        x = examples(x, str(table.path), log)
+        return x, [name], f"{len(x):,} rows of shape {x.shape[1:]} from the column {name!r}"
+    numeric, counters = list[str](), list[str]()
+    for name in table.numeric:
+        if name not in reserved:
+            (counters if _counts_rows(table.column(name)) else numeric).append(name)
+    if not numeric:
+        raise ValueError(
+            f"{table.path} holds no numbers beside {preview(reserved, 5) or 'nothing'}: expected numeric columns, "
+            "images, or a column that names image or sound files"
+        )
+    x = np.empty((len(table), len(numeric)), np.float32)
+    for j, name in enumerate(numeric):
+        x[:, j] = _finite(table.column(name), name, table.path)
+    used = [*numeric, *counters]
+    ignored = f"; ignored, as it counts the rows: {preview(counters)}" if counters else ""
+    if size is None:
+        return x, used, f"{len(x):,} rows of {len(numeric):,} numeric columns{ignored}"
+    return _as_images(x, size, table.path), used, f"{len(x):,} images, a column for each pixel{ignored}"
+
+
+def list_column(lists: Sequence[str], where: str) -> str:
+    """Return which of the columns of lists holds the examples.
+
+    Raises
+    ------
+    ValueError
+        If there are several and none has a usual name.
+    """
+    usual = [name for word in FEATURES for name in lists if name.lower() == word]
+    if len(lists) > 1 and not usual:
+        raise ValueError(f"{where}: several columns hold lists ({preview(lists)}): keep one, or call it 'x'")
+    return (usual or lists)[0]
+
+
+def _finite(values: Array, name: str, path: Path) -> Array:
+    """Return a column as float32, or raise a ValueError if a value is missing or infinite."""
+    with np.errstate(over="ignore"):  # values beyond float32 become infinite and are reported as such
+        values = values.astype(np.float32)
+    bad = np.flatnonzero(~np.isfinite(values))
+    if bad.size:
+        raise ValueError(
+            f"{path}: the column {name!r} holds NaN, infinity or nothing in {bad.size:,} of {len(values):,} rows, "
+            f"first in row {bad[0] + 1}: fill it or drop those rows"
+        )
+    return values
+
+
+def _counts_rows(values: Array) -> bool:
+    """Return whether values are consecutive numbers: these are a row's place in the file and no property of it."""
+    return values.dtype.kind in "iu" and len(values) > 2 and bool((np.diff(values.astype(np.int64)) == 1).all())
+
+
+def _as_images(x: Array, size: tuple[int, int], path: Path) -> Array:
+    height, width = size
+    if x.shape[1] not in (height * width, 3 * height * width):
+        raise ValueError(
+            f"{path} has {x.shape[1]:,} numeric columns, expected {height * width:,} or {3 * height * width:,} for "
+            f"images of {width}×{height} pixels: leave out size"
+        )
+    if (x == np.round(x)).all() and x.min() >= 0 and x.max() <= 255:
+        x = x.astype(np.uint8)
+    return x.reshape(len(x), height, width) if x.shape[1] == height * width else x.reshape(len(x), 3, height, width)
+
+
+def _bytes_if_pixels(x: Array) -> Array:
+    """Return whole numbers from 0 to 255 in two or more dimensions as uint8; all else unchanged."""
+    is_pixels = x.ndim > 2 and x.dtype.kind in "iub" and x.min() >= 0 and x.max() <= 255
+    return x.astype(np.uint8) if is_pixels else x

@@ -1,0 +1,64 @@
+"""The official split of the rows into train and test."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..dataset import Array
+from ..messages import Log, preview
+
+__all__ = ["SPLIT", "SPLITS", "read_split"]
+
+SPLIT = "split"  # name of the column
+
+_TRAIN = ("train", "training")
+_TEST = ("test", "testing")
+_VALIDATION = ("val", "valid", "validation", "dev", "eval")
+SPLITS = (*_TRAIN, *_TEST, *_VALIDATION)
+
+
+def read_split(values: Array, where: str, log: Log) -> Array | None:
+    """Return ``"train"`` or ``"test"`` for each row, or None if all rows would be one of them.
+
+    Parameters
+    ----------
+    values
+        Words of `SPLITS`, (n,), in any case. Validation rows are test rows if there are no others, else train rows.
+    where
+        The name of the source in errors.
+    log
+        Called with a line on what each word means, and one on the sizes.
+
+    Raises
+    ------
+    ValueError
+        If there are other words.
+
+    Examples
+    --------
+    >>> read_split(np.array(["train", "Dev", "train"]), "photos", print).tolist()
+    split: dev is taken as test
+    split: 2 train, 1 test
+    ['train', 'test', 'train']
+    """
+    words = np.char.lower(values.astype(np.str_))
+    present = set(np.unique(words).tolist())
+    unknown = sorted(present - set(SPLITS))
+    if unknown:
+        raise ValueError(
+            f"{where}: the column {SPLIT!r} holds {preview(unknown)}, expected train, test or validation: "
+            "rename the values, or the column"
+        )
+    # Beside a test part, validation rows serve choices during training; without one, they are what is held out.
+    held_out = _TEST if present & set(_TEST) else _VALIDATION
+    split = np.where(np.isin(words, held_out), "test", "train")
+    renamed = list[str]()
+    for word in sorted(present - {"train", "test"}):
+        renamed.append(f"{word} is taken as {'test' if word in held_out else 'train'}")
+    if renamed:
+        log(f"split: {', '.join(renamed)}")
+    if len(np.unique(split)) < 2:
+        log(f"split: all rows are {split[0]}, so there is none: test rows will be chosen at random")
+        return None
+    log(f"split: {(split == 'train').sum():,} train, {(split == 'test').sum():,} test")
+    return split

@@ -1,0 +1,61 @@
+"""Labels that cannot be used, that are missing, or that are fractions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reader_cases import Reader, check_error, picture
+
+LABELS: list[tuple[Any, str]] = [
+    ([1] * 6, "'y' has one class only, 1"),
+    ([0, 0, 0, 1, 1, 2], "1 of 3 classes of the label 'y'"),
+    ([0, 1, 2, 3, 3, 3], "'y' has 4 values in 6 rows"),
+    ([0, 0, 0, 0, 1, np.nan], "1 of 2 classes of the label 'y'"),
+    (["a", "a", "", "", "", "a"], "'y' has one class only, a"),
+    ([""] * 6, "'y' is missing in all rows"),
+    ([0, 0, 1, 1, 1, np.inf], "'y' holds infinity"),
+    (np.zeros(6, complex), "'y' has dtype complex128"),
+]
+
+
+@pytest.mark.parametrize(("y", "text"), LABELS)
+def test_labels_that_cannot_be_used(reader: Reader, tmp_path: Path, y: Any, text: str) -> None:
+    np.savez(tmp_path / "a.npz", x=picture(0, (6, 4)), y=y)
+    check_error(reader, tmp_path / "a.npz", text, str(tmp_path / "a.npz"))
+
+
+@pytest.mark.parametrize(
+    ("y", "found"),
+    [
+        ([0, 0, 0, 1, 1, np.nan], [0, 0, 0, 1, 1, None]),
+        (["a", "a", "b", "b", "", "a"], ["a", "a", "b", "b", None, "a"]),
+        ([0.5, np.nan, 0.5, 1.5, 1.5, 0.5], ["0.5", None, "0.5", "1.5", "1.5", "0.5"]),
+    ],
+)
+def test_rows_without_a_label_are_kept(reader: Reader, tmp_path: Path, y: Any, found: list[Any]) -> None:
+    np.savez(tmp_path / "a.npz", x=picture(0, (6, 4)), y=y)
+    data = reader(tmp_path / "a.npz")
+    assert data.y.tolist() == found
+    assert data.labelled.tolist() == [value is not None for value in found]
+    classes = sorted({value for value in found if value is not None})
+    assert data.classes.tolist() == classes
+    assert data.classes.dtype.kind == ("U" if isinstance(found[0], str) else "i")
+    assert data.indices.tolist() == [-1 if value is None else classes.index(value) for value in found]
+    assert reader.line("classes in").startswith("label 'y': 2 classes in 6 rows, 1 of them")
+    assert data.subset(data.labelled).classes.tolist() == classes
+
+
+def test_labels_in_fractions(reader: Reader, tmp_path: Path) -> None:
+    path, x = tmp_path / "a.npz", picture(0, (100, 4))
+    np.savez(path, x=x, y=np.linspace(0, 1, 100))
+    check_error(reader, path, "'y' holds 100 different fractions from 0 to 1")
+    np.savez(path, x=x, y=np.tile([0.5, 1.5], 50))
+    assert reader(path).classes.tolist() == ["0.5", "1.5"]
+    reader.line("2 different fractions")
+    for y in (np.tile([0.0, 1.0], 50), np.tile([False, True], 50), np.tile([0, 1], 50).astype(np.uint8)):
+        np.savez(path, x=x, y=y)
+        assert reader(path).y.dtype == np.int64

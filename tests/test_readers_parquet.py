@@ -1,0 +1,94 @@
+"""Parquet files of images, sounds and lists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from reader_cases import Reader, check_error, encoded, folder_of_tones, images_table, picture
+
+
+def test_parquet_of_images(reader: Reader, tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    path = tmp_path / "pets.parquet"
+    table = images_table(600)
+    parquet.write_table(table, path, row_group_size=100)
+    data = reader(path)
+    np.testing.assert_array_equal(data.x[[0, 257, 599]], [picture(i) for i in (0, 257, 599)])
+    assert data.y[:3].tolist() == ["cat", "dog", "cat"]
+    assert list(data.factors) == ["who"]
+    reader.line("600 images, 12×12 pixels, grey")
+    check_error(reader, path, "'image' for the label", label="image")
+    broken = table.column("image").to_pylist()
+    broken[3]["bytes"] = b"no image"
+    broken[4]["bytes"] = None
+    import pyarrow as pa
+
+    parquet.write_table(table.set_column(0, "image", pa.array(broken, table.schema.field("image").type)), path)
+    data = reader(path)
+    assert len(data) == 598
+    assert "2 of 600 files" in reader.line("row 4 (it is not an image), row 5 (it is empty)")
+
+
+def test_parquet_of_plain_bytes_and_of_lists(reader: Reader, tmp_path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    path, label = tmp_path / "a.parquet", [0, 1, 0, 1]
+    parquet.write_table(pa.table({"jpg": [encoded(picture(i)) for i in range(4)], "label": label}), path)
+    assert reader(path).shape == (12, 12)
+    parquet.write_table(pa.table({"a": [b"1"] * 4, "b": [b"2"] * 4, "label": label}), path)
+    check_error(reader, path, "('a', 'b')")
+    x = picture(0, (4, 5, 6))
+    parquet.write_table(pa.table({"x": x.tolist(), "label": label, "who": [1, 1, 2, 2]}), path)
+    data = reader(path)
+    np.testing.assert_array_equal(data.x, x)
+    assert (data.kind, list(data.factors)) == ("image", ["who"])
+    parquet.write_table(pa.table({"embedding": (x[:, 0] / 7).tolist(), "label": label}), path)
+    assert (reader(path).shape, reader(path).kind) == ((6,), "table")
+    pairs = pa.array([[1.0, 2], [3, 4], [5, 6], [7, 8]], pa.list_(pa.float64(), 2))
+    parquet.write_table(pa.table({"x": pairs, "label": label}), path)
+    np.testing.assert_array_equal(reader(path).x, np.arange(1, 9).reshape(4, 2))
+    parquet.write_table(pa.table({"x": [[1.0], [2], [np.nan], [3]], "label": label}), path)
+    check_error(reader, path, "NaN or infinity, first in row 3")
+    parquet.write_table(pa.table({"x": [[1, 2], [3], [4, 5], [6, 7]], "label": label}), path)
+    check_error(reader, path, "'x' is ragged, with lists of 1, 2 values")
+    parquet.write_table(pa.table({"x": [[1, 2], [3, None], [4, 5], [6, 7]], "label": label}), path)
+    check_error(reader, path, "'x' misses 1 values")
+    parquet.write_table(pa.table({"u": [[1]] * 4, "v": [[1]] * 4, "label": label}), path)
+    check_error(reader, path, "('u', 'v')")
+
+
+def test_parquet_of_sounds(reader: Reader, tmp_path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    folder_of_tones(tmp_path)
+    files = sorted(tmp_path.rglob("*.wav"))
+    sounds = [{"bytes": file.read_bytes(), "path": file.name} for file in files]
+    parquet.write_table(pa.table({"audio": sounds, "label": [f.parts[-3] for f in files]}), tmp_path / "a.parquet")
+    data, same = reader(tmp_path / "a.parquet"), reader(tmp_path)
+    assert (data.kind, data.rate) == ("audio", 8000)
+    np.testing.assert_array_equal(data.x, same.x)
+
+
+def test_a_table_of_nothing_but_images(reader: Reader, tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    path = tmp_path / "a.parquet"
+    parquet.write_table(images_table().select(["image"]), path)
+    data = reader(path, unlabelled=True)
+    np.testing.assert_array_equal(data.x, [picture(i) for i in range(8)])
+
+
+def test_lists_of_different_lengths_in_shards(reader: Reader, tmp_path: Path) -> None:
+    """Also such whose lengths have a whole number as their mean."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    parquet.write_table(pa.table({"x": [[1.0], [2.0, 3.0, 4.0]] * 2, "label": [0, 1] * 2}), tmp_path / "part-0.parquet")
+    check_error(reader, tmp_path, "part-0.parquet", "'x' is ragged, with lists of 1, 3 values")
+    parquet.write_table(pa.table({"x": pa.array([], pa.list_(pa.float32())), "label": []}), tmp_path / "part-0.parquet")
+    check_error(reader, tmp_path, "part-0.parquet has no rows")
