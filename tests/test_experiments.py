@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -308,7 +310,41 @@ def test_two_processes_do_not_make_the_same_run(planted: Dataset, tmp_path: Path
     reproduce("plane", planted, CONFIG, out, progress=Second())
     assert tried
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
-    assert not (out / ".lock").exists()
+
+
+LOCKER = """
+import sys, time
+from pathlib import Path
+from wvae.experiments.run import locked
+with locked(Path(sys.argv[1])):
+    print("locked", flush=True)
+    time.sleep(300)
+"""
+
+
+def test_a_lock_keeps_other_processes_out_until_its_own_ends_even_if_killed(tmp_path: Path):
+    folder = tmp_path / "deep" / "folder"
+    other = subprocess.Popen([sys.executable, "-c", LOCKER, str(folder)], stdout=subprocess.PIPE, text=True)
+    with other:
+        try:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "locked\n"
+            with pytest.raises(RunError, match=r"another process is at work in .*folder"), run.locked(folder):
+                pass
+        finally:
+            other.kill()
+    with run.locked(folder):
+        folder.mkdir()
+        folder.rename(folder.with_name("done"))  # as a run does when it is finished
+    assert [p.name for p in folder.parent.iterdir()] == ["done"]
+
+
+def test_a_run_that_another_process_is_making_is_not_even_overwritten(tmp_path: Path):
+    made = Run(tmp_path / "out", {"config": 1})
+    (made.stages / "one.json").write_text("{}")
+    with made.lock(), pytest.raises(RunError, match="another process"):
+        Run(tmp_path / "out", {"config": 2}, overwrite=True)
+    assert (made.stages / "one.json").exists()
 
 
 def test_a_partial_run_with_other_settings_is_refused(planted: Dataset, tmp_path: Path):

@@ -169,6 +169,32 @@ def test_atomic_folder(tmp_path: Path, no_temporaries: Callable[[], None]):
     no_temporaries()
 
 
+def test_temporaries_have_unique_names(tmp_path: Path):
+    with atomic_folder(tmp_path / "f") as one, atomic_folder(tmp_path / "f") as other:
+        assert one != other
+        (other / "whole").touch()
+    assert [p.name for p in tmp_path.iterdir()] == ["f"]
+
+
+def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path: Path):
+    left, kept = f".a.txt.{'0a1b' * 8}.part", [".a.txt.part", "a.part", f".b.{'0a1b' * 8}.old"]
+    (tmp_path / left).touch()
+    (tmp_path / f".model{left}").mkdir()
+    (tmp_path / f".model{left}" / "config.json").touch()
+    for name in kept:
+        (tmp_path / name).touch()
+    storage.remove_temporaries(tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(kept)
+    storage.remove_temporaries(tmp_path / "nothing")
+
+
+def test_a_replacement_removes_what_a_killed_one_put_aside(tmp_path: Path):
+    for name in ("new", f".f.{'0a1b' * 8}.old", f".f.g.{'0a1b' * 8}.old"):
+        (tmp_path / name).mkdir()
+    storage.replace_folder(tmp_path / "new", tmp_path / "f")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [f".f.g.{'0a1b' * 8}.old", "f"]  # the latter is of f.g
+
+
 def test_json_that_cannot_be_written_leaves_the_old_file(tmp_path: Path, no_temporaries: Callable[[], None]):
     write_json(tmp_path / "a.json", [1])
     with pytest.raises(TypeError):

@@ -15,7 +15,7 @@ from .diagnosis import TrainingError
 from .examples import Examples
 from .model import SplitVAE
 from .processes import agree, rank
-from .storage import ModelFileError, read_tensors, tidy, write_tensors
+from .storage import ModelFileError, read_tensors, remove_temporaries, write_tensors
 
 Row = dict[str, float]
 CHECKPOINT_FILE = "checkpoint.safetensors"
@@ -89,7 +89,7 @@ class Keeper:
         self.folder, self.state, self.fingerprint = folder, state, data.fingerprint() if folder else ""
         self.saved = time.monotonic()
         if folder and not rank():
-            tidy(folder)
+            remove_temporaries(folder)
         if folder and (folder / CHECKPOINT_FILE).exists():
             _restore(folder / CHECKPOINT_FILE, state, self.fingerprint)
         agree("where they are", len(state.history) * 1_000_000 + state.step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 FORMAT = 2  # of model folders; 1 had maps of an alignment that went the whole way
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
+UNIQUE = "[0-9a-f]" * 32  # what makes the name of a temporary unique, as a glob pattern
 
 
 class ModelFileError(ValueError):
@@ -27,27 +29,20 @@ class ModelFileError(ValueError):
 @contextmanager
 def atomic(path: Path) -> Generator[Path]:
     """Give a temporary path beside `path` to write to; it takes that name only if the block succeeds."""
-    # No two writers share it: on a shared file system, those on two machines may have the same process number.
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    temporary = _temporary(path, "part")
     try:
         yield temporary
         with open(temporary, "rb") as file:
-            os.fsync(file.fileno())  # or after a power cut the name might stand for an empty file
+            os.fsync(file.fileno())  # otherwise, after a power cut, the name might stand for an empty file
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def tidy(folder: Path) -> None:
-    """Remove what was being written to a folder when a process was killed; nobody else may be writing there."""
-    for path in folder.glob(".*.part"):
-        path.unlink(missing_ok=True)
-
-
 @contextmanager
 def atomic_folder(path: Path) -> Generator[Path]:
     """Give an empty folder beside `path`; it replaces `path` only if the block succeeds."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = _temporary(path, "part")
     temporary.mkdir(parents=True)
     try:
         yield temporary
@@ -58,7 +53,7 @@ def atomic_folder(path: Path) -> Generator[Path]:
 
 def replace_folder(new: Path, path: Path) -> None:
     """Rename folder `new` to `path`, removing what was there; at no moment is `path` half-written."""
-    old = path.with_name(f".{path.name}.{os.getpid()}.old")
+    old = _temporary(path, "old")
     if path.exists():
         path.replace(old)
     try:
@@ -67,7 +62,26 @@ def replace_folder(new: Path, path: Path) -> None:
         if old.exists():
             old.replace(path)
         raise
-    shutil.rmtree(old, ignore_errors=True)
+    # This also removes what earlier processes put aside and were killed before they could remove.
+    for superseded in path.parent.glob(f".{glob.escape(path.name)}.{UNIQUE}.old"):
+        shutil.rmtree(superseded, ignore_errors=True)
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Remove the files and folders that killed processes were writing in a folder.
+
+    Call it only while no other process writes there.
+    """
+    for path in folder.glob(f".*.{UNIQUE}.part"):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _temporary(path: Path, ending: str) -> Path:
+    """Return a hidden name beside `path` that no other writer has: process ids repeat on machines that share a disk."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex}.{ending}")
 
 
 def write_json(path: Path, value: Any, *, lines: bool = False) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..datasets.wording import one_line, some
 from ..examples import EVALUATION_BATCH, batches
-from ..storage import replace_folder, write_json
+from ..storage import remove_temporaries, replace_folder, write_json
 from .run import RunError
 
 ABOUT_FILE, CENTRES_FILE = "_encoding.json", "_centres.npy"  # readers of Parquet folders pass over names with _
@@ -73,7 +73,7 @@ def refuse_folder(out: Path, partial: Path, about: dict[str, Any], overwrite: bo
         raise RunError(f"{out} is there already: take another --out, or --overwrite to replace it")
     for folder in (out, partial):
         names = {path.name for path in folder.iterdir()} if folder.is_dir() else {""} if folder.exists() else set()
-        if names - {".lock"} and ABOUT_FILE not in names:
+        if names and ABOUT_FILE not in names:
             raise RunError(f"{folder} is there and no codes of ours, so it is not replaced: take another --out")
     changed = _changed(partial, about)
     if changed and not overwrite:
@@ -87,8 +87,7 @@ def begin(partial: Path, about: dict[str, Any]) -> None:
     """Note what is encoded; what was begun of something else is removed."""
     if _changed(partial, about):
         for path in partial.iterdir():
-            if path.name != ".lock":
-                path.unlink()
+            path.unlink()
     write_json(partial / ABOUT_FILE, about)
 
 
@@ -106,6 +105,5 @@ def _changed(partial: Path, about: dict[str, Any]) -> list[str]:
 
 def finish(partial: Path, out: Path) -> None:
     """Give the folder its name, without what writers that died have left in it."""
-    for left in (*partial.glob(".part-*"), partial / ".lock"):
-        left.unlink(missing_ok=True)
+    remove_temporaries(partial)
     replace_folder(partial, out)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import sys
 import time
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..storage import replace_folder, write_json
+from filelock import FileLock, Timeout
+
+from ..storage import remove_temporaries, replace_folder, write_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,26 +61,33 @@ class Timed:
 
 @contextmanager
 def locked(folder: Path) -> Generator[None]:
-    """Keep other processes out of a folder; the lock goes with the process, however that ends.
+    """Keep other processes out of a folder; the operating system drops the lock when the process ends, however it does.
+
+    The lock is a file beside the folder, so that the folder can be renamed or removed while it is locked.
+
+    Parameters
+    ----------
+    folder
+        The folder to lock. It need not exist; the folders above it are made.
 
     Raises
     ------
     RunError
-        If another process is at work there.
+        If another process has locked the folder. It does not wait.
     """
-    path = folder / ".lock"
-    with path.open("w") as file:
-        if sys.platform != "win32":
-            import fcntl
-
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise RunError(f"another process is at work in {folder}: wait, or take another --out") from error
-        try:
-            yield
-        finally:
+    path = folder.with_name(f".{folder.name}.lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise RunError(f"another process is at work in {folder}: wait, or take another --out") from error
+    try:
+        yield
+    finally:
+        with suppress(PermissionError):  # Windows keeps open files; there, filelock removes the file on release
             path.unlink(missing_ok=True)
+        lock.release()
 
 
 class Run:
@@ -102,7 +110,7 @@ class Run:
     Raises
     ------
     RunError
-        If `out` is there already, or a partial run had other settings.
+        If `out` is there already, a partial run had other settings, or another process is at work on it.
     """
 
     def __init__(
@@ -127,11 +135,14 @@ class Run:
                     f"{self.folder} holds an unfinished run with other settings ({', '.join(changed)}): "
                     "repeat its command to go on, take another --out, or --overwrite to start anew"
                 )
-        if not self.resumed:
-            shutil.rmtree(self.folder, ignore_errors=True)
-        for folder in (self.stages, self.folder / "figures"):
-            folder.mkdir(parents=True, exist_ok=True)
-        write_json(about, settings)
+        with self.lock():
+            if self.resumed:
+                remove_temporaries(self.folder)
+            else:
+                shutil.rmtree(self.folder, ignore_errors=True)
+            for folder in (self.stages, self.folder / "figures"):
+                folder.mkdir(parents=True, exist_ok=True)
+            write_json(about, settings)
 
     @property
     def stages(self) -> Path:
@@ -159,7 +170,6 @@ class Run:
     def finish(self) -> Path:
         """Write metrics.json, drop the stages, give the folder its name and return it."""
         write_json(self.folder / "metrics.json", self.metrics)
-        (self.folder / ".lock").unlink(missing_ok=True)
         shutil.rmtree(self.stages)
         replace_folder(self.folder, self.out)
         return self.out

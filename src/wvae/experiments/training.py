@@ -80,7 +80,7 @@ def fit_to_folder(
     partial = out.with_name(out.name + ".partial")
     if out.exists() and not overwrite:
         raise RunError(f"{out} is there already: take another --out, or --overwrite to replace it")
-    for folder, ours in ((out, {WEIGHTS_FILE}), (partial, {"checkpoint", "model", ".lock"})):
+    for folder, ours in ((out, {WEIGHTS_FILE}), (partial, {"checkpoint", "model"})):
         names = {p.name for p in folder.iterdir()} if folder.is_dir() else {""} if folder.exists() else set()
         if names and not names & ours:
             raise RunError(f"{folder} is there and no training of ours, so it is not replaced: take another --out")
