@@ -21,6 +21,7 @@ from wvae.experiments.encoding import codes_of, nearest, open_like
 from wvae.experiments.on_ray import Job, Writer, encode_on_ray, opened
 from wvae.experiments.parts import part_name
 from wvae.experiments.run import RunError
+from wvae.storage import OutputExistsError
 
 parquet = pytest.importorskip("pyarrow.parquet")
 pytest.importorskip("ray")
@@ -142,7 +143,7 @@ def test_it_goes_on_with_the_parts_that_are_missing(
     np.testing.assert_array_equal(whole.column("cluster").to_numpy(), nearest(z_rest, centres))
     streaming.encode_to_file(model, data, tmp_path / "here.parquet", k=5, seed=3)
     assert whole.drop_columns("row").equals(parquet.read_table(tmp_path / "here.parquet"))
-    with pytest.raises(RunError, match="codes is there already: take another --out, or --overwrite"):
+    with pytest.raises(OutputExistsError, match="codes is there already"):
         encode(k=5, seed=3)
     # As if it had been broken off, with a file half-written.
     partial = (tmp_path / "codes").rename(tmp_path / "codes.partial")

@@ -15,11 +15,24 @@ import torch
 from safetensors import safe_open
 
 import wvae
+from wvae import export as export_module
 from wvae import storage
 from wvae.datasets import Dataset
 from wvae.estimator import WVAE
+from wvae.experiments.parts import check_folder
+from wvae.experiments.run import Run
+from wvae.experiments.training import fit_to_folder
+from wvae.export import export_onnx
 from wvae.original import import_original
-from wvae.storage import ModelFileError, atomic, atomic_folder, read_tensors, write_json, write_tensors
+from wvae.storage import (
+    ModelFileError,
+    OutputExistsError,
+    atomic,
+    atomic_folder,
+    read_tensors,
+    write_json,
+    write_tensors,
+)
 
 
 @pytest.fixture
@@ -85,14 +98,6 @@ def test_saving_replaces_a_model(fitted: WVAE, saved: Path, no_temporaries: Call
 def test_saving_makes_the_folders_above(fitted: WVAE, tmp_path: Path):
     fitted.save(str(tmp_path / "a" / "b" / "model"))
     assert WVAE.load(tmp_path / "a" / "b" / "model").n_iter_ == 25
-
-
-def test_saving_never_replaces_a_folder_of_other_things(fitted: WVAE, tmp_path: Path):
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "only-copy.png").write_bytes(b"!")
-    with pytest.raises(ModelFileError, match="photos"):
-        fitted.save(tmp_path / "photos")
-    assert (tmp_path / "photos" / "only-copy.png").read_bytes() == b"!"
 
 
 def test_a_failure_while_saving_leaves_the_old_model(
@@ -209,6 +214,133 @@ def test_tensors_come_back_bit_by_bit(tmp_path: Path):
     again, about = read_tensors(tmp_path / "t")
     assert about == {"note": "ü"}
     assert all(torch.equal(again[name], tensors[name]) for name in tensors)
+
+
+# ------------------------------------------------------------------------------------------ overwriting
+
+Write = Callable[[WVAE, Dataset, Path, bool], Any]
+
+
+def save(model: WVAE, data: Dataset, out: Path, overwrite: bool) -> None:
+    model.save(out)
+
+
+def fit(model: WVAE, data: Dataset, out: Path, overwrite: bool) -> None:
+    fit_to_folder(data, model.config_, out, overwrite=overwrite)
+
+
+def start_run(model: WVAE, data: Dataset, out: Path, overwrite: bool) -> None:
+    Run(out, {"experiment": "plane"}, overwrite=overwrite)
+
+
+def start_codes(model: WVAE, data: Dataset, out: Path, overwrite: bool) -> None:
+    check_folder(out, out.with_name(f"{out.name}.partial"), {"data": "a"}, overwrite)
+
+
+def export(model: WVAE, data: Dataset, out: Path, overwrite: bool) -> None:
+    pytest.importorskip("onnx")
+    export_onnx(model, out, overwrite=overwrite)
+
+
+WRITERS: dict[Write, str] = {  # all that write a folder, with the file by which an earlier one is known
+    save: "model.safetensors",
+    fit: "model.safetensors",
+    start_run: "metrics.json",
+    start_codes: "_encoding.json",
+    export: "encoder.onnx",
+}
+# Those that begin as <out>.partial.
+GROWING: dict[Write, str] = {fit: "checkpoint", start_run: "stages", start_codes: "_encoding.json"}
+
+
+def folder_of(path: Path, name: str) -> dict[str, bytes]:
+    """Make a folder of one file, and return its content."""
+    path.mkdir()
+    (path / name).write_bytes(b"the only copy")
+    return content(path)
+
+
+def content(path: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in path.iterdir()}
+
+
+@pytest.fixture
+def dry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the writers stop with a KeyError where they would begin, after all that they check."""
+
+    def begin(*_: Any, **__: Any) -> Any:
+        raise KeyError("begun")
+
+    for where in (storage, export_module):
+        monkeypatch.setattr(where, "atomic_folder", begin)
+    for name in ("experiments.training.check_examples", "experiments.run.locked"):
+        monkeypatch.setattr(f"wvae.{name}", begin)
+
+
+@pytest.mark.usefixtures("dry")
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("write", WRITERS)
+def test_foreign_content_is_never_replaced(
+    write: Write, overwrite: bool, fitted: WVAE, planted: Dataset, tmp_path: Path
+):
+    photos = tmp_path / "photos"
+    before = folder_of(photos, "photo.png")
+    for path in (photos, photos / "photo.png"):
+        with pytest.raises(OutputExistsError, match=rf"{path.name} is there and is not .*never replaced.*--out"):
+            write(fitted, planted, path, overwrite)
+    assert content(photos) == before
+
+
+@pytest.mark.usefixtures("dry")
+@pytest.mark.parametrize("write", GROWING)
+def test_foreign_content_is_not_replaced_where_a_folder_grows(
+    write: Write, fitted: WVAE, planted: Dataset, tmp_path: Path
+):
+    before = folder_of(tmp_path / "new.partial", "photo.png")
+    with pytest.raises(OutputExistsError, match=r"new\.partial is there and is not .*unfinished"):
+        write(fitted, planted, tmp_path / "new", True)
+    assert content(tmp_path / "new.partial") == before
+
+
+def begins(write: Write, model: WVAE, data: Dataset, out: Path, overwrite: bool) -> None:
+    """Check that a writer passes its checks: it reaches the point where `dry` stops it, or returns."""
+    if write is start_codes:
+        write(model, data, out, overwrite)
+        return
+    with pytest.raises(KeyError, match="begun"):
+        write(model, data, out, overwrite)
+
+
+@pytest.mark.usefixtures("dry")
+@pytest.mark.parametrize("write", WRITERS)
+def test_an_earlier_output_is_replaced_only_if_asked(write: Write, fitted: WVAE, planted: Dataset, tmp_path: Path):
+    before = folder_of(tmp_path / "old", WRITERS[write])
+    if write is save:  # in Python, saving replaces a model
+        begins(write, fitted, planted, tmp_path / "old", False)
+    else:
+        with pytest.raises(OutputExistsError, match="old is there already: take another --out, or --overwrite"):
+            write(fitted, planted, tmp_path / "old", False)
+    begins(write, fitted, planted, tmp_path / "old", True)
+    assert content(tmp_path / "old") == before
+
+
+@pytest.mark.usefixtures("dry")
+@pytest.mark.parametrize("write", WRITERS)
+def test_empty_folders_and_leftovers_of_killed_processes_are_no_content(
+    write: Write, fitted: WVAE, planted: Dataset, tmp_path: Path
+):
+    (tmp_path / "empty").mkdir()
+    begins(write, fitted, planted, tmp_path / "empty", False)
+    (tmp_path / "empty" / f".model.{'0a1b' * 8}.part").mkdir()
+    begins(write, fitted, planted, tmp_path / "empty", False)
+
+
+@pytest.mark.usefixtures("dry")
+@pytest.mark.parametrize("write", GROWING)
+def test_an_unfinished_output_is_gone_on_with(write: Write, fitted: WVAE, planted: Dataset, tmp_path: Path):
+    (tmp_path / "new.partial").mkdir()
+    (tmp_path / "new.partial" / GROWING[write]).write_text(json.dumps({"data": "a"}))
+    begins(write, fitted, planted, tmp_path / "new", False)
 
 
 # ------------------------------------------------------------------------------------------ damage

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from . import __version__
 from .alignment import Alignment
 from .model import SplitVAE
-from .storage import atomic_folder
+from .storage import atomic_folder, check_replaceable
 from .transport import HALVES, KNOTS
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ def export_onnx(model: WVAE, out: str | Path, *, overwrite: bool = False) -> Pat
 
     Raises
     ------
-    ExportError
-        If `out` is there.
+    wvae.storage.OutputExistsError
+        If `out` is there already, or holds something else.
     ModuleNotFoundError
         If the packages of the extra ``onnx`` are not installed.
 
@@ -75,15 +75,10 @@ def export_onnx(model: WVAE, out: str | Path, *, overwrite: bool = False) -> Pat
     UserWarning
         If the alignment turns rounding errors into differences that can be seen: no two programs then agree on z_rest.
     """
+    out = Path(out)
+    check_replaceable(out, markers=set(FILES), what="an ONNX export", overwrite=overwrite, only_markers=True)
     from onnx import checker, save
 
-    out = Path(out)
-    if out.exists():
-        ours = out.is_dir() and {p.name for p in out.iterdir()} <= set(FILES)
-        if not ours:
-            raise ExportError(f"{out} is there and no export of ours, so it is not replaced: take another --out")
-        if not overwrite:
-            raise ExportError(f"{out} is there already: take another --out, or --overwrite to replace it")
     network = copy.deepcopy(model.model_).cpu().eval()
     out.parent.mkdir(parents=True, exist_ok=True)
     with atomic_folder(out) as folder:

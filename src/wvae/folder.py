@@ -38,12 +38,12 @@ def check_code(code: Any) -> Code:
 
 
 def write_saved(path: Path, saved: Saved) -> None:
-    """Write a model folder, atomically.
+    """Write a model folder, atomically. It replaces an earlier model folder.
 
     Raises
     ------
-    wvae.storage.ModelFileError
-        If `path` is there and is no model folder.
+    wvae.storage.OutputExistsError
+        If `path` is there and is not a model folder.
     """
     about = {
         "config": asdict(saved.model.config),

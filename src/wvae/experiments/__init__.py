@@ -58,8 +58,10 @@ def reproduce(
     ------
     ValueError
         If the data do not suit the experiment, or `draws` is not positive.
+    wvae.storage.OutputExistsError
+        If `out` is there already, or holds something else.
     RunError
-        If `out` is there already, or another process is making it.
+        If ``<out>.partial`` is a run with other settings, or another process is making it.
     """
     from ..report import write_report
     from . import plane, writers

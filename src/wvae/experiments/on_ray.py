@@ -32,7 +32,7 @@ from ..estimator import WVAE
 from ..examples import Examples, batches
 from ..storage import WEIGHTS_FILE, atomic
 from .encoding import ROWS, Encoder, open_like
-from .parts import CENTRES_FILE, begin, check_parts, finish, missing_parts, part_name, part_rows, refuse_folder
+from .parts import CENTRES_FILE, begin, check_folder, check_parts, finish, missing_parts, part_name, part_rows
 from .run import Progress, RunError, Silent, locked
 from .streaming import check_k, learn_centres, schema_of, table_of, write_centres
 
@@ -126,8 +126,10 @@ def encode_on_ray(
     ------
     ValueError
         If a node does not see the same data, if rows are missing afterwards, or for a column or k that cannot be used.
+    wvae.storage.OutputExistsError
+        If `out` is there already, or holds something else.
     RunError
-        If `out` is there already, another process is making it, or there is no such cluster.
+        If another process is making it, or there is no such cluster.
     """
     # What can be refused is, before anything is begun: Ray that is not installed, two columns of one name.
     _ray()
@@ -144,7 +146,7 @@ def encode_on_ray(
         "clusters": None if k is None else [k, seed],
     }
     partial = out.with_name(out.name + ".partial")
-    refuse_folder(out, partial, about, overwrite)
+    check_folder(out, partial, about, overwrite)
     source = source if source in CATALOGUE else str(Path(source).resolve())
     job = Job(folder.resolve(), source, label, tuple(factors), partial.resolve(), about["data"])
     with _connected(say):

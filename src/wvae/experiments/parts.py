@@ -13,7 +13,7 @@ import numpy as np
 
 from ..datasets.wording import one_line, some
 from ..examples import EVALUATION_BATCH, batches
-from ..storage import remove_temporaries, replace_folder, write_json
+from ..storage import check_replaceable, remove_temporaries, replace_folder, write_json
 from .run import RunError
 
 ABOUT_FILE, CENTRES_FILE = "_encoding.json", "_centres.npy"  # readers of Parquet folders pass over names with _
@@ -67,14 +67,18 @@ def check_parts(folder: Path, n: int, size: int) -> int:
     return len(expected)
 
 
-def refuse_folder(out: Path, partial: Path, about: dict[str, Any], overwrite: bool) -> None:
-    """Raise a RunError if `out` may not be replaced, or what grows in its place is something else."""
-    if out.exists() and not overwrite:
-        raise RunError(f"{out} is there already: take another --out, or --overwrite to replace it")
-    for folder in (out, partial):
-        names = {path.name for path in folder.iterdir()} if folder.is_dir() else {""} if folder.exists() else set()
-        if names and ABOUT_FILE not in names:
-            raise RunError(f"{folder} is there and no codes of ours, so it is not replaced: take another --out")
+def check_folder(out: Path, partial: Path, about: dict[str, Any], overwrite: bool) -> None:
+    """Raise an error if `out` may not be replaced, or if other codes are growing in its place.
+
+    Raises
+    ------
+    wvae.storage.OutputExistsError
+        If a folder holds something else than codes, or `out` may only be replaced with `overwrite`.
+    RunError
+        If `partial` holds unfinished codes of something else, and they may not be replaced.
+    """
+    check_replaceable(out, markers={ABOUT_FILE}, what="a folder of codes", overwrite=overwrite)
+    check_replaceable(partial, markers={ABOUT_FILE}, what="a folder of unfinished codes", overwrite=True)
     changed = _changed(partial, about)
     if changed and not overwrite:
         raise RunError(

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from filelock import FileLock, Timeout
 
-from ..storage import remove_temporaries, replace_folder, write_json
+from ..storage import check_replaceable, remove_temporaries, replace_folder, write_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Advance = Callable[[int], None]
+METRICS_FILE = "metrics.json"  # every finished run has it
 # What must be the same for an unfinished run to go on; the rest of the settings only describes it.
 DECISIVE = ("experiment", "draws", "data", "config", "brief")
 
@@ -109,8 +110,10 @@ class Run:
 
     Raises
     ------
+    wvae.storage.OutputExistsError
+        If `out` is there already, or holds something else.
     RunError
-        If `out` is there already, a partial run had other settings, or another process is at work on it.
+        If a partial run had other settings, or another process is at work on it.
     """
 
     def __init__(
@@ -120,11 +123,9 @@ class Run:
         self.folder = out.with_name(out.name + ".partial")
         self.metrics: dict[str, float | None] = {}
         self.resumed = False
-        if out.exists() and not overwrite:
-            raise RunError(f"{out} is there already: take another --out, or --overwrite to replace it")
-        for folder in (out, self.folder):
-            if folder.exists() and any(folder.iterdir()) and not (folder / "config.json").exists():
-                raise RunError(f"{folder} is there and is no run of ours, so it is not replaced: take another --out")
+        check_replaceable(out, markers={METRICS_FILE}, what="a run of wvae", overwrite=overwrite)
+        growing = {"stages", METRICS_FILE}
+        check_replaceable(self.folder, markers=growing, what="an unfinished run of wvae", overwrite=True)
         about = self.folder / "config.json"
         if about.exists():
             before, now = json.loads(about.read_text(encoding="utf-8")), json.loads(json.dumps(settings))
@@ -169,7 +170,7 @@ class Run:
 
     def finish(self) -> Path:
         """Write metrics.json, drop the stages, give the folder its name and return it."""
-        write_json(self.folder / "metrics.json", self.metrics)
+        write_json(self.folder / METRICS_FILE, self.metrics)
         shutil.rmtree(self.stages)
         replace_folder(self.folder, self.out)
         return self.out

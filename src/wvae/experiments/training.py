@@ -17,7 +17,7 @@ from ..datasets import Dataset
 from ..estimator import WVAE
 from ..examples import Examples, check_examples, check_labels, rows_of_each
 from ..processes import rank, start, stop
-from ..storage import WEIGHTS_FILE, atomic, replace_folder, write_json
+from ..storage import WEIGHTS_FILE, atomic, check_replaceable, replace_folder, write_json
 from ..training import write_history
 from .run import Progress, Run, RunError, Silent, locked
 
@@ -70,20 +70,18 @@ def fit_to_folder(
     ------
     ValueError
         If the data cannot be trained on.
+    wvae.storage.OutputExistsError
+        If `out` is there already, or holds something else.
     RunError
-        If `out` is there already, another process is making it, or there is nothing to resume.
+        If another process is making it, or there is nothing to resume.
     wvae.training.TrainingError
         If ``<out>.partial`` is of another training, or the loss is no longer finite.
     """
     start()
     out = Path(out)
     partial = out.with_name(out.name + ".partial")
-    if out.exists() and not overwrite:
-        raise RunError(f"{out} is there already: take another --out, or --overwrite to replace it")
-    for folder, ours in ((out, {WEIGHTS_FILE}), (partial, {"checkpoint", "model"})):
-        names = {p.name for p in folder.iterdir()} if folder.is_dir() else {""} if folder.exists() else set()
-        if names and not names & ours:
-            raise RunError(f"{folder} is there and no training of ours, so it is not replaced: take another --out")
+    check_replaceable(out, markers={WEIGHTS_FILE}, what="a model folder", overwrite=overwrite)
+    check_replaceable(partial, markers={"checkpoint", "model"}, what="an unfinished training", overwrite=True)
     if resume and not (partial / "checkpoint" / CHECKPOINT_FILE).exists():
         raise RunError(f"there is no interrupted training in {partial} to go on with: leave out --resume to begin one")
     check_examples(data.x)
