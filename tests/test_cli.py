@@ -261,6 +261,7 @@ def test_an_unknown_data_set_is_one_line_with_the_nearest(command: Command, tmp_
 
 def test_a_folder_that_is_there_is_one_line(command: Command, tmp_path: Path):
     (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "metrics.json").touch()
     arguments = ["reproduce", "plane", "--data", "digits8x8", "--out", "r", "--quiet", *QUICK]
     assert "r is there already: take another --out, or --overwrite" in one_line(command(*arguments))
     assert command(*arguments, "--overwrite").code == 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,7 +21,7 @@ from wvae.config import Config
 from wvae.datasets import Dataset
 from wvae.experiments import plane, writers
 from wvae.experiments.reproduce import RunError, reproduce
-from wvae.io.files import read_tensors
+from wvae.io.files import OutputExistsError, read_tensors
 from wvae.workflows import measure
 from wvae.workflows import run_folder as run
 from wvae.workflows.fit import doubt_about_rows, fit_to_folder
@@ -311,7 +313,41 @@ def test_two_processes_do_not_make_the_same_run(planted: Dataset, tmp_path: Path
     reproduce("plane", planted, CONFIG, out, progress=Second())
     assert tried
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
-    assert not (out / ".lock").exists()
+
+
+LOCKER = """
+import sys, time
+from pathlib import Path
+from wvae.workflows.run_folder import locked
+with locked(Path(sys.argv[1])):
+    print("locked", flush=True)
+    time.sleep(300)
+"""
+
+
+def test_a_lock_keeps_other_processes_out_until_its_own_ends_even_if_killed(tmp_path: Path):
+    folder = tmp_path / "deep" / "folder"
+    other = subprocess.Popen([sys.executable, "-c", LOCKER, str(folder)], stdout=subprocess.PIPE, text=True)
+    with other:
+        try:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "locked\n"
+            with pytest.raises(RunError, match=r"another process is at work in .*folder"), run.locked(folder):
+                pass
+        finally:
+            other.kill()
+    with run.locked(folder):
+        folder.mkdir()
+        folder.rename(folder.with_name("done"))  # as a run does when it is finished
+    assert [p.name for p in folder.parent.iterdir()] == ["done"]
+
+
+def test_a_run_that_another_process_is_making_is_not_even_overwritten(tmp_path: Path):
+    made = Run(tmp_path / "out", {"config": 1})
+    (made.stages / "one.json").write_text("{}")
+    with made.lock(), pytest.raises(RunError, match="another process"):
+        Run(tmp_path / "out", {"config": 2}, overwrite=True)
+    assert (made.stages / "one.json").exists()
 
 
 def test_a_partial_run_with_other_settings_is_refused(planted: Dataset, tmp_path: Path):
@@ -341,7 +377,7 @@ def test_a_finished_run_is_not_replaced_unless_asked(planted: Dataset, tmp_path:
     quick = replace(CONFIG, epochs=1)
     out = reproduce("plane", planted, quick, tmp_path / "out")
     (out / "mine.txt").write_text("keep")
-    with pytest.raises(RunError, match="out is there already: take another --out, or --overwrite"):
+    with pytest.raises(OutputExistsError, match="out is there already"):
         reproduce("plane", planted, quick, out)
     assert (out / "mine.txt").exists()
     stop(planted, out, overwrite=True)
@@ -454,18 +490,9 @@ def test_an_interrupted_fit_goes_on_to_the_same_weights(
     assert len((out / "history.jsonl").read_text().splitlines()) == CONFIG.epochs
 
 
-def test_fit_replaces_only_what_is_a_model_and_only_if_asked(planted: Dataset, tmp_path: Path):
+def test_fit_replaces_a_model_if_asked(planted: Dataset, tmp_path: Path):
     quick = replace(CONFIG, epochs=1)
-    for name in ("mine", "m.partial"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "thesis.txt").write_text("keep")
-    for out in ("mine", "m"):
-        with pytest.raises(RunError, match="no training of ours"):
-            fit_to_folder(planted, quick, tmp_path / out, overwrite=True)
-    assert sorted(p.name for p in tmp_path.rglob("*")) == ["m.partial", "mine", "thesis.txt", "thesis.txt"]
     out = fit_to_folder(planted, quick, tmp_path / "model")
-    with pytest.raises(RunError, match="model is there already: take another --out, or --overwrite"):
-        fit_to_folder(planted, quick, out)
     fit_to_folder(planted, replace(quick, epochs=2), out, overwrite=True)
     assert wvae.load(str(out)).n_iter_ == 2
 

@@ -191,7 +191,7 @@ def test_a_state_that_is_not_finite_is_never_kept(data: Examples, tmp_path: Path
 
 
 def test_what_a_killed_process_left_half_written_is_tidied_away(data: Examples, tmp_path: Path):
-    left = tmp_path / f".{checkpoint.CHECKPOINT_FILE}.1.part"
+    left = tmp_path / f".{checkpoint.CHECKPOINT_FILE}.{'0a1b' * 8}.part"
     left.write_bytes(b"half")
     train(build_model(small(epochs=1), (8, 8), 4), data, checkpoint=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [checkpoint.CHECKPOINT_FILE]

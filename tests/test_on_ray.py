@@ -16,6 +16,7 @@ import pytest
 
 from wvae import WVAE
 from wvae.datasets import Dataset
+from wvae.io.files import OutputExistsError
 from wvae.workflows import encode_ray as on_ray
 from wvae.workflows import encode_stream as streaming
 from wvae.workflows.encode import codes_of, nearest, open_like
@@ -143,13 +144,13 @@ def test_it_goes_on_with_the_parts_that_are_missing(
     np.testing.assert_array_equal(whole.column("cluster").to_numpy(), nearest(z_rest, centres))
     streaming.encode_to_file(model, data, tmp_path / "here.parquet", k=5, seed=3)
     assert whole.drop_columns("row").equals(parquet.read_table(tmp_path / "here.parquet"))
-    with pytest.raises(RunError, match="codes is there already: take another --out, or --overwrite"):
+    with pytest.raises(OutputExistsError, match="codes is there already"):
         encode(k=5, seed=3)
     # As if it had been broken off, with a file half-written.
     partial = (tmp_path / "codes").rename(tmp_path / "codes.partial")
     for start in (2000, 12_000):
         (partial / part_name(start)).unlink()
-    (partial / f".{part_name(2000)}.0a1b.part").touch()
+    (partial / f".{part_name(2000)}.{'0a1b' * 8}.part").touch()
     with pytest.raises(RunError, match=r"codes.partial holds unfinished codes of something else \(clusters\)"):
         encode(k=4)
     kept = (partial / part_name(0)).stat().st_mtime_ns

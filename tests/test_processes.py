@@ -61,6 +61,22 @@ def learnt() -> dict[str, Any]:
     return found
 
 
+def collected() -> dict[str, Any]:
+    """Return what the collective operations make of 2 + rank rows on every process, and their gradients."""
+    k = processes.rank()
+    x = torch.full((2 + k, 3), k + 1.0, requires_grad=True)
+    rows = processes.all_gather_rows(x)
+    (rows.square() * (k + 1)).sum().backward()  # each process has another function of the same rows
+    y = torch.tensor(k + 1.0, requires_grad=True)
+    total = processes.all_reduce_sum(y)
+    (total.square() * (k + 1)).backward()
+    assert x.grad is not None
+    assert y.grad is not None
+    found = {"rows": rows, "total": total, "rows_gradient": x.grad, "total_gradient": y.grad}
+    labels = processes.all_gather_rows(torch.full((2 + k,), k))
+    return {name: value.tolist() for name, value in (found | {"labels": labels}).items()}
+
+
 def launched(*arguments: str, cwd: Path, n: int = 2) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "ignore", "-m", "torch.distributed.run", f"--nproc-per-node={n}", *arguments]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -109,30 +125,39 @@ def test_two_processes_write_the_same_model_folder_as_one(tmp_path: Path):
     assert not (tmp_path / "two.partial").exists()
 
 
-def test_shares_cover_a_batch_once(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(processes, "count", lambda: 3)
+def test_collective_operations_and_their_gradients(both: tuple[dict[str, Any], dict[str, Any]]):
+    found = both[1]["collected"]  # on the first of two processes
+    assert found["rows"] == 2 * [[1.0] * 3] + 3 * [[2.0] * 3]
+    assert found["labels"] == [0, 0, 1, 1, 1]
+    assert found["rows_gradient"] == 2 * [[2 * (1.0 + 2.0)] * 3]  # 2 x, times the sum of both processes' weights
+    assert found["total"] == 3.0
+    assert found["total_gradient"] == 2 * 3.0 * (1.0 + 2.0)
+
+
+def test_slices_cover_a_batch_once(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(processes, "world_size", lambda: 3)
     for n in (1, 2, 3, 64, 65):
-        shares = []
+        slices = []
         for k in range(3):
             monkeypatch.setattr(processes, "rank", lambda k=k: k)
-            shares.append(processes.share_of(n))
-        assert sum(share.weight for share in shares) == pytest.approx(1)
-        rows = [row for share in shares for row in range(n)[share.rows]]
+            slices.append(processes.rank_slice(n))
+        assert sum(each.weight for each in slices) == pytest.approx(1)
+        rows = [row for each in slices for row in range(n)[each.rows]]
         assert rows == list(range(n)) * (3 if n < 3 else 1)
 
 
 def test_without_a_launcher_there_is_one_process():
-    processes.start()
-    assert (processes.count(), processes.rank()) == (1, 0)
+    processes.init_processes()
+    assert (processes.world_size(), processes.rank()) == (1, 0)
     x = torch.ones(2, 3, requires_grad=True)
-    assert processes.gathered(x) is x
-    assert processes.total(x) is x
+    assert processes.all_gather_rows(x) is x
+    assert processes.all_reduce_sum(x) is x
 
 
 if __name__ == "__main__":
-    processes.start()
+    processes.init_processes()
     torch.set_num_threads(1)
-    results = learnt()
+    results = learnt() | {"collected": collected()}
     if not processes.rank():
         Path(sys.argv[1]).write_text(json.dumps(results))
-    processes.stop()
+    processes.shutdown()

@@ -18,7 +18,20 @@ import wvae
 from wvae.datasets import Dataset
 from wvae.estimator import WVAE, import_original
 from wvae.io import files as storage
-from wvae.io.files import ModelFileError, atomic, atomic_folder, read_tensors, write_json, write_tensors
+from wvae.io import onnx as export_module
+from wvae.io.files import (
+    ModelFileError,
+    OutputExistsError,
+    atomic,
+    atomic_folder,
+    read_tensors,
+    write_json,
+    write_tensors,
+)
+from wvae.io.onnx import export_onnx
+from wvae.workflows.encode_parts import check_folder
+from wvae.workflows.fit import fit_to_folder
+from wvae.workflows.run_folder import Run
 
 
 @pytest.fixture
@@ -84,14 +97,6 @@ def test_saving_replaces_a_model(fitted: WVAE, saved: Path, no_temporaries: Call
 def test_saving_makes_the_folders_above(fitted: WVAE, tmp_path: Path):
     fitted.save(str(tmp_path / "a" / "b" / "model"))
     assert WVAE.load(tmp_path / "a" / "b" / "model").n_iter_ == 25
-
-
-def test_saving_never_replaces_a_folder_of_other_things(fitted: WVAE, tmp_path: Path):
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "only-copy.png").write_bytes(b"!")
-    with pytest.raises(ModelFileError, match="photos"):
-        fitted.save(tmp_path / "photos")
-    assert (tmp_path / "photos" / "only-copy.png").read_bytes() == b"!"
 
 
 def test_a_failure_while_saving_leaves_the_old_model(
@@ -168,6 +173,32 @@ def test_atomic_folder(tmp_path: Path, no_temporaries: Callable[[], None]):
     no_temporaries()
 
 
+def test_temporaries_have_unique_names(tmp_path: Path):
+    with atomic_folder(tmp_path / "f") as one, atomic_folder(tmp_path / "f") as other:
+        assert one != other
+        (other / "whole").touch()
+    assert [p.name for p in tmp_path.iterdir()] == ["f"]
+
+
+def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path: Path):
+    left, kept = f".a.txt.{'0a1b' * 8}.part", [".a.txt.part", "a.part", f".b.{'0a1b' * 8}.old"]
+    (tmp_path / left).touch()
+    (tmp_path / f".model{left}").mkdir()
+    (tmp_path / f".model{left}" / "config.json").touch()
+    for name in kept:
+        (tmp_path / name).touch()
+    storage.remove_temporaries(tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(kept)
+    storage.remove_temporaries(tmp_path / "nothing")
+
+
+def test_a_replacement_removes_what_a_killed_one_put_aside(tmp_path: Path):
+    for name in ("new", f".f.{'0a1b' * 8}.old", f".f.g.{'0a1b' * 8}.old"):
+        (tmp_path / name).mkdir()
+    storage.replace_folder(tmp_path / "new", tmp_path / "f")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [f".f.g.{'0a1b' * 8}.old", "f"]  # the latter is of f.g
+
+
 def test_json_that_cannot_be_written_leaves_the_old_file(tmp_path: Path, no_temporaries: Callable[[], None]):
     write_json(tmp_path / "a.json", [1])
     with pytest.raises(TypeError):
@@ -182,6 +213,133 @@ def test_tensors_come_back_bit_by_bit(tmp_path: Path):
     again, about = read_tensors(tmp_path / "t")
     assert about == {"note": "ü"}
     assert all(torch.equal(again[name], tensors[name]) for name in tensors)
+
+
+# ------------------------------------------------------------------------------------------ overwriting
+
+Write = Callable[[WVAE, Dataset, Path, bool], Any]
+
+
+def save(model: WVAE, data: Dataset, out: Path, overwrite: bool) -> None:
+    model.save(out)
+
+
+def fit(model: WVAE, data: Dataset, out: Path, overwrite: bool) -> None:
+    fit_to_folder(data, model.config_, out, overwrite=overwrite)
+
+
+def start_run(model: WVAE, data: Dataset, out: Path, overwrite: bool) -> None:
+    Run(out, {"experiment": "plane"}, overwrite=overwrite)
+
+
+def start_codes(model: WVAE, data: Dataset, out: Path, overwrite: bool) -> None:
+    check_folder(out, out.with_name(f"{out.name}.partial"), {"data": "a"}, overwrite)
+
+
+def export(model: WVAE, data: Dataset, out: Path, overwrite: bool) -> None:
+    pytest.importorskip("onnx")
+    export_onnx(model, out, overwrite=overwrite)
+
+
+WRITERS: dict[Write, str] = {  # all that write a folder, with the file by which an earlier one is known
+    save: "model.safetensors",
+    fit: "model.safetensors",
+    start_run: "metrics.json",
+    start_codes: "_encoding.json",
+    export: "encoder.onnx",
+}
+# Those that begin as <out>.partial.
+GROWING: dict[Write, str] = {fit: "checkpoint", start_run: "stages", start_codes: "_encoding.json"}
+
+
+def folder_of(path: Path, name: str) -> dict[str, bytes]:
+    """Make a folder of one file, and return its content."""
+    path.mkdir()
+    (path / name).write_bytes(b"the only copy")
+    return content(path)
+
+
+def content(path: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in path.iterdir()}
+
+
+@pytest.fixture
+def dry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the writers stop with a KeyError where they would begin, after all that they check."""
+
+    def begin(*_: Any, **__: Any) -> Any:
+        raise KeyError("begun")
+
+    for where in (storage, export_module):
+        monkeypatch.setattr(where, "atomic_folder", begin)
+    for name in ("experiments.training.check_examples", "experiments.run.locked"):
+        monkeypatch.setattr(f"wvae.{name}", begin)
+
+
+@pytest.mark.usefixtures("dry")
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("write", WRITERS)
+def test_foreign_content_is_never_replaced(
+    write: Write, overwrite: bool, fitted: WVAE, planted: Dataset, tmp_path: Path
+):
+    photos = tmp_path / "photos"
+    before = folder_of(photos, "photo.png")
+    for path in (photos, photos / "photo.png"):
+        with pytest.raises(OutputExistsError, match=rf"{path.name} is there and is not .*never replaced.*--out"):
+            write(fitted, planted, path, overwrite)
+    assert content(photos) == before
+
+
+@pytest.mark.usefixtures("dry")
+@pytest.mark.parametrize("write", GROWING)
+def test_foreign_content_is_not_replaced_where_a_folder_grows(
+    write: Write, fitted: WVAE, planted: Dataset, tmp_path: Path
+):
+    before = folder_of(tmp_path / "new.partial", "photo.png")
+    with pytest.raises(OutputExistsError, match=r"new\.partial is there and is not .*unfinished"):
+        write(fitted, planted, tmp_path / "new", True)
+    assert content(tmp_path / "new.partial") == before
+
+
+def begins(write: Write, model: WVAE, data: Dataset, out: Path, overwrite: bool) -> None:
+    """Check that a writer passes its checks: it reaches the point where `dry` stops it, or returns."""
+    if write is start_codes:
+        write(model, data, out, overwrite)
+        return
+    with pytest.raises(KeyError, match="begun"):
+        write(model, data, out, overwrite)
+
+
+@pytest.mark.usefixtures("dry")
+@pytest.mark.parametrize("write", WRITERS)
+def test_an_earlier_output_is_replaced_only_if_asked(write: Write, fitted: WVAE, planted: Dataset, tmp_path: Path):
+    before = folder_of(tmp_path / "old", WRITERS[write])
+    if write is save:  # in Python, saving replaces a model
+        begins(write, fitted, planted, tmp_path / "old", False)
+    else:
+        with pytest.raises(OutputExistsError, match="old is there already: take another --out, or --overwrite"):
+            write(fitted, planted, tmp_path / "old", False)
+    begins(write, fitted, planted, tmp_path / "old", True)
+    assert content(tmp_path / "old") == before
+
+
+@pytest.mark.usefixtures("dry")
+@pytest.mark.parametrize("write", WRITERS)
+def test_empty_folders_and_leftovers_of_killed_processes_are_no_content(
+    write: Write, fitted: WVAE, planted: Dataset, tmp_path: Path
+):
+    (tmp_path / "empty").mkdir()
+    begins(write, fitted, planted, tmp_path / "empty", False)
+    (tmp_path / "empty" / f".model.{'0a1b' * 8}.part").mkdir()
+    begins(write, fitted, planted, tmp_path / "empty", False)
+
+
+@pytest.mark.usefixtures("dry")
+@pytest.mark.parametrize("write", GROWING)
+def test_an_unfinished_output_is_gone_on_with(write: Write, fitted: WVAE, planted: Dataset, tmp_path: Path):
+    (tmp_path / "new.partial").mkdir()
+    (tmp_path / "new.partial" / GROWING[write]).write_text(json.dumps({"data": "a"}))
+    begins(write, fitted, planted, tmp_path / "new", False)
 
 
 # ------------------------------------------------------------------------------------------ damage
@@ -223,7 +381,7 @@ def test_every_field_is_needed(saved: Path, field: str, value: Any):
 
 @pytest.mark.parametrize("value", [None, "?", 1, [True]])
 def test_what_pixels_are_is_true_or_false(saved: Path, value: Any):
-    assert "pixels is" in refusal(edited(saved, pixels=value))
+    assert "unit_range is" in refusal(edited(saved, unit_range=value))
 
 
 def test_a_folder_from_before_there_were_gaussians_is_read(saved: Path, fitted: WVAE, planted_test: Dataset):

@@ -176,25 +176,20 @@ def test_every_row_is_there_once(folder: Path):
         parts.check_parts(folder, 2500, 1000)
 
 
-def test_only_folders_of_codes_are_replaced(folder: Path):
+def test_unfinished_codes_of_something_else_are_not_continued(folder: Path):
     about, out = {"data": "a", "part": 1000}, folder.with_name("codes")
-    with pytest.raises(RunError, match=r"codes.partial is there and no codes of ours"):
-        parts.refuse_folder(out, folder, about, overwrite=True)
+    for path in folder.iterdir():
+        path.unlink()
     parts.begin(folder, about)
-    parts.refuse_folder(out, folder, about, overwrite=False)
+    parts.check_folder(out, folder, about, overwrite=False)
     with pytest.raises(RunError, match=r"codes.partial holds unfinished codes of something else \(data\)"):
-        parts.refuse_folder(out, folder, about | {"data": "b"}, overwrite=False)
+        parts.check_folder(out, folder, about | {"data": "b"}, overwrite=False)
     parts.finish(folder, out)
-    with pytest.raises(RunError, match="codes is there already"):
-        parts.refuse_folder(out, folder, about, overwrite=False)
-    parts.refuse_folder(out, folder, about, overwrite=True)
+    parts.check_folder(out, folder, about, overwrite=True)
     folder.mkdir()
     (folder / parts.ABOUT_FILE).write_text("{")
     with pytest.raises(RunError, match=r"something else \(data, part\)"):
-        parts.refuse_folder(folder.with_name("new"), folder, about, overwrite=False)
+        parts.check_folder(folder.with_name("new"), folder, about, overwrite=False)
     (folder / parts.part_name(0)).touch()
     parts.begin(folder, about)
     assert [path.name for path in folder.iterdir()] == [parts.ABOUT_FILE]
-    (out / parts.ABOUT_FILE).unlink()
-    with pytest.raises(RunError, match="codes is there and no codes of ours"):
-        parts.refuse_folder(out, folder, about, overwrite=True)

@@ -18,7 +18,7 @@ from wvae.config import Config
 from wvae.datasets import Dataset
 from wvae.io.files import ModelFileError, write_tensors
 from wvae.model import SplitVAE
-from wvae.nn.distributed import share_of
+from wvae.nn.distributed import rank_slice
 from wvae.training import checkpoint, examples
 from wvae.training import loop as training
 from wvae.training.diagnostics import TrainingWarning
@@ -324,7 +324,7 @@ def test_evaluate_averages_over_samples(data: Examples, config: Config):
     x, y = few.batch(slice(None), torch.device("cpu"))
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        draws = [model(x, y, training.draw_noise(config, share_of(40), generator)) for _ in range(2)]
+        draws = [model(x, y, training.draw_noise(config, rank_slice(40), generator)) for _ in range(2)]
     assert two["loss"] == pytest.approx(np.mean([float(d["loss"]) for d in draws]), rel=1e-6)
 
 

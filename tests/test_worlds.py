@@ -13,8 +13,9 @@ import pytest
 from wvae.config import Config
 from wvae.datasets import Dataset
 from wvae.experiments import reproduce as experiments
-from wvae.experiments.reproduce import RunError, about
+from wvae.experiments.reproduce import about
 from wvae.experiments.worlds import hidden_factor, reproduce_worlds
+from wvae.io.files import OutputExistsError
 from wvae.workflows import measure
 
 
@@ -55,7 +56,7 @@ def test_every_world_is_measured_drawn_and_told(worlds: list[Dataset], config: C
     assert page.count("<figure") == 6
     assert f"{metrics['colour.clusters.z_rest.ami']:.3f}" in page
     assert "wvae reproduce worlds" in page
-    with pytest.raises(RunError, match="is there already"):
+    with pytest.raises(OutputExistsError, match="is there already"):
         reproduce_worlds(worlds, config, tmp_path / "run")
 
 

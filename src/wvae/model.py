@@ -67,7 +67,7 @@ from .config import Config
 from .nn import backbones, penalties
 from .nn.alignment import Alignment
 from .nn.augment import augmented
-from .nn.distributed import Share, gathered, share_of
+from .nn.distributed import RankSlice, all_gather_rows, rank_slice
 from .nn.observation import ObservationModel
 from .nn.style_features import style_features_for
 from .nn.style_head import StyleHead
@@ -191,7 +191,7 @@ class SplitVAE(nn.Module):
         """Return the style features of x, (B, size), in their own units."""
         return self.style.features(x)
 
-    def augment(self, x: Tensor, generator: torch.Generator, own: Share | None = None) -> Tensor:
+    def augment(self, x: Tensor, generator: torch.Generator, own: RankSlice | None = None) -> Tensor:
         """Return the batch with a share of it varied, as ``config.augment`` and the kind of data say.
 
         Parameters
@@ -355,8 +355,8 @@ class SplitVAE(nn.Module):
         Jha, Anand, Singh, Veeravasarapu (2018), Disentangling factors of variation with cycle-consistent
         variational auto-encoders, arXiv:1804.10469; Mathieu et al. (2016), arXiv:1611.03383.
         """
-        z_label, y = gathered(codes.z_label).roll(1, 0), gathered(y).roll(1)
-        own = share_of(len(z_label)).rows
+        z_label, y = all_gather_rows(codes.z_label).roll(1, 0), all_gather_rows(y).roll(1)
+        own = rank_slice(len(z_label)).rows
         q_label, q_rest = self.encode(self.decode_mean(z_label[own], codes.z_rest))
         distance = 0.5 * (q_rest.mean - codes.z_rest).square().sum(1).mean()
         return distance + functional.cross_entropy(self.classifier(q_label.mean), y[own])

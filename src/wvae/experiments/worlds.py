@@ -62,8 +62,10 @@ def reproduce_worlds(
     ------
     ValueError
         If a data set has no hidden category, sounds do not say their rate, or two data sets have the same name.
+    wvae.io.files.OutputExistsError
+        If `out` is there already, or holds something else.
     RunError
-        If `out` is there already, or another process is making it.
+        If ``<out>.partial`` is a run with other settings, or another process is making it.
     """
     from ..reporting.html import write_worlds
     from .reproduce import about, settings_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
@@ -18,36 +19,76 @@ if TYPE_CHECKING:
 
 FORMAT = 3  # of model folders; older ones have other names of parameters
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
+UNIQUE = "[0-9a-f]" * 32  # what makes the name of a temporary unique, as a glob pattern
 
 
 class ModelFileError(ValueError):
     """A model folder or file cannot be read; the message says what is wrong with it."""
 
 
+class OutputExistsError(ValueError):
+    """A folder may not be replaced; the message says what is there and what to do."""
+
+
+def check_replaceable(path: Path, *, markers: set[str], what: str, overwrite: bool, only_markers: bool = False) -> None:
+    """Raise an error if the folder `path` may not be replaced by a new one.
+
+    A folder that does not exist or is empty may always be replaced. What this package wrote may be replaced with
+    `overwrite`. Anything else, such as a file or a folder of photographs, is never replaced.
+
+    Parameters
+    ----------
+    path
+        The folder that is to be written.
+    markers
+        File names of which at least one is in every folder of this kind that this package writes.
+    what
+        What such a folder is called in messages, with an article: "a model folder".
+    overwrite
+        Whether the user asked for the folder to be replaced.
+    only_markers
+        Whether such a folder holds nothing but the markers, so that any other file makes it somebody else's.
+
+    Raises
+    ------
+    OutputExistsError
+        If the folder holds something else, or may only be replaced with `overwrite`.
+
+    Examples
+    --------
+    >>> check_replaceable(Path("no-such-folder"), markers={"config.json"}, what="a run", overwrite=False)
+    """
+    if not path.exists():
+        return
+    ours = False
+    if path.is_dir():
+        names = {p.name for p in path.iterdir()} - _temporaries(path)  # what a killed process left is not content
+        if not names:
+            return
+        ours = names <= markers if only_markers else bool(names & markers)
+    if not ours:
+        raise OutputExistsError(f"{path} is there and is not {what}, so it is never replaced: take another --out")
+    if not overwrite:
+        raise OutputExistsError(f"{path} is there already: take another --out, or --overwrite to replace it")
+
+
 @contextmanager
 def atomic(path: Path) -> Generator[Path]:
     """Give a temporary path beside `path` to write to; it takes that name only if the block succeeds."""
-    # No two writers share it: on a shared file system, those on two machines may have the same process number.
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    temporary = _temporary(path, "part")
     try:
         yield temporary
         with open(temporary, "rb") as file:
-            os.fsync(file.fileno())  # or after a power cut the name might stand for an empty file
+            os.fsync(file.fileno())  # otherwise, after a power cut, the name might stand for an empty file
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def tidy(folder: Path) -> None:
-    """Remove what was being written to a folder when a process was killed; nobody else may be writing there."""
-    for path in folder.glob(".*.part"):
-        path.unlink(missing_ok=True)
-
-
 @contextmanager
 def atomic_folder(path: Path) -> Generator[Path]:
     """Give an empty folder beside `path`; it replaces `path` only if the block succeeds."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = _temporary(path, "part")
     temporary.mkdir(parents=True)
     try:
         yield temporary
@@ -58,7 +99,7 @@ def atomic_folder(path: Path) -> Generator[Path]:
 
 def replace_folder(new: Path, path: Path) -> None:
     """Rename folder `new` to `path`, removing what was there; at no moment is `path` half-written."""
-    old = path.with_name(f".{path.name}.{os.getpid()}.old")
+    old = _temporary(path, "old")
     if path.exists():
         path.replace(old)
     try:
@@ -67,7 +108,32 @@ def replace_folder(new: Path, path: Path) -> None:
         if old.exists():
             old.replace(path)
         raise
-    shutil.rmtree(old, ignore_errors=True)
+    # This also removes what earlier processes put aside and were killed before they could remove.
+    for superseded in path.parent.glob(f".{glob.escape(path.name)}.{UNIQUE}.old"):
+        shutil.rmtree(superseded, ignore_errors=True)
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Remove the files and folders that killed processes were writing in a folder.
+
+    Call it only while no other process writes there.
+    """
+    for name in _temporaries(folder):
+        path = folder / name
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _temporaries(folder: Path) -> set[str]:
+    """Return the names of all files and folders there that are being written, or were when a process was killed."""
+    return {path.name for path in folder.glob(f".*.{UNIQUE}.part")}
+
+
+def _temporary(path: Path, ending: str) -> Path:
+    """Return a hidden name beside `path` that no other writer has: process ids repeat on machines that share a disk."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex}.{ending}")
 
 
 def write_json(path: Path, value: Any, *, lines: bool = False) -> None:
@@ -118,15 +184,14 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def write_model(path: Path, about: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-    """Write a model folder, atomically: config.json and model.safetensors.
+    """Write a model folder, atomically: config.json and model.safetensors. It replaces an earlier model folder.
 
     Raises
     ------
-    ModelFileError
-        If `path` is there and is no model folder.
+    OutputExistsError
+        If `path` is there and is not a model folder.
     """
-    if path.exists() and not (path / WEIGHTS_FILE).exists() and not (path.is_dir() and not any(path.iterdir())):
-        raise ModelFileError(f"{path} is there and is no model folder, so it is not replaced: take another name")
+    check_replaceable(path, markers={WEIGHTS_FILE}, what="a model folder", overwrite=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_folder(path) as folder:
         write_json(folder / CONFIG_FILE, {"format": FORMAT, **about})

@@ -5,8 +5,8 @@
     encoder.onnx    x (n, *shape) in [0, 1] → z_label (n, d_label), z_rest (n, d_rest), probabilities (n, classes)
     decoder.onnx    z_label, z_rest → x
 
-z_rest is the aligned one, as users see it. The networks are translated by PyTorch. The alignment is written here, node
-by node: its hundreds of steps are one Scan over the stacked axes and knots, where a translation would unroll them.
+z_rest is the aligned code, as users see it. PyTorch translates the networks. The alignment is `wvae.io.onnx_alignment`,
+where its hundreds of steps are one Scan: PyTorch's translation would unroll them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -28,19 +28,18 @@ from torch import Tensor, nn
 from .. import __version__
 from ..model import SplitVAE
 from ..nn.alignment import Alignment
-from ..nn.sliced_ot import BISECTION, KNOTS
-from .files import atomic_folder
+from .files import atomic_folder, check_replaceable
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, NodeProto
+    from onnx import ModelProto
 
     from ..estimator import WVAE
 
 Array = np.ndarray
-OPSET = 18  # which onnxruntime and onnxruntime-web have read for years
+OPSET, IR_VERSION = 18, 10  # which onnxruntime and onnxruntime-web have read for years
 FILES = "encoder.onnx", "decoder.onnx"
 ROUNDING, GROWN = 1e-5, 50  # errors of single precision in z_rest; how many times larger an alignment may make them
-OWN = "network_z_rest"  # z_rest as the networks know it, before the alignment
+NETWORK_CODE = "network_z_rest"  # z_rest of the networks, before the alignment
 
 
 class ExportError(ValueError):
@@ -65,8 +64,8 @@ def export_onnx(model: WVAE, out: str | Path, *, overwrite: bool = False) -> Pat
 
     Raises
     ------
-    ExportError
-        If `out` is there.
+    wvae.io.files.OutputExistsError
+        If `out` is there already, or holds something else.
     ModuleNotFoundError
         If the packages of the extra ``onnx`` are not installed.
 
@@ -75,15 +74,10 @@ def export_onnx(model: WVAE, out: str | Path, *, overwrite: bool = False) -> Pat
     UserWarning
         If the alignment turns rounding errors into differences that can be seen: no two programs then agree on z_rest.
     """
+    out = Path(out)
+    check_replaceable(out, markers=set(FILES), what="an ONNX export", overwrite=overwrite, only_markers=True)
     from onnx import checker, save
 
-    out = Path(out)
-    if out.exists():
-        ours = out.is_dir() and {p.name for p in out.iterdir()} <= set(FILES)
-        if not ours:
-            raise ExportError(f"{out} is there and no export of ours, so it is not replaced: take another --out")
-        if not overwrite:
-            raise ExportError(f"{out} is there already: take another --out, or --overwrite to replace it")
     network = copy.deepcopy(model.model_).cpu().eval()
     out.parent.mkdir(parents=True, exist_ok=True)
     with atomic_folder(out) as folder:
@@ -144,29 +138,78 @@ class _Decoder(nn.Module):
 
 
 def _encoder(model: SplitVAE) -> ModelProto:
-    proto = _translated(_Encoder(model), {"x": torch.zeros(2, *model.shape)}, ("z_label", OWN, "probabilities"))
-    graph = _Graph()
-    graph.label(model)
-    graph.aligned(model.alignment, OWN, "z_rest", back=False)
-    proto.graph.node.extend(graph.nodes)
-    proto.graph.initializer.extend(graph.constants)
+    examples, outputs = torch.zeros(2, *model.shape), ("z_label", NETWORK_CODE, "probabilities")
+    proto = _translated(_Encoder(model), {"x": examples}, outputs)
+    alignment = _alignment(model.alignment, model.classifier, inverse=False).graph
+    proto.graph.node.extend(alignment.node)
+    proto.graph.initializer.extend(alignment.initializer)
     proto.graph.output[1].name = "z_rest"
     return proto
 
 
 def _decoder(model: SplitVAE) -> ModelProto:
     config = model.config
-    codes = {"z_label": torch.zeros(2, config.d_label), OWN: torch.zeros(2, config.d_rest)}
+    codes = {"z_label": torch.zeros(2, config.d_label), NETWORK_CODE: torch.zeros(2, config.d_rest)}
     proto = _translated(_Decoder(model), codes, ("x",))
-    graph = _Graph()
-    graph.label(model)
-    graph.aligned(model.alignment, "z_rest", OWN, back=True)
-    nodes = [*graph.nodes, *proto.graph.node]
+    alignment = _alignment(model.alignment, model.classifier, inverse=True).graph
+    nodes = [*alignment.node, *proto.graph.node]  # nodes are sorted: the alignment comes first
     del proto.graph.node[:]
     proto.graph.node.extend(nodes)
-    proto.graph.initializer.extend(graph.constants)
+    proto.graph.initializer.extend(alignment.initializer)
     proto.graph.input[1].name = "z_rest"
     return proto
+
+
+def _alignment(alignment: Alignment, classifier: nn.Linear, *, inverse: bool) -> ModelProto:
+    """Return the alignment alone: z_label, network_z_rest → z_rest, or with `inverse` z_label, z_rest → network_z_rest.
+
+    Its tables are initializers, and all names but those of inputs and output begin with ``align.``, so that none is
+    the network's.
+    """
+    from onnx import TensorProto, compose, helper, inliner, numpy_helper
+
+    from . import onnx_alignment
+
+    source, out = ("z_rest", NETWORK_CODE) if inverse else (NETWORK_CODE, "z_rest")
+    if alignment.kind == "none":
+        function = onnx_alignment.keep_aligned_code if inverse else onnx_alignment.keep_code
+        tables = {}
+    else:
+        function = onnx_alignment.undo_alignment if inverse else onnx_alignment.align
+        tables = _tables(alignment, classifier, inverse=inverse)
+    # The functions that it calls are inlined, because browsers read standard operators only.
+    nodes = inliner.inline_local_functions(function.to_model_proto()).graph.node
+    z_label, z, aligned = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", None]) for name in ("z_label", source, out)
+    )
+    initializers = [numpy_helper.from_array(value, name) for name, value in tables.items()]
+    graph = helper.make_graph(nodes, "alignment", [z_label, z], [aligned], initializers)
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    return compose.add_prefix(proto, "align.", rename_inputs=False, rename_outputs=False)
+
+
+def _tables(alignment: Alignment, classifier: nn.Linear, *, inverse: bool) -> dict[str, Array]:
+    """Return what the functions of `wvae.io.onnx_alignment` take besides codes, by their names for it."""
+    if not len(alignment.axes):  # one step that does nothing stands for none
+        alignment = copy.deepcopy(alignment)
+        alignment.allocate_steps(1)
+    metric, matrix = _numpy(alignment.metric), _numpy(alignment.matrix)
+    if inverse:  # where the program solves equations, in double precision, the graph multiplies by an inverse
+        metric, matrix = np.linalg.inv(metric).T, np.linalg.inv(matrix)
+    tables = {
+        "weight": _numpy(classifier.weight).T,
+        "bias": _numpy(classifier.bias),
+        "metric": metric,
+        "matrix": matrix,
+        "centre": _numpy(alignment.centre),
+        "common": _numpy(alignment.common),
+        "axes": _numpy(alignment.axes),
+        "directions": _numpy(alignment.directions).transpose(0, 2, 1),
+        "source": _numpy(alignment.source),
+        "target": _numpy(alignment.target),
+        "step_size": np.full(len(alignment.axes), alignment.step_size),
+    }
+    return {name: np.asarray(value, order="C") for name, value in tables.items()}
 
 
 def _translated(module: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, ...]) -> ModelProto:
@@ -203,127 +246,6 @@ def _quiet() -> Generator[None]:
             yield
     finally:
         log.setLevel(level)
-
-
-class _Graph:
-    """Nodes and constants in the making; all names begin with the same word, so that none is the network's."""
-
-    def __init__(self, prefix: str = "align") -> None:
-        self.prefix = prefix
-        self.nodes: list[NodeProto] = []
-        self.constants: list[Any] = []
-
-    def constant(self, name: str, value: Array) -> str:
-        """Add a constant, and return its name."""
-        from onnx import numpy_helper
-
-        name = f"{self.prefix}.{name}"
-        self.constants.append(numpy_helper.from_array(np.asarray(value, order="C"), name))
-        return name
-
-    def add(self, kind: str, *inputs: str, out: str | None = None, **attributes: Any) -> str:
-        """Add a node, and return the name of its output."""
-        from onnx import helper
-
-        name = f"{self.prefix}.{kind}.{len(self.nodes)}"
-        out = out or name
-        self.nodes.append(helper.make_node(kind, inputs, [out], name=name, **attributes))
-        return out
-
-    def label(self, model: SplitVAE) -> None:
-        """Add ``align.y``, (n,), the label that z_label means, as `SplitVAE.read` and `SplitVAE.draw` find it."""
-        weight = self.constant("weight", _numpy(model.classifier.weight).T)
-        bias = self.constant("bias", _numpy(model.classifier.bias))
-        logits = self.add("Add", self.add("MatMul", "z_label", weight), bias)
-        self.add("ArgMax", logits, out="align.y", axis=1, keepdims=0)
-
-    def aligned(self, alignment: Alignment, source: str, out: str, *, back: bool) -> None:
-        """Add `Alignment.forward`, or with `back` its inverse, of the label ``align.y``."""
-        from onnx import TensorProto
-
-        if alignment.kind == "none":
-            self.add("Identity", source, out=out)
-            return
-        # Matrices that the program solves with are inverted here, in double precision.
-        metric, matrix = _numpy(alignment.metric), _numpy(alignment.matrix)
-        metric, matrix = (np.linalg.inv(metric).T, np.linalg.inv(matrix)) if back else (metric, matrix)
-        metric, matrix = self.constant("metric", metric), self.constant("matrix", matrix.transpose(0, 2, 1))
-        centre = self.add("Gather", self.constant("centre", _numpy(alignment.centre)), "align.y", axis=0)
-        common = self.constant("common", _numpy(alignment.common))
-        z = self.add("Cast", source, to=TensorProto.DOUBLE)
-        if back:
-            z = self._steps(alignment, self.add("Sub", z, common), back=True)
-            z = self.add("Add", self._turned(z, matrix), centre)
-            z = self.add("MatMul", z, metric)
-        else:
-            z = self.add("Sub", self.add("MatMul", z, metric), centre)
-            z = self._steps(alignment, self._turned(z, matrix), back=False)
-            z = self.add("Add", z, common)
-        self.add("Cast", z, out=out, to=TensorProto.FLOAT)
-
-    def _turned(self, z: str, matrix: str) -> str:
-        """Add z (n, d) times the matrix (d, d) of each row's label."""
-        middle = self.constant(f"middle.{len(self.nodes)}", np.array([1]))
-        row = self.add("Unsqueeze", z, middle)
-        return self.add("Squeeze", self.add("MatMul", row, self.add("Gather", matrix, "align.y", axis=0)), middle)
-
-    def _steps(self, alignment: Alignment, z: str, *, back: bool) -> str:
-        """Add the sliced transports, one Scan over the stacked axes, ways and knots."""
-        from onnx import TensorProto, helper
-
-        steps, d = alignment.axes.shape[:2]
-        if not steps:
-            return z
-        stacked = {
-            "axes": _numpy(alignment.axes),
-            "ways": _numpy(alignment.directions).transpose(0, 2, 1),
-            "source": _numpy(alignment.source).reshape(steps, len(alignment.centre), -1),
-            "target": _numpy(alignment.target).reshape(steps, -1),
-        }
-        column = self.constant("column", np.arange(d) * KNOTS)
-        y = self.add("Unsqueeze", "align.y", self.constant("last", np.array([1])))
-        own = self.add("Add", self.add("Mul", y, self.constant("table", np.array([d * KNOTS]))), column)
-        body = _Graph("step")
-        flat = body.constant("flat", np.array([-1]))
-        way = body.add("Mul", body.add("Sub", "target", "source"), body.constant("pace", np.array(alignment.step_size)))
-        knots = [body.add("Reshape", each, flat) for each in ("source", body.add("Add", "source", way))]
-        source, target = reversed(knots) if back else knots
-        out = body.along(source, target, own)
-        inputs = [helper.make_tensor_value_info("z", TensorProto.DOUBLE, ["n", d])]
-        inputs += [helper.make_tensor_value_info(k, TensorProto.DOUBLE, v.shape[1:]) for k, v in stacked.items()]
-        outputs = [helper.make_tensor_value_info(out, TensorProto.DOUBLE, ["n", d])]
-        step = helper.make_graph(body.nodes, "step", inputs, outputs, body.constants)
-        names = [self.constant(name, value) for name, value in stacked.items()]
-        return self.add(
-            "Scan", z, *names, body=step, num_scan_inputs=len(names), scan_input_directions=[int(back)] * len(names)
-        )
-
-    def along(self, source: str, target: str, own: str) -> str:
-        """Add one step, z + (f(z A) − z A) Wᵀ, f by the line through the knots, as `wvae.nn.alignment` does it.
-
-        ``own``, (n, d), is where in the flat tables `source` and `target` one's knots begin.
-        """
-        u = self.add("MatMul", "z", "axes")
-        piece = own
-        for half in BISECTION:
-            further = self.add("Add", piece, self.constant(f"half{half}", np.array(half)))
-            passed = self.add("LessOrEqual", self.add("Gather", source, further), u)
-            piece = self.add("Where", passed, further, piece)
-        one, end = self.constant("one", np.array(1)), self.constant("end", np.array(KNOTS - 1))
-
-        def ends(table: str, at: str, step: str) -> tuple[str, str]:
-            return self.add("Gather", table, at), self.add("Gather", table, self.add("Add", at, step))
-
-        (x0, x1), (y0, y1) = ends(source, piece, one), ends(target, piece, one)
-        (low, high), (low_to, high_to) = ends(source, own, end), ends(target, own, end)
-        above = self.add("Greater", u, high)
-        outside = self.add("Or", above, self.add("Less", u, low))
-        rise = self.add("Where", outside, self.add("Sub", high_to, low_to), self.add("Sub", y1, y0))
-        run = self.add("Where", outside, self.add("Sub", high, low), self.add("Sub", x1, x0))
-        x0, y0 = self.add("Where", above, high, x0), self.add("Where", above, high_to, y0)
-        new = self.add("Add", y0, self.add("Mul", self.add("Sub", u, x0), self.add("Div", rise, run)))
-        move = self.add("MatMul", self.add("Sub", new, u), "ways")
-        return self.add("Add", "z", move)
 
 
 def _numpy(value: Tensor) -> Array:

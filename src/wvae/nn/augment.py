@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..config import Config
-from .distributed import Share
+from .distributed import RankSlice
 
 SLANT, WIDTH, HEIGHT = 0.2, 0.12, 0.06  # standard deviations: of the slant, and of the logarithms of the stretches
 SHIFT, GAIN = 0.08, 0.05  # of a spectrogram: at most, as a share of its frames; standard deviation, in x's unit
@@ -23,7 +23,7 @@ def augmented(
     unit_range: bool,
     unit: float | Tensor,
     generator: torch.Generator,
-    own: Share | None = None,
+    own: RankSlice | None = None,
 ) -> Tensor:
     """Return a batch, (B, \\*shape), with some of it varied, as ``config.augment`` says and its kind allows.
 
@@ -41,7 +41,7 @@ def augmented(
     return (moved if x.dim() == 4 and x.shape[1] == 3 else varied)(x, config.augment, generator, own)
 
 
-def varied(x: Tensor, share: float, generator: torch.Generator, own: Share | None = None) -> Tensor:
+def varied(x: Tensor, share: float, generator: torch.Generator, own: RankSlice | None = None) -> Tensor:
     """Return a batch of images of which a share is slanted, stretched, and drawn with a thicker or thinner pen.
 
     Parameters
@@ -86,7 +86,7 @@ def _extreme(images: Tensor, larger: Callable[[Tensor, Tensor], Tensor]) -> Tens
     return larger(larger(p[..., :-2], p[..., 1:-1]), p[..., 2:])
 
 
-def moved(x: Tensor, share: float, generator: torch.Generator, own: Share | None = None) -> Tensor:
+def moved(x: Tensor, share: float, generator: torch.Generator, own: RankSlice | None = None) -> Tensor:
     """Return a batch of pictures of which a share is moved by up to two unit_range each way; the edges are mirrored.
 
     Parameters
@@ -118,8 +118,8 @@ def moved(x: Tensor, share: float, generator: torch.Generator, own: Share | None
     return x.gather(-2, down.expand_as(x)).gather(-1, across.expand_as(x))
 
 
-def _all(x: Tensor) -> Share:
-    return Share(len(x), slice(0, len(x)))
+def _all(x: Tensor) -> RankSlice:
+    return RankSlice(len(x), slice(0, len(x)))
 
 
 def _mirrored(away: Tensor, side: int) -> Tensor:
@@ -129,7 +129,7 @@ def _mirrored(away: Tensor, side: int) -> Tensor:
 
 
 def shifted(
-    x: Tensor, share: float, generator: torch.Generator, unit: float | Tensor = 1.0, *, own: Share | None = None
+    x: Tensor, share: float, generator: torch.Generator, unit: float | Tensor = 1.0, *, own: RankSlice | None = None
 ) -> Tensor:
     """Return a batch of log spectrograms of which a share begins earlier or later, and is louder or softer.
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..config import Config
-from .distributed import count, total
+from .distributed import all_reduce_sum, world_size
 
 Shape = tuple[int, ...]
 
@@ -101,13 +101,13 @@ class BatchNorm(nn.BatchNorm2d):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 – the base class calls it so
         """Return the input, (B, channels, height, width), with mean 0 and variance 1, then scaled and shifted."""
-        if not self.training or count() == 1:
+        if not self.training or world_size() == 1:
             return super().forward(input)
         x = input
-        n = total(torch.tensor(float(x.numel() // x.shape[1]), device=x.device))
-        mean = total(x.sum((0, 2, 3))) / n
+        n = all_reduce_sum(torch.tensor(float(x.numel() // x.shape[1]), device=x.device))
+        mean = all_reduce_sum(x.sum((0, 2, 3))) / n
         away = x - mean.view(1, -1, 1, 1)
-        variance = total(away.square().sum((0, 2, 3))) / n
+        variance = all_reduce_sum(away.square().sum((0, 2, 3))) / n
         with torch.no_grad():
             for running, value in ((self.running_mean, mean), (self.running_var, variance * n / (n - 1))):
                 if running is not None and self.momentum is not None:

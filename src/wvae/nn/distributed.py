@@ -1,11 +1,12 @@
-"""Processes: one training on many, as ``accelerate launch`` or ``torchrun`` starts them, each with a share of a batch.
+"""Training on several processes, which ``accelerate launch`` or ``torchrun`` starts: each takes a slice of a batch.
 
-A batch is cut among the processes, and everything that is a mean over examples is a mean over their shares, so that the
-gradients only need to be added up. What compares examples with each other – a covariance, HSIC, the statistics of a
-batch normalisation – is asked of the whole batch, through sums that have gradients. Random numbers are drawn for the
-whole batch by every process alike. So any number of processes takes the same steps as one, but for rounding.
+Every batch is cut among the processes. A term that is a mean over examples is computed on each slice and weighted by
+the slice's size, so the processes' gradients only have to be summed. A term that compares examples with each other,
+such as a covariance, HSIC or the statistics of a batch normalisation, is computed on the whole batch, through
+collective operations that have gradients. Every process draws the random numbers of the whole batch. Any number of
+processes therefore takes the same steps as one, except for rounding.
 
-Distributed data parallel wrappers do less: they know means of shares only, and skip what is not in ``forward``.
+``DistributedDataParallel`` is not enough: it averages gradients of slices, and leaves out terms that compare examples.
 """
 
 from __future__ import annotations
@@ -19,16 +20,26 @@ from torch import Tensor
 from torch import distributed as dist
 
 
-class Share(NamedTuple):
-    """Which rows of a batch of ``n`` examples are this process's own, and what their means count among all."""
+class RankSlice(NamedTuple):
+    """The rows of a batch that one process takes.
+
+    Attributes
+    ----------
+    n
+        Number of examples in the whole batch.
+    rows
+        Which of them are this process's.
+    weight
+        What a mean over these rows counts in the mean over the whole batch; all processes' weights sum to 1.
+    """
 
     n: int
     rows: slice
     weight: float = 1.0
 
 
-def start() -> None:
-    """Join the processes that a launcher has started beside this one, if it has.
+def init_processes() -> None:
+    """Join the other processes that a launcher started, if there are any.
 
     Raises
     ------
@@ -41,56 +52,77 @@ def start() -> None:
         PartialState(cpu=not torch.cuda.is_available())
 
 
-def stop() -> None:
-    """Part from the others, once there is nothing more to do together."""
-    if count() > 1:
+def shutdown() -> None:
+    """Wait for the other processes, and leave their group. With one process it does nothing."""
+    if world_size() > 1:
         dist.barrier()
         dist.destroy_process_group()
 
 
-def count() -> int:
-    """Return how many processes train together."""
+def world_size() -> int:
+    """Return the number of processes that train together."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def rank() -> int:
-    """Return which of them this one is, from 0 on."""
-    return dist.get_rank() if count() > 1 else 0
+    """Return the number of this process, from 0 to ``world_size() - 1``."""
+    return dist.get_rank() if world_size() > 1 else 0
 
 
-def share_of(n: int, alone: bool = False) -> Share:
-    """Return this process's share of a batch of n examples; all of it if it works alone.
+def rank_slice(n: int, alone: bool = False) -> RankSlice:
+    """Return this process's slice of a batch.
 
-    Of fewer examples than processes each takes all, and they count less.
+    A batch of fewer examples than processes goes to every process whole, with a smaller weight.
 
-    >>> share_of(10)
-    Share(n=10, rows=slice(0, 10, None), weight=1.0)
+    Parameters
+    ----------
+    n
+        Number of examples in the batch.
+    alone
+        Whether this process takes the whole batch, even if there are others.
+
+    Examples
+    --------
+    >>> rank_slice(10)
+    RankSlice(n=10, rows=slice(0, 10, None), weight=1.0)
     """
-    k, of = (0, 1) if alone else (rank(), count())
-    if n < of:
-        return Share(n, slice(0, n), 1 / of)
-    rows = slice(k * n // of, (k + 1) * n // of)
-    return Share(n, rows, (rows.stop - rows.start) / n)
+    k, size = (0, 1) if alone else (rank(), world_size())
+    if n < size:
+        return RankSlice(n, slice(0, n), 1 / size)
+    rows = slice(k * n // size, (k + 1) * n // size)
+    return RankSlice(n, rows, (rows.stop - rows.start) / n)
 
 
-def total(x: Tensor) -> Tensor:
-    """Return the sum of x over all processes, of which every process has the gradient."""
-    return x if count() == 1 else _Total.apply(x)
-
-
-def gathered(x: Tensor) -> Tensor:
-    """Return the rows, (n, …), of the whole batch, of which x are this process's share, with their gradients."""
-    if count() == 1:
+def all_reduce_sum(x: Tensor) -> Tensor:
+    """Return the sum of x over all processes. It has a gradient: the sum of all processes' gradients."""
+    if world_size() == 1:
         return x
-    sizes = total(torch.nn.functional.one_hot(torch.tensor(rank()), count()) * len(x))
-    before = int(sizes[: rank()].sum())
-    whole = x.new_zeros(int(sizes.sum()), *x.shape[1:])
-    return total(torch.cat([whole[:before], x, whole[before + len(x) :]]))
+    from torch.distributed.nn.functional import all_reduce
+
+    return all_reduce(x)
 
 
-def add_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
-    """Give every process the sum of all processes' gradients."""
-    if count() == 1:
+def all_gather_rows(x: Tensor) -> Tensor:
+    """Return the rows of all processes in the order of their ranks, (sum of b, …), with gradients.
+
+    Parameters
+    ----------
+    x
+        This process's rows, (b, …). The number b may differ between processes, which `torch.distributed.nn`'s
+        ``all_gather`` does not allow: here, every process adds its rows to zeros.
+    """
+    if world_size() == 1:
+        return x
+    sizes = torch.zeros(world_size(), dtype=torch.long, device=x.device)
+    sizes[rank()] = len(x)
+    dist.all_reduce(sizes)
+    before, after = sizes[: rank()].sum(), sizes[rank() + 1 :].sum()
+    return all_reduce_sum(torch.cat([x.new_zeros(int(before), *x.shape[1:]), x, x.new_zeros(int(after), *x.shape[1:])]))
+
+
+def sum_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
+    """Replace every parameter's gradient by the sum of all processes' gradients, in one message."""
+    if world_size() == 1:
         return
     gradients = [p.grad for p in parameters if p.grad is not None]
     flat = torch.cat([g.flatten() for g in gradients])
@@ -99,25 +131,24 @@ def add_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
         g.copy_(part.view_as(g))
 
 
-def agree(what: str, number: int) -> None:
-    """Raise a RuntimeError if not all processes hold the same number: they would wait for each other for ever."""
-    if count() == 1:
+def check_agreement(what: str, number: int) -> None:
+    """Raise an error if the processes differ in a number, because they would then wait for each other for ever.
+
+    Parameters
+    ----------
+    what
+        What the number means, for the message.
+    number
+        This process's number.
+
+    Raises
+    ------
+    RuntimeError
+        If another process has another number.
+    """
+    if world_size() == 1:
         return
-    numbers: list[Any] = [None] * count()
+    numbers: list[Any] = [None] * world_size()
     dist.all_gather_object(numbers, number)
     if len(set(numbers)) > 1:
         raise RuntimeError(f"the processes differ in {what} ({numbers}): give all of them the same command and files")
-
-
-class _Total(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        x = x.clone()
-        dist.all_reduce(x)
-        return x
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        whole = gradients[0].clone()
-        dist.all_reduce(whole)
-        return whole

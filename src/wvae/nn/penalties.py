@@ -25,7 +25,7 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from .backbones import perceptron
-from .distributed import gathered
+from .distributed import all_gather_rows
 
 
 def covariance(a: Tensor, b: Tensor) -> Tensor:
@@ -50,8 +50,8 @@ def covariance(a: Tensor, b: Tensor) -> Tensor:
     >>> bool(covariance(a, a) > 10 * covariance(a, a.flip(0)))
     True
     """
-    a = gathered(functional.normalize(a, dim=1))
-    b = gathered(functional.normalize(b, dim=1))
+    a = all_gather_rows(functional.normalize(a, dim=1))
+    b = all_gather_rows(functional.normalize(b, dim=1))
     cross = (a - a.mean(0)).T @ (b - b.mean(0)) / len(a)  # (d_a, d_b)
     return 0.5 * cross.square().sum()
 
@@ -82,7 +82,7 @@ def hsic(z: Tensor, y: Tensor) -> Tensor:
     >>> bool(hsic(noise, y) < 0.1), bool(hsic(noise + 9 * y[:, None], y) > 0.9)
     (True, True)
     """
-    z, y = gathered(z), gathered(y)
+    z, y = all_gather_rows(z), all_gather_rows(y)
     squared = torch.cdist(z, z).square()
     kernel_z = (-squared / squared.mean().detach().clamp(min=1e-12)).exp()
     kernel_y = (y[:, None] == y[None, :]).to(kernel_z.dtype)

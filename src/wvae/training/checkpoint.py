@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..io.files import ModelFileError, read_tensors, tidy, write_tensors
+from ..io.files import ModelFileError, read_tensors, remove_temporaries, write_tensors
 from ..model import SplitVAE
-from ..nn.distributed import agree, rank
+from ..nn.distributed import check_agreement, rank
 from .diagnostics import TrainingError
 from .examples import Examples
 
@@ -89,10 +89,10 @@ class Checkpointer:
         self.folder, self.state, self.fingerprint = folder, state, data.fingerprint() if folder else ""
         self.saved = time.monotonic()
         if folder and not rank():
-            tidy(folder)
+            remove_temporaries(folder)
         if folder and (folder / CHECKPOINT_FILE).exists():
             _restore(folder / CHECKPOINT_FILE, state, self.fingerprint)
-        agree("where they are", len(state.history) * 1_000_000 + state.step)
+        check_agreement("where they are", len(state.history) * 1_000_000 + state.step)
 
     @property
     def earlier_state(self) -> str:

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from ..datasets.shards import Shards, on_disk
 from ..model import ExampleWeights
-from ..nn.distributed import Share, share_of
+from ..nn.distributed import RankSlice, rank_slice
 from .examples import Array, Examples
 
 BUFFER_BYTES, BUFFER_BATCHES = 1 << 25, 16  # read and mixed at once, so many batches at least; two are in memory
@@ -38,7 +38,7 @@ class Batch(NamedTuple):
     x: Tensor
     y: Tensor
     weights: ExampleWeights | None
-    share: Share
+    share: RankSlice
 
 
 class BatchLoader:
@@ -78,11 +78,11 @@ class BatchLoader:
             return
         order = np.random.default_rng(key).permutation(len(self.data.x))
         for start in range(first * self.size, len(order), self.size):
-            share = share_of(len(order[start : start + self.size]), self.alone)
+            share = rank_slice(len(order[start : start + self.size]), self.alone)
             rows = order[start:][share.rows]
             yield self._batch(self.whole.index_select(0, torch.from_numpy(rows).to(self.whole.device)), rows, share)
 
-    def _batch(self, x: Tensor, rows: Array, share: Share) -> Batch:
+    def _batch(self, x: Tensor, rows: Array, share: RankSlice) -> Batch:
         some = x.to(self.device, non_blocking=True)
         some = some.float().div_(255) if some.dtype == torch.uint8 else some.float()
         y = torch.from_numpy(self.data.y[rows]).to(self.device, non_blocking=True)
@@ -90,11 +90,11 @@ class BatchLoader:
 
     def _from_disk(self, shards: Shards, key: Key, first: int) -> Iterator[Batch]:
         with ThreadPoolExecutor(1) as reader:
-            ahead: tuple[Future[Array], Array, list[Share]] | None = None
+            ahead: tuple[Future[Array], Array, list[RankSlice]] | None = None
             rows = max(BUFFER_BATCHES * self.size, BUFFER_BYTES * len(shards) // shards.nbytes)
             for order in shuffle_buffers(shards.blocks(), self.size, rows, key, first):
                 shares = [
-                    share_of(len(order[at : at + self.size]), self.alone) for at in range(0, len(order), self.size)
+                    rank_slice(len(order[at : at + self.size]), self.alone) for at in range(0, len(order), self.size)
                 ]
                 cut = [order[i * self.size :][share.rows] for i, share in enumerate(shares)]
                 own = np.concatenate(cut)
@@ -105,7 +105,7 @@ class BatchLoader:
             if ahead:
                 yield from self._from_buffer(*ahead)
 
-    def _from_buffer(self, job: Future[Array], rows: Array, shares: list[Share]) -> Iterator[Batch]:
+    def _from_buffer(self, job: Future[Array], rows: Array, shares: list[RankSlice]) -> Iterator[Batch]:
         x, start = _tensor(job.result()), 0
         for share in shares:
             stop = start + share.rows.stop - share.rows.start

@@ -16,7 +16,7 @@ from ..config import Config
 from ..io.files import write_json
 from ..model import Codes, SplitVAE
 from ..nn.backbones import lr_multiplier
-from ..nn.distributed import Share, add_gradients, rank, share_of, start, total
+from ..nn.distributed import RankSlice, all_reduce_sum, init_processes, rank, rank_slice, sum_gradients
 from .checkpoint import Checkpointer, Row, RunningMeans, TrainingState
 from .diagnostics import TrainingError, TrainingWarning, diagnose
 from .examples import Examples, batches
@@ -76,7 +76,7 @@ def train(
     TrainingWarning
         From the middle of the training on, once for each fault that `wvae.training.diagnostics` finds.
     """
-    start()
+    init_processes()
     config, device = model.config, next(model.parameters()).device
     state = TrainingState(model, make_optimiser(model), torch.Generator(device).manual_seed(config.random_state))
     checkpointer, told = Checkpointer(checkpoint, state, data), set[str]()
@@ -134,7 +134,7 @@ def _one_pass(
         terms = model(x, y, draw_noise(config, share, state.generator), weights)
         optimiser.zero_grad(set_to_none=True)
         (terms["loss"] * share.weight).backward()
-        add_gradients(model.parameters())
+        sum_gradients(model.parameters())
         optimiser.step()
         state.means.add(terms, share.weight * share.n, share.n)
         state.step += 1
@@ -143,7 +143,9 @@ def _one_pass(
             _check_finite(state, epoch, checkpointer.earlier_state)
             checkpointer.save()
     _check_finite(state, epoch, checkpointer.earlier_state)
-    row = state.means.row("train.", total(state.means.sums)) | {"seconds": state.seconds + time.monotonic() - started}
+    row = state.means.row("train.", all_reduce_sum(state.means.sums)) | {
+        "seconds": state.seconds + time.monotonic() - started
+    }
     state.step, state.means, state.seconds = 0, RunningMeans(), 0.0
     return row
 
@@ -182,13 +184,13 @@ def evaluate(model: SplitVAE, data: Examples, samples: int | None = None, prefix
         found = model.style_features(x) if model.uses_style else None  # once, not for every sample
         q_label, q_rest = model.encode(x, found)
         for _ in range(samples or model.config.test_samples):
-            noise = draw_noise(model.config, share_of(len(x), alone=True), generator)
+            noise = draw_noise(model.config, rank_slice(len(x), alone=True), generator)
             codes = Codes(q_label.mean + q_label.stddev * noise[0], q_rest.mean + q_rest.stddev * noise[1])
             means.add(model.terms(x, y, q_label, q_rest, codes, found, data.weights(rows, device)), len(x))
     return means.row(prefix)
 
 
-def draw_noise(config: Config, share: Share, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def draw_noise(config: Config, share: RankSlice, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Return standard normal noise for both codes of one's share of a batch."""
     noise = torch.randn(share.n, config.d_label + config.d_rest, generator=generator, device=generator.device)
     noise = noise[share.rows]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..datasets.messages import one_line, preview
-from ..io.files import replace_folder, write_json
+from ..io.files import check_replaceable, remove_temporaries, replace_folder, write_json
 from ..training.examples import EVALUATION_BATCH, batches
 from .run_folder import RunError
 
@@ -67,14 +67,18 @@ def check_parts(folder: Path, n: int, size: int) -> int:
     return len(expected)
 
 
-def refuse_folder(out: Path, partial: Path, about: dict[str, Any], overwrite: bool) -> None:
-    """Raise a RunError if `out` may not be replaced, or what grows in its place is something else."""
-    if out.exists() and not overwrite:
-        raise RunError(f"{out} is there already: take another --out, or --overwrite to replace it")
-    for folder in (out, partial):
-        names = {path.name for path in folder.iterdir()} if folder.is_dir() else {""} if folder.exists() else set()
-        if names - {".lock"} and ABOUT_FILE not in names:
-            raise RunError(f"{folder} is there and no codes of ours, so it is not replaced: take another --out")
+def check_folder(out: Path, partial: Path, about: dict[str, Any], overwrite: bool) -> None:
+    """Raise an error if `out` may not be replaced, or if other codes are growing in its place.
+
+    Raises
+    ------
+    wvae.io.files.OutputExistsError
+        If a folder holds something else than codes, or `out` may only be replaced with `overwrite`.
+    RunError
+        If `partial` holds unfinished codes of something else, and they may not be replaced.
+    """
+    check_replaceable(out, markers={ABOUT_FILE}, what="a folder of codes", overwrite=overwrite)
+    check_replaceable(partial, markers={ABOUT_FILE}, what="a folder of unfinished codes", overwrite=True)
     changed = _changed(partial, about)
     if changed and not overwrite:
         raise RunError(
@@ -87,8 +91,7 @@ def begin(partial: Path, about: dict[str, Any]) -> None:
     """Note what is encoded; what was begun of something else is removed."""
     if _changed(partial, about):
         for path in partial.iterdir():
-            if path.name != ".lock":
-                path.unlink()
+            path.unlink()
     write_json(partial / ABOUT_FILE, about)
 
 
@@ -106,6 +109,5 @@ def _changed(partial: Path, about: dict[str, Any]) -> list[str]:
 
 def finish(partial: Path, out: Path) -> None:
     """Give the folder its name, without what writers that died have left in it."""
-    for left in (*partial.glob(".part-*"), partial / ".lock"):
-        left.unlink(missing_ok=True)
+    remove_temporaries(partial)
     replace_folder(partial, out)

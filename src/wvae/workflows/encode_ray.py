@@ -35,12 +35,12 @@ from .encode import ROWS, Encoder, open_like
 from .encode_parts import (
     CENTRES_FILE,
     begin,
+    check_folder,
     check_parts,
     finish,
     missing_parts,
     part_name,
     part_rows,
-    refuse_folder,
 )
 from .encode_stream import check_k, learn_centres, schema_of, table_of, write_centres
 from .run_folder import Progress, RunError, Silent, locked
@@ -135,8 +135,10 @@ def encode_on_ray(
     ------
     ValueError
         If a node does not see the same data, if rows are missing afterwards, or for a column or k that cannot be used.
+    wvae.io.files.OutputExistsError
+        If `out` is there already, or holds something else.
     RunError
-        If `out` is there already, another process is making it, or there is no such cluster.
+        If another process is making it, or there is no such cluster.
     """
     # What can be refused is, before anything is begun: Ray that is not installed, two columns of one name.
     _ray()
@@ -153,7 +155,7 @@ def encode_on_ray(
         "clusters": None if k is None else [k, seed],
     }
     partial = out.with_name(out.name + ".partial")
-    refuse_folder(out, partial, about, overwrite)
+    check_folder(out, partial, about, overwrite)
     source = source if source in CATALOGUE else str(Path(source).resolve())
     job = Job(folder.resolve(), source, label, tuple(factors), partial.resolve(), about["data"])
     with _connected(log):

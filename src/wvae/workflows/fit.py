@@ -14,8 +14,8 @@ import numpy as np
 from ..config import Config
 from ..datasets import Dataset
 from ..estimator import WVAE
-from ..io.files import WEIGHTS_FILE, atomic, replace_folder, write_json
-from ..nn.distributed import rank, start, stop
+from ..io.files import WEIGHTS_FILE, atomic, check_replaceable, replace_folder, write_json
+from ..nn.distributed import init_processes, rank, shutdown
 from ..training.checkpoint import CHECKPOINT_FILE
 from ..training.examples import Examples, check_examples
 from ..training.loop import write_history
@@ -71,20 +71,18 @@ def fit_to_folder(
     ------
     ValueError
         If the data cannot be trained on.
+    wvae.io.files.OutputExistsError
+        If `out` is there already, or holds something else.
     RunError
-        If `out` is there already, another process is making it, or there is nothing to resume.
-    wvae.training.loop.TrainingError
+        If another process is making it, or there is nothing to resume.
+    wvae.training.TrainingError
         If ``<out>.partial`` is of another training, or the loss is no longer finite.
     """
-    start()
+    init_processes()
     out = Path(out)
     partial = out.with_name(out.name + ".partial")
-    if out.exists() and not overwrite:
-        raise RunError(f"{out} is there already: take another --out, or --overwrite to replace it")
-    for folder, ours in ((out, {WEIGHTS_FILE}), (partial, {"checkpoint", "model", ".lock"})):
-        names = {p.name for p in folder.iterdir()} if folder.is_dir() else {""} if folder.exists() else set()
-        if names and not names & ours:
-            raise RunError(f"{folder} is there and no training of ours, so it is not replaced: take another --out")
+    check_replaceable(out, markers={WEIGHTS_FILE}, what="a model folder", overwrite=overwrite)
+    check_replaceable(partial, markers={"checkpoint", "model"}, what="an unfinished training", overwrite=True)
     if resume and not (partial / "checkpoint" / CHECKPOINT_FILE).exists():
         raise RunError(f"there is no interrupted training in {partial} to go on with: leave out --resume to begin one")
     check_examples(data.x)
@@ -93,7 +91,7 @@ def fit_to_folder(
     train, test = data.subset(~is_test), data.subset(is_test)
     if rank():  # the first of several processes keeps the checkpoints and writes the model
         _fit(config, train, test, partial / "checkpoint", Silent(), "")
-        stop()
+        shutdown()
         return out
     partial.mkdir(parents=True, exist_ok=True)
     try:
@@ -102,7 +100,7 @@ def fit_to_folder(
             _write_model(partial / "model", model, train)
             replace_folder(partial / "model", out)
             shutil.rmtree(partial)
-        stop()
+        shutdown()
     finally:
         if partial.exists() and not any(partial.iterdir()):
             partial.rmdir()

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import sys
 import time
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..io.files import replace_folder, write_json
+from filelock import FileLock, Timeout
+
+from ..io.files import check_replaceable, remove_temporaries, replace_folder, write_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Advance = Callable[[int], None]
+METRICS_FILE = "metrics.json"  # every finished run has it
 # What must be the same for an unfinished run to go on; the rest of the settings only describes it.
 DECISIVE = ("experiment", "draws", "data", "config", "brief")
 
@@ -60,26 +62,33 @@ class Timed:
 
 @contextmanager
 def locked(folder: Path) -> Generator[None]:
-    """Keep other processes out of a folder; the lock goes with the process, however that ends.
+    """Keep other processes out of a folder; the operating system drops the lock when the process ends, however it does.
+
+    The lock is a file beside the folder, so that the folder can be renamed or removed while it is locked.
+
+    Parameters
+    ----------
+    folder
+        The folder to lock. It need not exist; the folders above it are made.
 
     Raises
     ------
     RunError
-        If another process is at work there.
+        If another process has locked the folder. It does not wait.
     """
-    path = folder / ".lock"
-    with path.open("w") as file:
-        if sys.platform != "win32":
-            import fcntl
-
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise RunError(f"another process is at work in {folder}: wait, or take another --out") from error
-        try:
-            yield
-        finally:
+    path = folder.with_name(f".{folder.name}.lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise RunError(f"another process is at work in {folder}: wait, or take another --out") from error
+    try:
+        yield
+    finally:
+        with suppress(PermissionError):  # Windows keeps open files; there, filelock removes the file on release
             path.unlink(missing_ok=True)
+        lock.release()
 
 
 class Run:
@@ -101,8 +110,10 @@ class Run:
 
     Raises
     ------
+    wvae.io.files.OutputExistsError
+        If `out` is there already, or holds something else.
     RunError
-        If `out` is there already, or a partial run had other settings.
+        If a partial run had other settings, or another process is at work on it.
     """
 
     def __init__(
@@ -112,11 +123,9 @@ class Run:
         self.folder = out.with_name(out.name + ".partial")
         self.metrics: dict[str, float | None] = {}
         self.resumed = False
-        if out.exists() and not overwrite:
-            raise RunError(f"{out} is there already: take another --out, or --overwrite to replace it")
-        for folder in (out, self.folder):
-            if folder.exists() and any(folder.iterdir()) and not (folder / "config.json").exists():
-                raise RunError(f"{folder} is there and is no run of ours, so it is not replaced: take another --out")
+        check_replaceable(out, markers={METRICS_FILE}, what="a run of wvae", overwrite=overwrite)
+        growing = {"stages", METRICS_FILE}
+        check_replaceable(self.folder, markers=growing, what="an unfinished run of wvae", overwrite=True)
         about = self.folder / "config.json"
         if about.exists():
             before, now = json.loads(about.read_text(encoding="utf-8")), json.loads(json.dumps(settings))
@@ -127,11 +136,14 @@ class Run:
                     f"{self.folder} holds an unfinished run with other settings ({', '.join(changed)}): "
                     "repeat its command to go on, take another --out, or --overwrite to start anew"
                 )
-        if not self.resumed:
-            shutil.rmtree(self.folder, ignore_errors=True)
-        for folder in (self.stages, self.folder / "figures"):
-            folder.mkdir(parents=True, exist_ok=True)
-        write_json(about, settings)
+        with self.lock():
+            if self.resumed:
+                remove_temporaries(self.folder)
+            else:
+                shutil.rmtree(self.folder, ignore_errors=True)
+            for folder in (self.stages, self.folder / "figures"):
+                folder.mkdir(parents=True, exist_ok=True)
+            write_json(about, settings)
 
     @property
     def stages(self) -> Path:
@@ -158,8 +170,7 @@ class Run:
 
     def finish(self) -> Path:
         """Write metrics.json, drop the stages, give the folder its name and return it."""
-        write_json(self.folder / "metrics.json", self.metrics)
-        (self.folder / ".lock").unlink(missing_ok=True)
+        write_json(self.folder / METRICS_FILE, self.metrics)
         shutil.rmtree(self.stages)
         replace_folder(self.folder, self.out)
         return self.out
