@@ -27,13 +27,25 @@ def network(outputs: int, dropout: float) -> nn.Sequential:
     """Return the one small network of all three measurements."""
     layers: list[nn.Module] = []
     for inputs, width, kernel in ((1, 24, 5), (24, 48, 3), (48, 96, 3)):
-        layers += [nn.Conv2d(inputs, width, kernel, padding=kernel // 2), nn.BatchNorm2d(width), nn.ReLU()]
+        layers += [
+            nn.Conv2d(inputs, width, kernel, padding=kernel // 2),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+        ]
         layers += [nn.MaxPool2d(2)]
-    layers += [nn.Flatten(), nn.Dropout(dropout), nn.Linear(96 * 9, 256), nn.ReLU(), nn.Dropout(dropout)]
+    layers += [
+        nn.Flatten(),
+        nn.Dropout(dropout),
+        nn.Linear(96 * 9, 256),
+        nn.ReLU(),
+        nn.Dropout(dropout),
+    ]
     return nn.Sequential(*layers, nn.Linear(256, outputs))
 
 
-def train(x: Array, target: Array, epochs: int, batch: int = 128, lr: float = 2e-3) -> nn.Sequential:
+def train(
+    x: Array, target: Array, epochs: int, batch: int = 128, lr: float = 2e-3
+) -> nn.Sequential:
     """Train on uint8 images (n, 28, 28): classes if the target is integer, else values by least squares."""
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
@@ -60,7 +72,10 @@ def train(x: Array, target: Array, epochs: int, batch: int = 128, lr: float = 2e
 def outputs(model: nn.Sequential, x: Array) -> Array:
     """Return the network's outputs for uint8 images (n, 28, 28)."""
     with torch.no_grad():
-        parts = [model(torch.from_numpy(x[i : i + 1000, None]).float() / 255) for i in range(0, len(x), 1000)]
+        parts = [
+            model(torch.from_numpy(x[i : i + 1000, None]).float() / 255)
+            for i in range(0, len(x), 1000)
+        ]
     return torch.cat(parts).numpy()
 
 
@@ -106,8 +121,12 @@ def transfer(writers: int, epochs: int) -> float:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=["speed", "writer", "style", "transfer"], help="one measurement")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--only", choices=["speed", "writer", "style", "transfer"], help="one measurement"
+    )
     parser.add_argument("--threads", type=int, default=1, help="torch's threads (drawing uses one)")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -118,9 +137,14 @@ def main() -> None:
             f"writer     {writer_ceiling(0, 20):.1%} of single held-out images, 100 writers, trained with their labels"
         )
     if options.only in (None, "style"):
-        print("style      R² on unseen writers:", ", ".join(f"{k} {v:.2f}" for k, v in style_ceiling(500, 6).items()))
+        print(
+            "style      R² on unseen writers:",
+            ", ".join(f"{k} {v:.2f}" for k, v in style_ceiling(500, 6).items()),
+        )
     if options.only in (None, "transfer"):
-        print(f"transfer   {transfer(1000, 5):.1%} of MNIST's test digits read, none seen in training")
+        print(
+            f"transfer   {transfer(1000, 5):.1%} of MNIST's test digits read, none seen in training"
+        )
 
 
 if __name__ == "__main__":

@@ -53,8 +53,12 @@ def write(folder: Path, n: int) -> None:
         x[start : start + len(rows)], y[start : start + len(rows)] = part, source.indices[rows]
         if start < n / 10:
             lists = pa.FixedSizeListArray.from_arrays(pa.array(part.reshape(-1)), 28)
-            table = pa.table({"x": pa.FixedSizeListArray.from_arrays(lists, 28), "labels": source.indices[rows]})
-            parquet.write_table(table, folder / "parquet" / f"part-{i:04}.parquet", row_group_size=5_000)
+            table = pa.table(
+                {"x": pa.FixedSizeListArray.from_arrays(lists, 28), "labels": source.indices[rows]}
+            )
+            parquet.write_table(
+                table, folder / "parquet" / f"part-{i:04}.parquet", row_group_size=5_000
+            )
     x.flush()
     np.save(folder / "npy" / "x-labels.npy", y)
 
@@ -63,11 +67,19 @@ def work(source: str, where: str, seconds: float) -> None:
     """Train on a folder of shards for so many seconds, and print examples per second and the peak of memory in MB."""
     before = peak()
     opened = open_data(Path(source), log=lambda text: None)
-    x = opened.x if where == "disk" else np.asarray(opened.subset(np.arange(len(opened)) < 1_000_000).x)
+    x = (
+        opened.x
+        if where == "disk"
+        else np.asarray(opened.subset(np.arange(len(opened)) < 1_000_000).x)
+    )
     data = Examples(x, opened.indices[: len(x)])
     model = build_model(Config.preset("article", device="cpu"), (28, 28), 10)
     state = TrainingState(model, make_optimiser(model), torch.Generator().manual_seed(0))
-    feed, keeper, config = BatchLoader(data, 256, CPU), Checkpointer(None, state, data), model.config
+    feed, keeper, config = (
+        BatchLoader(data, 256, CPU),
+        Checkpointer(None, state, data),
+        model.config,
+    )
     model.train()
     seen, start = 0, time.perf_counter()
     for batch in feed.batches((0, 1)):
@@ -98,15 +110,27 @@ def from_disk(rows: int, seconds: float) -> tuple[int, float]:
         for _ in range(2):
             for name, results in found.items():
                 source = str(Path(folder) / ("npy" if name == "memory" else name))
-                command = [sys.executable, __file__, "--work", source, "memory" if name == "memory" else "disk"]
-                done = subprocess.run([*command, str(seconds)], check=True, capture_output=True, text=True)
+                command = [
+                    sys.executable,
+                    __file__,
+                    "--work",
+                    source,
+                    "memory" if name == "memory" else "disk",
+                ]
+                done = subprocess.run(
+                    [*command, str(seconds)], check=True, capture_output=True, text=True
+                )
                 results.append([float(value) for value in done.stdout.split()[:2]])
     rates = {name: max(rate for rate, _ in results) for name, results in found.items()}
-    print("\n| from | rows | k examples/s | of memory's | MB above the imports |\n| --- | --- | --- | --- | --- |")
+    print(
+        "\n| from | rows | k examples/s | of memory's | MB above the imports |\n| --- | --- | --- | --- | --- |"
+    )
     for name, results in found.items():
         n = {"memory": min(rows, 1_000_000), "npy": rows, "parquet": rows // 10}[name]
         share, most = rates[name] / rates["memory"], max(memory for _, memory in results)
-        print(f"| {name} | {n:,} | {rates[name] / 1e3:.1f} | {share:.2f} | {most:.0f} |", flush=True)
+        print(
+            f"| {name} | {n:,} | {rates[name] / 1e3:.1f} | {share:.2f} | {most:.0f} |", flush=True
+        )
     return rows, 1e6 / rates["npy"]
 
 
@@ -122,7 +146,9 @@ def drawn(n: int, classes: int) -> Examples:
 def cost_of(n: int, *, classes: int = 10, preset: Preset = "best", **changes: Any) -> float:
     """Return what one epoch costs, in µs for each example, without what follows training."""
     data = drawn(n, classes)
-    config = Config.preset(preset, device="cpu", epochs=1, alignment="none", finetune_epochs=0, **changes)
+    config = Config.preset(
+        preset, device="cpu", epochs=1, alignment="none", finetune_epochs=0, **changes
+    )
     model = build_model(config, (28, 28), classes)
     start = time.perf_counter()
     learn(model, data, groups=None, fresh=True, test=None, checkpoint=None, on_epoch=None)
@@ -140,7 +166,10 @@ def curves(plot: Path | None, largest: tuple[int, float]) -> None:
     }
     print("\n| µs per example | |\n| --- | --- |")
     for name, found in lines.items():
-        print(f"| {name} | " + ", ".join(f"{size:,}: {cost:.0f}" for size, cost in found) + " |", flush=True)
+        print(
+            f"| {name} | " + ", ".join(f"{size:,}: {cost:.0f}" for size, cost in found) + " |",
+            flush=True,
+        )
     if plot is not None:
         draw(lines, plot)
 
@@ -160,7 +189,9 @@ def draw(lines: dict[str, list[tuple[int, float]]], plot: Path) -> None:
 
 def main() -> None:
     """Print both tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--plot", type=Path)

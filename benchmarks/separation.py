@@ -62,12 +62,22 @@ class Method:
 
     def finish(self) -> dict[str, Any]:
         """Return the hyper-parameters of what comes after the training."""
-        return {"alignment": self.alignment, "finetune_epochs": Config().finetune_epochs if self.practises else 0}
+        return {
+            "alignment": self.alignment,
+            "finetune_epochs": Config().finetune_epochs if self.practises else 0,
+        }
 
 
 # The decoder sees z_label itself, whose prior is N(0, I) with its weight of an ELBO: all is left to the penalty.
-OPEN = {"decoder_label_input": "code", "label_prior": "standard", "label_kl_weight": 1.0, "style_weight": 0.0}
-CLOSED = {"style_weight": 0.0}  # the decoder sees the class only, which a prior for each class makes free
+OPEN = {
+    "decoder_label_input": "code",
+    "label_prior": "standard",
+    "label_kl_weight": 1.0,
+    "style_weight": 0.0,
+}
+CLOSED = {
+    "style_weight": 0.0
+}  # the decoder sees the class only, which a prior for each class makes free
 
 
 def _open(separation: str, weight: float) -> Method:
@@ -111,7 +121,9 @@ COLUMNS = (
 def configured(method: Method, epochs: int, seed: int, **changes: Any) -> Config:
     """Return what a method trains with; what comes after does not change the training."""
     return Config.preset(
-        "best", **{"epochs": epochs, **changes, **method.changes, **Method().finish()}, random_state=seed
+        "best",
+        **{"epochs": epochs, **changes, **method.changes, **Method().finish()},
+        random_state=seed,
     )
 
 
@@ -125,8 +137,12 @@ def finished(model: WVAE, train: Dataset, method: Method) -> WVAE:
     twin.config_ = replace(model.config_, **method.finish())
     network = twin.model_
     network.config = twin.config_
-    network.alignment = Alignment(twin.config_, network.n_classes).to(next(network.parameters()).device)
-    network.alignment.fit(mean, sd, predicted, network.style.weighted_loadings(), twin.config_.random_state)
+    network.alignment = Alignment(twin.config_, network.n_classes).to(
+        next(network.parameters()).device
+    )
+    network.alignment.fit(
+        mean, sd, predicted, network.style.weighted_loadings(), twin.config_.random_state
+    )
     finetune_decoder(network, Examples(train.x, np.searchsorted(model.classes_, train.y)))
     return twin
 
@@ -136,7 +152,9 @@ def measured(model: WVAE, data: Dataset, seed: int) -> dict[str, float]:
     coded = encoded(model, data, None, (EVERY, EVERY), seed, samples=False)
     (z, z_test), (label, label_test), (y, y_test) = coded.z_rest, coded.z_label, coded.y
     who = coded.factors["writer"][1]
-    factors = coded.varying()  # handwriting knows its style; elsewhere slant, width and thickness are measured
+    factors = (
+        coded.varying()
+    )  # handwriting knows its style; elsewhere slant, width and thickness are measured
     known, asked = ({name: pair[part] for name, pair in factors.items()} for part in (0, 1))
     # The probes' matrices are small: more threads only wait for each other.
     with threadpool_limits(1, user_api="blas"):
@@ -191,7 +209,12 @@ def run(
                 done_with = finished(model, train, METHODS[name])
                 whole = seconds + time.process_time() - start
                 metrics = measured(done_with, both, seed) | {"seconds": whole}
-                row = {"method": name, "seed": seed, "setting": setting(name, epochs, changes), "metrics": metrics}
+                row = {
+                    "method": name,
+                    "seed": seed,
+                    "setting": setting(name, epochs, changes),
+                    "metrics": metrics,
+                }
                 _append(file, row)
                 values = (f"{title} {metrics[key]:.{digits}f}" for key, title, digits in COLUMNS)
                 log(f"{data.name}, seed {seed}, {name}: {', '.join(values)}")
@@ -205,7 +228,13 @@ def setting(name: str, epochs: int, changes: dict[str, Any]) -> dict[str, Any]:
     """Return what a line must have been made with to count."""
     method = METHODS[name]
     practice = {"finetune_epochs": method.finish()["finetune_epochs"]} if method.practises else {}
-    return {"epochs": epochs, **changes, **method.changes, "alignment": method.alignment, **practice}
+    return {
+        "epochs": epochs,
+        **changes,
+        **method.changes,
+        "alignment": method.alignment,
+        **practice,
+    }
 
 
 def rows(file: Path, epochs: int, changes: dict[str, Any] | None = None) -> list[Row]:
@@ -216,7 +245,9 @@ def rows(file: Path, epochs: int, changes: dict[str, Any] | None = None) -> list
             row = json.loads(line)
         except ValueError:
             continue
-        if row["method"] in METHODS and row["setting"] == setting(row["method"], epochs, changes or {}):
+        if row["method"] in METHODS and row["setting"] == setting(
+            row["method"], epochs, changes or {}
+        ):
             found[row["method"], row["seed"]] = row
     order = list(METHODS)
     return sorted(found.values(), key=lambda row: (order.index(row["method"]), row["seed"]))
@@ -251,7 +282,9 @@ def table(found: Iterable[Row], epochs: int) -> str:
     """Return the rows of one data set as Markdown, with a line that says what they are."""
     by_method = _grouped(found)
     seeds = sorted({row["seed"] for cells in by_method.values() for row in cells})
-    chance = np.mean([row["metrics"]["leakage.majority"] for cells in by_method.values() for row in cells])
+    chance = np.mean(
+        [row["metrics"]["leakage.majority"] for cells in by_method.values() for row in cells]
+    )
     lines = [
         f"Seeds {', '.join(map(str, seeds))}; {epochs} epochs; mean ± sd. A constant guess reads the label in "
         f"{chance:.3f} of cases.",
@@ -260,7 +293,9 @@ def table(found: Iterable[Row], epochs: int) -> str:
         "|---" * (len(COLUMNS) + 1) + "|",
     ]
     for name, cells in by_method.items():
-        values = [spread([row["metrics"][key] for row in cells], digits) for key, _, digits in COLUMNS]
+        values = [
+            spread([row["metrics"][key] for row in cells], digits) for key, _, digits in COLUMNS
+        ]
         fewer = f" ({len(cells)} of {len(seeds)} seeds)" if len(cells) < len(seeds) else ""
         lines.append(f"| {name}{fewer} | " + " | ".join(values) + " |")
     return "\n".join(lines)
@@ -274,7 +309,9 @@ def written(page: str, name: str, text: str) -> str:
     """
     begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
     if begin not in page or end not in page:
-        raise ValueError(f"the page lacks {begin} … {end}, expected both: put them where the table belongs")
+        raise ValueError(
+            f"the page lacks {begin} … {end}, expected both: put them where the table belongs"
+        )
     before, after = page.split(begin, 1)[0], page.split(end, 1)[1]
     return f"{before}{begin}\n\n{text}\n\n{end}{after}"
 
@@ -311,7 +348,10 @@ def _panel(axes: Axes, name: str, found: list[Row]) -> dict[str, Array]:
     """Draw the markers and return where each method's is, and its error bars: (x, y), (sd, sd)."""
     by_method = _grouped(found)
     keys = ("reconstruction", "leakage.max", "writer.ami", "style.r2")
-    values = {m: np.array([[row["metrics"][key] for key in keys] for row in cells]) for m, cells in by_method.items()}
+    values = {
+        m: np.array([[row["metrics"][key] for key in keys] for row in cells])
+        for m, cells in by_method.items()
+    }
     mean = {method: v.mean(0) for method, v in values.items()}
     sd = {method: v.std(0, ddof=1) if len(v) > 1 else np.zeros(4) for method, v in values.items()}
     ami = np.array([m[2] for m in mean.values()])
@@ -321,18 +361,34 @@ def _panel(axes: Axes, name: str, found: list[Row]) -> dict[str, Array]:
     axes.text(0.006, chance - 0.012, "a constant guess", va="top", **beside)
     x, y = (np.array([m[i] for m in mean.values()]) for i in (0, 1))
     for i, method in enumerate(mean):
-        axes.errorbar(x[i], y[i], xerr=sd[method][0], yerr=sd[method][1], color="#9aa2ac", linewidth=1.1, zorder=2)
+        axes.errorbar(
+            x[i],
+            y[i],
+            xerr=sd[method][0],
+            yerr=sd[method][1],
+            color="#9aa2ac",
+            linewidth=1.1,
+            zorder=2,
+        )
     sizes = [_area(m[3]) for m in mean.values()]
-    dots = axes.scatter(x, y, s=sizes, c=ami, cmap="viridis", edgecolors="white", linewidths=0.8, zorder=3)
+    dots = axes.scatter(
+        x, y, s=sizes, c=ami, cmap="viridis", edgecolors="white", linewidths=0.8, zorder=3
+    )
     assert axes.figure is not None
     axes.figure.colorbar(dots, ax=axes, label="writer AMI", pad=0.015)
     shown = [Line2D([], [], linestyle="", marker="o", color="#9aa2ac", markersize=_area(r2) ** 0.5, label=f"{r2:g}")
              for r2 in (0.2, 0.5, 0.8)]  # fmt: skip
-    axes.legend(handles=shown, title="style R²", loc="upper right", ncols=3, frameon=False, fontsize=9)
+    axes.legend(
+        handles=shown, title="style R²", loc="upper right", ncols=3, frameon=False, fontsize=9
+    )
     error = np.array([v[0] for v in sd.values()])
     left, right = (x - error).min(), (x + error).max()
     pad = 0.09 * max(float(right - left), 1.0)
-    axes.set(xlim=(left - pad, right + pad), ylim=(0, 1.3), xlabel="reconstruction, nats (left is better)")
+    axes.set(
+        xlim=(left - pad, right + pad),
+        ylim=(0, 1.3),
+        xlabel="reconstruction, nats (left is better)",
+    )
     axes.set(ylabel="leakage: label read from z_rest", title=name, yticks=np.arange(0, 1.1, 0.2))
     axes.grid(visible=True, color="#eeeeee")
     axes.set_axisbelow(True)
@@ -351,10 +407,16 @@ def _label(axes: Axes, points: dict[str, Array]) -> None:
     renderer = figure.canvas.get_renderer()  # pyright: ignore[reportAttributeAccessIssue]
     dpi = figure.dpi / 72
     inside = axes.get_window_extent(renderer).extents
-    at = np.array([axes.transData.transform(point) for point, _ in points.values()])  # (n, 2), pixels
+    at = np.array(
+        [axes.transData.transform(point) for point, _ in points.values()]
+    )  # (n, 2), pixels
     markers = np.hstack([at - 7 * dpi, at + 7 * dpi])
     bars = np.array(
-        [axes.transData.transform([p - sd * a, p + sd * a]).ravel() for p, sd in points.values() for a in np.eye(2)]
+        [
+            axes.transData.transform([p - sd * a, p + sd * a]).ravel()
+            for p, sd in points.values()
+            for a in np.eye(2)
+        ]
     )
     bars += np.array([-1.5, -1.5, 1.5, 1.5]) * dpi
     legend = axes.get_legend()
@@ -375,20 +437,33 @@ def _label(axes: Axes, points: dict[str, Array]) -> None:
         )
         for method, (point, _) in points.items()
     ]
-    half = np.array([text.get_window_extent(renderer).size for text in texts]) / 2 + 1.5 * dpi  # (n, 2)
+    half = (
+        np.array([text.get_window_extent(renderer).size for text in texts]) / 2 + 1.5 * dpi
+    )  # (n, 2)
     angles, far = np.arange(16) * np.pi / 8, np.array([1.0, 1.6, 2.3, 3.2, 4.2, 5.5])
-    directions = np.array([(np.cos(a) * (1 + 0.25 * (f - 1)), np.sin(a) * f, f) for a, f in product(angles, far)])
+    directions = np.array(
+        [(np.cos(a) * (1 + 0.25 * (f - 1)), np.sin(a) * f, f) for a, f in product(angles, far)]
+    )
     steps = np.linspace(0.15, 0.85, 8)[:, None]
     place = np.full((len(at), 4), np.nan)  # boxes of the names
     for i in [*range(len(at))] * 3:  # again, when the others have found their places
-        others = np.array([*fixed, *place[[k for k in range(len(at)) if k != i and not np.isnan(place[k, 0])]]])
+        others = np.array(
+            [*fixed, *place[[k for k in range(len(at)) if k != i and not np.isnan(place[k, 0])]]]
+        )
         cheapest = np.inf
         for *way, f in directions:
             away = way * (half[i] + np.array([8, 2 + 0.25 * half[i, 1] / dpi]) * dpi)
             box = np.concatenate([at[i] + away - half[i], at[i] + away + half[i]])
             out = 4 * half[i].prod() - _shared(box, np.reshape(inside, (1, 4)))
-            cost = 5 * _shared(box, others) + 2 * _shared(box, markers) + 3 * _shared(box, bars) + 5 * out
-            crossed = _holds(others, at[i] + steps * away) + _holds(np.delete(markers, i, 0), at[i] + steps * away)
+            cost = (
+                5 * _shared(box, others)
+                + 2 * _shared(box, markers)
+                + 3 * _shared(box, bars)
+                + 5 * out
+            )
+            crossed = _holds(others, at[i] + steps * away) + _holds(
+                np.delete(markers, i, 0), at[i] + steps * away
+            )
             cost += (40 * crossed + 14 * f) * dpi**2
             if cost < cheapest:
                 cheapest, place[i] = cost, box
@@ -434,13 +509,25 @@ def report(folder: Path, page: Path, image: Path, epochs: int) -> list[str]:
 
 def main() -> None:
     """Run what is missing, and write the report."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", action="append", choices=DATA, help="data set, again for more (default: all)")
-    parser.add_argument("--method", action="append", choices=METHODS, help="method, again for more (default: all)")
-    parser.add_argument("--seeds", default="0,1,2", help="of the draws and trainings (default: 0,1,2)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data", action="append", choices=DATA, help="data set, again for more (default: all)"
+    )
+    parser.add_argument(
+        "--method", action="append", choices=METHODS, help="method, again for more (default: all)"
+    )
+    parser.add_argument(
+        "--seeds", default="0,1,2", help="of the draws and trainings (default: 0,1,2)"
+    )
     parser.add_argument("--epochs", type=int, default=15)
-    parser.add_argument("--threads", type=int, default=1, help="torch's threads; the number moves the last digits")
-    parser.add_argument("--report-only", action="store_true", help="write the page and the picture, train nothing")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="torch's threads; the number moves the last digits"
+    )
+    parser.add_argument(
+        "--report-only", action="store_true", help="write the page and the picture, train nothing"
+    )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     folder = ROOT / "runs" / "bench-separation"
@@ -452,10 +539,21 @@ def main() -> None:
             print(f"{name} is skipped: {str(error).splitlines()[0]}")
             continue
         seeds = [int(seed) for seed in options.seeds.split(",")]
-        run(data, folder / f"{name}.jsonl", seeds, options.epochs, options.method or tuple(METHODS), _say)
+        run(
+            data,
+            folder / f"{name}.jsonl",
+            seeds,
+            options.epochs,
+            options.method or tuple(METHODS),
+            _say,
+        )
     page, image = ROOT / "docs" / "separation.md", ROOT / "docs" / "pictures" / "separation.png"
     names = report(folder, page, image, options.epochs)
-    print(f"{page} and {image}: {', '.join(names)}" if names else f"{folder} holds no line of {options.epochs} epochs")
+    print(
+        f"{page} and {image}: {', '.join(names)}"
+        if names
+        else f"{folder} holds no line of {options.epochs} epochs"
+    )
 
 
 def _say(text: str) -> None:

@@ -46,7 +46,13 @@ def products(dtype: torch.dtype) -> float:
     """Return the rate of the five large matrix products of a step, in operations per second."""
     x, w, h, v, g = (
         torch.rand(shape).to(dtype)
-        for shape in ((BATCH, PIXELS), (WIDTH, PIXELS), (BATCH, WIDTH), (PIXELS, WIDTH), (BATCH, PIXELS))
+        for shape in (
+            (BATCH, PIXELS),
+            (WIDTH, PIXELS),
+            (BATCH, WIDTH),
+            (PIXELS, WIDTH),
+            (BATCH, PIXELS),
+        )
     )
 
     def step() -> None:
@@ -137,7 +143,8 @@ def loops(x: Array, y: Array) -> dict[str, Callable[[], float]]:
             yield flat[rows], labels[rows]
 
     tensors, pictures = (
-        DataLoader(data, BATCH, shuffle=True) for data in (TensorDataset(flat, labels), Pictures(x, y))
+        DataLoader(data, BATCH, shuffle=True)
+        for data in (TensorDataset(flat, labels), Pictures(x, y))
     )
     found = {
         "plain loop in memory": pass_over(in_memory),
@@ -176,7 +183,9 @@ def pythae(flat: Tensor) -> Callable[[], float]:
     class Decoder(BaseDecoder):
         def __init__(self) -> None:
             super().__init__()
-            self.body = nn.Sequential(nn.Linear(CODES, WIDTH), nn.Tanh(), nn.Linear(WIDTH, PIXELS), nn.Sigmoid())
+            self.body = nn.Sequential(
+                nn.Linear(CODES, WIDTH), nn.Tanh(), nn.Linear(WIDTH, PIXELS), nn.Sigmoid()
+            )
 
         def forward(self, z: Tensor) -> ModelOutput:
             return ModelOutput(reconstruction=self.body(z).view(-1, 1, 28, 28))
@@ -188,9 +197,15 @@ def pythae(flat: Tensor) -> Callable[[], float]:
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             trainer = BaseTrainerConfig(
-                output_dir=folder, num_epochs=1, per_device_train_batch_size=BATCH, learning_rate=1e-3, no_cuda=True
+                output_dir=folder,
+                num_epochs=1,
+                per_device_train_batch_size=BATCH,
+                learning_rate=1e-3,
+                no_cuda=True,
             )
-            pipeline = TrainingPipeline(model=VAE(about, Encoder(), Decoder()), training_config=trainer)
+            pipeline = TrainingPipeline(
+                model=VAE(about, Encoder(), Decoder()), training_config=trainer
+            )
             start = time.perf_counter()
             pipeline(train_data=images)
             return len(flat) / (time.perf_counter() - start)
@@ -254,26 +269,53 @@ def training_rows(data: Examples, rounds: int) -> float:
     bare = replace(best_preset, augment=0.0, style_weight=0.0)
     some = Examples(data.x[:12_800], data.y[:12_800])
     ways = loops(data.x, data.y)
-    ways |= {"float32": ours(article, data), "bfloat16": ours(replace(article, precision="bfloat16"), data)}
+    ways |= {
+        "float32": ours(article, data),
+        "bfloat16": ours(replace(article, precision="bfloat16"), data),
+    }
     ways |= {"conv": ours(bare, some), "best": ours(best_preset, some)}
     rate = {dtype: products(getattr(torch, dtype)) for dtype in ("float32", "bfloat16")}
     found = in_turn(ways, rounds)
     rate = {dtype: max(value, products(getattr(torch, dtype))) for dtype, value in rate.items()}
     limit = rate["float32"] / operations()
-    row("matrix products, float32", f"{rate['float32'] / 1e9:.0f} GFLOP/s", f"limit {limit / 1e3:.1f} k/s", "")
+    row(
+        "matrix products, float32",
+        f"{rate['float32'] / 1e9:.0f} GFLOP/s",
+        f"limit {limit / 1e3:.1f} k/s",
+        "",
+    )
     row("matrix products, bfloat16", f"{rate['bfloat16'] / 1e9:.0f} GFLOP/s", "", "")
     for name in ways:
         if name not in ("float32", "bfloat16", "conv", "best"):
             row(name, f"{found[name] / 1e3:.1f} k/s", f"{found[name] / limit:.2f} of the limit", "")
     for name in ("float32", "bfloat16"):
         mine = found[name]
-        row(f"ours, {name}", f"{mine / 1e3:.1f} k/s", f"{mine / limit:.2f} of the float32 limit", "≥ 0.85")
-        for peer, least in (("pythae", "≥ 2"), ("DataLoader over tensors", "≥ 2.2"), ("plain loop in memory", "")):
+        row(
+            f"ours, {name}",
+            f"{mine / 1e3:.1f} k/s",
+            f"{mine / limit:.2f} of the float32 limit",
+            "≥ 0.85",
+        )
+        for peer, least in (
+            ("pythae", "≥ 2"),
+            ("DataLoader over tensors", "≥ 2.2"),
+            ("plain loop in memory", ""),
+        ):
             if peer in found:
                 row(f"– against {peer}", "", f"{mine / found[peer]:.2f} ×", least)
     conv = conv_limit(bare)
-    row("conv, no augmentation", f"{found['conv'] / 1e3:.1f} k/s", f"{found['conv'] / conv:.2f} of its limit", "≥ 0.6")
-    row("preset best", f"{found['best'] / 1e3:.1f} k/s", f"{found['best'] / conv:.2f} of the same", "")
+    row(
+        "conv, no augmentation",
+        f"{found['conv'] / 1e3:.1f} k/s",
+        f"{found['conv'] / conv:.2f} of its limit",
+        "≥ 0.6",
+    )
+    row(
+        "preset best",
+        f"{found['best'] / 1e3:.1f} k/s",
+        f"{found['best'] / conv:.2f} of the same",
+        "",
+    )
     return found["plain loop in memory"]
 
 
@@ -283,7 +325,12 @@ def encode_row(data: Examples) -> None:
     x, w = torch.rand(1000, PIXELS), torch.rand(WIDTH, PIXELS)
     products_alone = 1000 / best(lambda: x @ w.T, 50)
     rate = len(data.x) / best(lambda: posterior(model, data.x), 1)
-    row("encode 60,000", f"{rate / 1e3:.0f} k/s", f"{rate / products_alone:.2f} of the product's rate", "≥ 0.8")
+    row(
+        "encode 60,000",
+        f"{rate / 1e3:.0f} k/s",
+        f"{rate / products_alone:.2f} of the product's rate",
+        "≥ 0.8",
+    )
 
 
 def loss_rows(data: Examples, test: Examples, plain: float) -> None:
@@ -300,18 +347,29 @@ def loss_rows(data: Examples, test: Examples, plain: float) -> None:
         seconds = time.perf_counter() - start
         loss = evaluate(model, test)["loss"]
         reached = f"1/{wall / seconds:.1f}" if loss <= target else "not reached"
-        row(f"preset quick, {precision}", f"{seconds:.1f} s", f"{reached} (test loss {loss:.2f})", "≤ 1/10")
+        row(
+            f"preset quick, {precision}",
+            f"{seconds:.1f} s",
+            f"{reached} (test loss {loss:.2f})",
+            "≤ 1/10",
+        )
 
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--short", action="store_true", help="leave out the time to the loss of 50 epochs")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--short", action="store_true", help="leave out the time to the loss of 50 epochs"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
     whole = datasets.load("mnist", progress=False)
     is_test = np.asarray(whole.split) == "test"
-    data, test = (Examples(np.ascontiguousarray(whole.x[m]), whole.indices[m]) for m in (~is_test, is_test))
+    data, test = (
+        Examples(np.ascontiguousarray(whole.x[m]), whole.indices[m]) for m in (~is_test, is_test)
+    )
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}\n")
     row("what", "measured", "ratio", "goal")
     row("---", "---", "---", "---")

@@ -42,13 +42,18 @@ def plant(each: int, seed: int = 0) -> Dataset:
     Each of the 4 × 5 pairs of label and writer occurs `each` times.
     """
     patterns = np.random.default_rng(99)
-    upper, lower = patterns.random((len(LABELS), 4, 8)) < 0.5, patterns.random((WRITERS, 4, 8)) < 0.5
+    upper, lower = (
+        patterns.random((len(LABELS), 4, 8)) < 0.5,
+        patterns.random((WRITERS, 4, 8)) < 0.5,
+    )
     rng = np.random.default_rng(seed)
     pairs = rng.permutation(np.tile(np.arange(len(LABELS) * WRITERS), each))
     label, writer = np.divmod(pairs, WRITERS)
     clean = np.concatenate([upper[label], lower[writer]], 1) * 0.8 + 0.1  # (n, 8, 8)
     x = (255 * (clean + rng.normal(0, 0.05, clean.shape)).clip(0, 1)).astype(np.uint8)
-    return Dataset(x, np.array(LABELS)[label], {"writer": writer}, name="planted", label_name="animal")
+    return Dataset(
+        x, np.array(LABELS)[label], {"writer": writer}, name="planted", label_name="animal"
+    )
 
 
 @pytest.fixture(scope="session")

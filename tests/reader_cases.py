@@ -51,7 +51,9 @@ def save(path: Path, pixels: np.ndarray | Image.Image, **options: Any) -> Path:
     return path
 
 
-def folder_of_classes(root: Path, each: int = 3, classes: tuple[str, ...] = ("cat", "dog")) -> np.ndarray:
+def folder_of_classes(
+    root: Path, each: int = 3, classes: tuple[str, ...] = ("cat", "dog")
+) -> np.ndarray:
     """Write grey 12×12 PNGs and return them in the order of their names."""
     images = []
     for i, name in enumerate(classes):
@@ -92,11 +94,20 @@ def images_table(n: int = 8, metadata: dict[bytes, bytes] | None = None) -> Any:
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     images = [{"bytes": encoded(picture(i)), "path": None} for i in range(n)]
     table = pa.table(
-        {"image": pa.array(images, kind), "label": [i % 2 for i in range(n)], "who": list("uuvv") * (n // 4)}
+        {
+            "image": pa.array(images, kind),
+            "label": [i % 2 for i in range(n)],
+            "who": list("uuvv") * (n // 4),
+        }
     )
-    features = {"image": {"_type": "Image"}, "label": {"names": ["cat", "dog"], "_type": "ClassLabel"}}
+    features = {
+        "image": {"_type": "Image"},
+        "label": {"names": ["cat", "dog"], "_type": "ClassLabel"},
+    }
     note = json.dumps({"info": {"features": features}}).encode()
-    return table.replace_schema_metadata(metadata if metadata is not None else {b"huggingface": note})
+    return table.replace_schema_metadata(
+        metadata if metadata is not None else {b"huggingface": note}
+    )
 
 
 def open_unlabelled(reader: Reader, source: Path, **options: Any) -> Dataset:

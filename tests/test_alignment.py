@@ -24,7 +24,13 @@ def alignment(kind: str, d: int = 2, n_classes: int = 2, steps: int = 41) -> Ali
 
 
 def fitted(
-    kind: str, z: Array, y: Array, n_classes: int = 2, steps: int = 41, sd: float = 0.03, **options: Any
+    kind: str,
+    z: Array,
+    y: Array,
+    n_classes: int = 2,
+    steps: int = 41,
+    sd: float = 0.03,
+    **options: Any,
 ) -> Alignment:
     return alignment(kind, z.shape[1], n_classes, steps).fit(z, np.full(z.shape, sd), y, **options)
 
@@ -60,7 +66,9 @@ def ring(n: int, seed: int) -> tuple[Array, Array]:
     """Plant a ring and a blob, of equal mean and covariance."""
     z, y, rng = standard(n, seed)
     angle = rng.uniform(0, 2 * np.pi, n)
-    circle = np.sqrt(2) * np.stack([np.cos(angle), np.sin(angle)], 1) + 0.1 * rng.standard_normal((n, 2))
+    circle = np.sqrt(2) * np.stack([np.cos(angle), np.sin(angle)], 1) + 0.1 * rng.standard_normal(
+        (n, 2)
+    )
     return np.where(y[:, None] == 1, circle, z), y
 
 
@@ -88,7 +96,9 @@ def read(z: Array, y: Array, asked: Array, labels: Array) -> dict[str, float]:
 def test_transport_leaves_nothing_to_read(plant: Any):
     (z, y), (new, labels) = plant(4000, 0), plant(1500, 1)
     # Among 4000 rows the steps end within two standard errors of chance, of 571 rows, and two points: 0.06 above it.
-    assert not is_clean(read(z, y, new, labels), margin=0.08)  # else what follows would prove nothing
+    assert not is_clean(
+        read(z, y, new, labels), margin=0.08
+    )  # else what follows would prove nothing
     align = fitted("transport", z, y)
     scores = read(applied(align, z, y), y, applied(align, new, labels), labels)
     assert is_clean(scores, margin=0.08), scores
@@ -99,7 +109,9 @@ def test_what_gaussians_cannot_see_is_left_by_them(plant: Any):
     """The negative control: equal means and covariances are no proof."""
     (z, y), (new, labels) = plant(1500, 0), plant(1500, 1)
     align = fitted("gaussian", z, y)
-    scores = leakage(applied(align, z, y), y, applied(align, new, labels), labels, kinds=["knn"], null=False)
+    scores = leakage(
+        applied(align, z, y), y, applied(align, new, labels), labels, kinds=["knn"], null=False
+    )
     assert not is_clean(scores)
 
 
@@ -124,12 +136,19 @@ def moments(z: Array, y: Array) -> tuple[Array, Array]:
 def test_mean_and_gaussian_equalise_moments():
     rng = np.random.default_rng(0)
     y = np.arange(900) % 3
-    z = np.einsum("nij,nj->ni", rng.standard_normal((3, 4, 4))[y], rng.standard_normal((900, 4))) + 5 * y[:, None]
-    means, covariances = zip(*(moments(applied(fitted(k, z, y, 3), z, y), y) for k in KINDS[:3]), strict=True)
+    z = (
+        np.einsum("nij,nj->ni", rng.standard_normal((3, 4, 4))[y], rng.standard_normal((900, 4)))
+        + 5 * y[:, None]
+    )
+    means, covariances = zip(
+        *(moments(applied(fitted(k, z, y, 3), z, y), y) for k in KINDS[:3]), strict=True
+    )
     assert means[0] > 0.5
     assert max(means[1:]) < 1e-5
     assert min(covariances[:2]) > 0.15
-    assert covariances[2] < 0.05  # not zero: a class's covariance is drawn a little towards that of all
+    assert (
+        covariances[2] < 0.05
+    )  # not zero: a class's covariance is drawn a little towards that of all
 
 
 def test_mean_is_the_same_step_for_the_whole_class():
@@ -137,7 +156,9 @@ def test_mean_is_the_same_step_for_the_whole_class():
     align = fitted("mean", z, y)
     step = applied(align, z, y) - z @ align.metric.numpy()
     for k in (0, 1):
-        np.testing.assert_allclose(step[y == k], step[y == k][:1].repeat((y == k).sum(), 0), atol=1e-5)
+        np.testing.assert_allclose(
+            step[y == k], step[y == k][:1].repeat((y == k).sum(), 0), atol=1e-5
+        )
 
 
 # ------------------------------------------------------------------------------------------ nothing is lost
@@ -150,8 +171,12 @@ def test_given_the_label_it_is_a_bijection(kind: str, plant: Any):
     align = fitted(kind, z, y)
     for codes in (z, plant(800, 1)[0]):
         for labels in (y, 1 - y):  # also those of a class that a code is not from
-            np.testing.assert_allclose(undone(align, applied(align, codes, labels), labels), codes, atol=1e-3)
-            np.testing.assert_allclose(applied(align, undone(align, codes, labels), labels), codes, atol=1e-3)
+            np.testing.assert_allclose(
+                undone(align, applied(align, codes, labels), labels), codes, atol=1e-3
+            )
+            np.testing.assert_allclose(
+                applied(align, undone(align, codes, labels), labels), codes, atol=1e-3
+            )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -205,7 +230,8 @@ def test_a_shared_factor_keeps_its_order_across_classes(kind: str):
     angle = rng.uniform(0, 2 * np.pi, 2000)
     others = np.where(
         y[:, None] == 1,
-        np.sqrt(2) * np.stack([np.cos(angle), np.sin(angle)], 1) + 0.1 * rng.standard_normal((2000, 2)),
+        np.sqrt(2) * np.stack([np.cos(angle), np.sin(angle)], 1)
+        + 0.1 * rng.standard_normal((2000, 2)),
         rng.standard_normal((2000, 2)),
     )
     z = np.column_stack([thick, others])
@@ -218,7 +244,9 @@ def test_a_factor_of_another_scale_in_each_class_is_made_comparable():
     rng = np.random.default_rng(0)
     y, thick = np.arange(2000) % 2, rng.standard_normal(2000)
     z = np.column_stack([thick * (1 + 2 * y) + 4 * y, rng.standard_normal(2000)])
-    assert abs(ranked_alike(z[:, 0], thick)) < 0.9  # the control: as it came, the class is in the way
+    assert (
+        abs(ranked_alike(z[:, 0], thick)) < 0.9
+    )  # the control: as it came, the class is in the way
     found = applied(fitted("transport", z, y), z, y)[:, 0]
     assert ranked_alike(found, thick) > 0.97
 
@@ -251,12 +279,16 @@ def test_without_loadings_a_dimension_counts_by_its_nats():
 def test_it_ends_early_where_classes_are_alike_already():
     z, y, _ = standard(2000, 0)
     align = fitted("transport", z, y, steps=400)
-    assert FIRST_CHECK <= len(align.axes) == len(align.source) == len(align.target) <= 2 * FIRST_CHECK
+    assert (
+        FIRST_CHECK <= len(align.axes) == len(align.source) == len(align.target) <= 2 * FIRST_CHECK
+    )
 
 
 def test_it_takes_more_steps_where_they_are_not():
     z, y = standard(4000, 0, 8)[:2]
-    copied = np.where(y[:, None] == 1, np.column_stack([z[:, :4], np.sign(z[:, :4]) * abs(z[:, 4:])]), z)
+    copied = np.where(
+        y[:, None] == 1, np.column_stack([z[:, :4], np.sign(z[:, :4]) * abs(z[:, 4:])]), z
+    )
     assert len(fitted("transport", copied, y, steps=70).axes) > FIRST_CHECK
 
 
@@ -298,11 +330,15 @@ def test_one_class_only(kind: str):
 def test_in_one_dimension_one_step_is_exact():
     rng = np.random.default_rng(0)
     y = np.arange(3000) % 2
-    z = np.where(y == 1, rng.choice([-2.0, 2.0], 3000), 5.0)[:, None] + 0.5 * rng.standard_normal((3000, 1))
+    z = np.where(y == 1, rng.choice([-2.0, 2.0], 3000), 5.0)[:, None] + 0.5 * rng.standard_normal(
+        (3000, 1)
+    )
     align = fitted("transport", z, y, steps=400)
     assert len(align.axes) == 1
     there = applied(align, z, y)[:, 0]
-    levels = np.concatenate([np.linspace(0.02, 0.45, 20), np.linspace(0.55, 0.98, 20)])  # but for the gap amid them
+    levels = np.concatenate(
+        [np.linspace(0.02, 0.45, 20), np.linspace(0.55, 0.98, 20)]
+    )  # but for the gap amid them
     one, two = (np.quantile(there[y == k], levels) for k in (0, 1))
     np.testing.assert_allclose(one, two, atol=0.1 * there.std())
     for k in (0, 1):  # and no two examples of a class change places
@@ -319,7 +355,9 @@ def test_a_dimension_that_never_varies_stays_quiet(kind: str, level: float):
     there = applied(align, z, y)
     np.testing.assert_allclose(undone(align, there, y), z, atol=1e-3)
     if kind != "none":
-        assert np.linalg.svd(there - there.mean(0), compute_uv=False)[2] / 600**0.5 < 0.1  # no noise was made of it
+        assert (
+            np.linalg.svd(there - there.mean(0), compute_uv=False)[2] / 600**0.5 < 0.1
+        )  # no noise was made of it
         assert applied(align, z + np.array([0, 0, 0.1]), y).std() < 3 * there.std()
 
 
@@ -335,7 +373,9 @@ def test_codes_that_are_all_the_same(kind: str):
 def test_the_seed_decides_and_global_states_are_left_alone():
     z, y = ring(500, 0)
     ours, numpys = torch.random.get_rng_state(), str(np.random.get_state())  # noqa: NPY002
-    first, again, other = (fitted("transport", z, y, steps=21, seed=seed).state_dict() for seed in (1, 1, 2))
+    first, again, other = (
+        fitted("transport", z, y, steps=21, seed=seed).state_dict() for seed in (1, 1, 2)
+    )
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["axes"][0], other["axes"][0])
     assert torch.equal(torch.random.get_rng_state(), ours)
@@ -357,7 +397,9 @@ def test_steps_do_not_stir(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wvae.nn.sliced_ot._predictable", lambda *_: True)  # all steps are taken
     rng = np.random.default_rng(0)
     y = np.arange(1500) % 5
-    z = rng.standard_normal((1500, 8)) * (1 + rng.random((5, 8)))[y] + np.sin(3 * rng.random((1500, 8)) * y[:, None])
+    z = rng.standard_normal((1500, 8)) * (1 + rng.random((5, 8)))[y] + np.sin(
+        3 * rng.random((1500, 8)) * y[:, None]
+    )
     grown = {}
     for step_size in (None, 1.0):
         align = alignment("transport", 8, 5, steps=50)

@@ -43,7 +43,9 @@ def test_it_reads_what_was_written(tmp_path: Path) -> None:
     np.testing.assert_allclose(found, wave, atol=1e-4)
     with open(tmp_path / "a.wav", "rb") as file:
         np.testing.assert_array_equal(read_wav(file, RATE), found)
-    np.testing.assert_array_equal(read_wav(io.BytesIO((tmp_path / "a.wav").read_bytes()), RATE), found)
+    np.testing.assert_array_equal(
+        read_wav(io.BytesIO((tmp_path / "a.wav").read_bytes()), RATE), found
+    )
 
 
 @pytest.mark.parametrize("own", [4000, 16_000, 44_100])
@@ -55,12 +57,16 @@ def test_it_resamples(tmp_path: Path, own: int) -> None:
 
 
 def test_resampling_leaves_no_false_tones(tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "a.wav", tone(7000, rate=44_100), 44_100)  # too high for 8,000 samples per second
+    soundfile.write(
+        tmp_path / "a.wav", tone(7000, rate=44_100), 44_100
+    )  # too high for 8,000 samples per second
     assert np.abs(read_wav(tmp_path / "a.wav", RATE)[100:-100]).max() < 0.01
 
 
 def test_channels_are_averaged(tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "a.wav", np.stack([tone(440), -0.5 * tone(440)], 1), RATE, subtype="FLOAT")
+    soundfile.write(
+        tmp_path / "a.wav", np.stack([tone(440), -0.5 * tone(440)], 1), RATE, subtype="FLOAT"
+    )
     np.testing.assert_allclose(read_wav(tmp_path / "a.wav", RATE), 0.25 * tone(440), atol=1e-6)
 
 
@@ -92,7 +98,9 @@ def test_a_tone_is_a_line_where_it_belongs() -> None:
     assert np.abs(found - [band_of(hertz) for hertz in tones]).max() <= 1
 
 
-@pytest.mark.parametrize(("rate", "mels", "frames"), [(8000, 20, 33), (16_000, 64, 64), (44_100, 80, 100)])
+@pytest.mark.parametrize(
+    ("rate", "mels", "frames"), [(8000, 20, 33), (16_000, 64, 64), (44_100, 80, 100)]
+)
 def test_any_rate_and_shape(rate: int, mels: int, frames: int) -> None:
     x = log_mel([tone(1000, rate=rate)], rate, mels=mels, frames=frames)
     assert x.shape == (1, mels, frames)
@@ -107,7 +115,9 @@ def test_decibels() -> None:
 
 def test_loudness_offset_and_silence_around_do_not_matter() -> None:
     rng = np.random.default_rng(0)
-    wave = (tone(300) * np.linspace(1, 0.3, 4000) + 0.01 * rng.standard_normal(4000)).astype(np.float32)
+    wave = (tone(300) * np.linspace(1, 0.3, 4000) + 0.01 * rng.standard_normal(4000)).astype(
+        np.float32
+    )
     quiet = np.zeros(3000, np.float32)
     plain, soft, offset, padded = log_mel(
         [wave, wave / 100, wave + 0.2, np.concatenate([quiet, wave, quiet[:999]])], RATE
@@ -115,7 +125,9 @@ def test_loudness_offset_and_silence_around_do_not_matter() -> None:
     np.testing.assert_allclose(soft, plain, atol=1e-3)
     np.testing.assert_allclose(offset, plain, atol=1e-3)
     assert np.abs(padded - plain).mean() < 0.03
-    assert np.abs(log_mel([tone(400)], RATE)[0] - plain).mean() > 0.1  # another sound is another picture
+    assert (
+        np.abs(log_mel([tone(400)], RATE)[0] - plain).mean() > 0.1
+    )  # another sound is another picture
 
 
 def test_sounds_of_any_length_are_stretched_to_one() -> None:
@@ -146,7 +158,10 @@ def test_wrong_sounds_are_refused() -> None:
             log_mel([good, bad], RATE)
         with pytest.raises(ValueError, match=f"b.wav {why}"):
             log_mel([good, bad], RATE, names=["a.wav", "b.wav"])
-    with pytest.raises(TypeError, match=r"sound 0 has shape \(800,\) and dtype int16, expected \(samples,\), floating"):
+    with pytest.raises(
+        TypeError,
+        match=r"sound 0 has shape \(800,\) and dtype int16, expected \(samples,\), floating",
+    ):
         log_mel([np.ones(800, np.int16)], RATE)
     with pytest.raises(TypeError, match=r"sound 0 has shape \(2, 400\)"):
         log_mel([np.ones((2, 400), np.float32)], RATE)
@@ -156,7 +171,9 @@ def test_wrong_sounds_are_refused() -> None:
         log_mel([good], RATE, mels=0)
     with pytest.raises(ValueError, match="frames is 0, expected at least 1"):
         log_mel([good], RATE, frames=0)
-    with pytest.raises(ValueError, match=r"mels is 1000, expected fewer, such as 64: at 8000 samples"):
+    with pytest.raises(
+        ValueError, match=r"mels is 1000, expected fewer, such as 64: at 8000 samples"
+    ):
         log_mel([good], RATE, mels=1000)
 
 
@@ -178,7 +195,9 @@ def test_the_wave_has_the_spectrogram_that_it_is_made_from() -> None:
     assert np.corrcoef(x[0].ravel(), again[1].ravel())[0, 1] < 0.7
 
 
-@pytest.mark.parametrize(("rate", "seconds"), [(8000, 0.5), (8000, 0.05), (16_000, 1.234), (22_050, 1.0)])
+@pytest.mark.parametrize(
+    ("rate", "seconds"), [(8000, 0.5), (8000, 0.05), (16_000, 1.234), (22_050, 1.0)]
+)
 @pytest.mark.parametrize("hertz", [250, 700, 3000])
 def test_a_tone_comes_back_at_its_pitch_with_the_length_and_level_asked_for(
     rate: int, seconds: float, hertz: float
@@ -212,12 +231,16 @@ def test_inversion_is_reproducible_and_clips() -> None:
 
 def test_wrong_spectrograms_are_refused() -> None:
     x = np.ones((64, 64), np.float32)
-    with pytest.raises(ValueError, match=r"the spectrogram has shape \(1, 64, 64\), expected \(mels, frames\)"):
+    with pytest.raises(
+        ValueError, match=r"the spectrogram has shape \(1, 64, 64\), expected \(mels, frames\)"
+    ):
         invert(x[None], RATE)
     with pytest.raises(ValueError, match="the spectrogram holds NaN"):
         invert(np.full_like(x, np.nan), RATE)
     for rate, seconds in ((0, 1.0), (RATE, 0.0), (RATE, float("nan"))):
-        with pytest.raises(ValueError, match=rf"rate is {rate} and seconds {seconds}, expected both above 0"):
+        with pytest.raises(
+            ValueError, match=rf"rate is {rate} and seconds {seconds}, expected both above 0"
+        ):
             invert(x, rate, seconds=seconds)
     with pytest.raises(ValueError, match="mels is 1000"):
         invert(np.ones((1000, 64), np.float32), RATE)

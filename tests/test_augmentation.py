@@ -85,7 +85,10 @@ def test_moves_are_whole_pixels_either_way_and_mirror_the_edges() -> None:
     found = moved(x, 1.0, generator())
     assert (found == found[:, :1, :1]).all()  # all channels and, here, all rows alike
     seen = {tuple(line) for line in found[:, 0, 0].tolist()}
-    expected = {tuple(float(11 - abs(11 - abs(i + away))) for i in range(12)) for away in range(-MOVE, MOVE + 1)}
+    expected = {
+        tuple(float(11 - abs(11 - abs(i + away))) for i in range(12))
+        for away in range(-MOVE, MOVE + 1)
+    }
     assert seen == expected
 
 

@@ -17,7 +17,14 @@ from wvae import WVAE
 from wvae.datasets import Dataset
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
-TINY: dict[str, Any] = {"width": 16, "d_rest": 3, "d_label": 3, "batch_size": 32, "alignment_steps": 3, "device": "cpu"}
+TINY: dict[str, Any] = {
+    "width": 16,
+    "d_rest": 3,
+    "d_label": 3,
+    "batch_size": 32,
+    "alignment_steps": 3,
+    "device": "cpu",
+}
 PAGE = """<!-- begin handwriting -->
 old
 <!-- end handwriting -->
@@ -38,18 +45,27 @@ def rows_of(bench: Any, methods: list[str] | None = None, seeds: int = 2) -> lis
     rows = []
     for i, method in enumerate(methods or bench.METHODS):
         for seed in range(seeds):
-            metrics = {key: 0.1 * (i + seed) for key, _, _ in bench.COLUMNS} | {"leakage.majority": 0.25}
-            metrics |= {"leakage.max": 0.95 - 0.05 * max(i - 4, 0), "reconstruction": 90.0 + max(i - 4, 0) + seed}
+            metrics = {key: 0.1 * (i + seed) for key, _, _ in bench.COLUMNS} | {
+                "leakage.majority": 0.25
+            }
+            metrics |= {
+                "leakage.max": 0.95 - 0.05 * max(i - 4, 0),
+                "reconstruction": 90.0 + max(i - 4, 0) + seed,
+            }
             setting = bench.setting(method, 7, {})
             rows.append({"method": method, "seed": seed, "setting": setting, "metrics": metrics})
     return rows
 
 
-def test_cells_are_made_once(bench: Any, planted: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cells_are_made_once(
+    bench: Any, planted: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file, methods, trained = tmp_path / "rows.jsonl", ["none", "best without alignment", "best"], []
     fit = WVAE.fit
     monkeypatch.setattr(
-        WVAE, "fit", lambda self, *a, **k: trained.append(self.decoder_label_input) or fit(self, *a, **k)
+        WVAE,
+        "fit",
+        lambda self, *a, **k: trained.append(self.decoder_label_input) or fit(self, *a, **k),
     )
     numbers = dict.fromkeys([key for key, _, _ in bench.COLUMNS] + ["leakage.majority"], 0.5)
     monkeypatch.setattr(bench, "measured", lambda model, data, seed: numbers)
@@ -101,7 +117,9 @@ def test_report(bench: Any, tmp_path: Path) -> None:
     page, image = tmp_path / "page.md", tmp_path / "picture.png"
     page.write_text(PAGE)
     assert bench.report(tmp_path, page, image, 7) == []  # nothing is there
-    (tmp_path / "handwriting.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows_of(bench, ["best"])))
+    (tmp_path / "handwriting.jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in rows_of(bench, ["best"]))
+    )
     for _ in range(2):
         assert bench.report(tmp_path, page, image, 7) == ["handwriting"]
         text = page.read_text()

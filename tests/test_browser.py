@@ -32,7 +32,8 @@ pytest.importorskip("librosa")
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = os.environ.get("WVAE_BROWSER") or next(filter(None, map(shutil.which, NAMES)), None)
 pytestmark = pytest.mark.skipif(
-    BROWSER is None, reason=f"no browser: none of {', '.join(NAMES)} is there, and WVAE_BROWSER does not name one"
+    BROWSER is None,
+    reason=f"no browser: none of {', '.join(NAMES)} is there, and WVAE_BROWSER does not name one",
 )
 
 Browse = Callable[..., str]
@@ -88,11 +89,19 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def report(planted: Dataset, small: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def report(
+    planted: Dataset, small: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A page of pictures and speech, as `wvae reproduce worlds` writes it."""
     mel = np.random.default_rng(0).random((len(planted), 64, 64), dtype=np.float32)
     mel[:, :32] += (planted.factors["writer"] / 5)[:, None, None]
-    words: dict[str, Any] = {"kind": "audio", "name": "speech", "rate": 8000, "source": "drawn here", "licence": "MIT"}
+    words: dict[str, Any] = {
+        "kind": "audio",
+        "name": "speech",
+        "rate": 8000,
+        "source": "drawn here",
+        "licence": "MIT",
+    }
     changes: dict[str, Any] = {"epochs": 3, "alignment_steps": 20, "finetune_epochs": 1}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(measure, "SEEN", 500)
@@ -101,7 +110,11 @@ def report(planted: Dataset, small: dict[str, Any], tmp_path_factory: pytest.Tem
                 replace(planted, name="pictures"),
                 replace(planted, x=(mel / mel.max()).astype(np.float32), **words),
                 # Its sounds must not come under the world whose name it begins with.
-                replace(planted, x=(1 - mel / mel.max()).astype(np.float32), **words | {"name": "speech-too"}),
+                replace(
+                    planted,
+                    x=(1 - mel / mel.max()).astype(np.float32),
+                    **words | {"name": "speech-too"},
+                ),
             ],
             Config(**small | changes),
             tmp_path_factory.mktemp("browser") / "run",
@@ -123,8 +136,15 @@ def browse(tmp_path: Path) -> Browse:
             "--disable-gpu",
             f"--user-data-dir={tmp_path / 'profile'}",
         ]
-        command += [f"--window-size={width},{height}", "--virtual-time-budget=10000", *flags, path.as_uri()]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+        command += [
+            f"--window-size={width},{height}",
+            "--virtual-time-budget=10000",
+            *flags,
+            path.as_uri(),
+        ]
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=120
+        ).stdout
 
     return run
 
@@ -161,8 +181,12 @@ def test_the_page_is_whole_and_needs_no_network(report: Path, browse: Browse):
 
 
 @pytest.mark.parametrize("width", [1200, 800, 400])
-def test_everything_loads_and_nothing_sticks_out(report: Path, browse: Browse, tmp_path: Path, width: int):
-    (tmp_path / "copy.html").write_text(report.read_text(encoding="utf-8") + MEASURE, encoding="utf-8")
+def test_everything_loads_and_nothing_sticks_out(
+    report: Path, browse: Browse, tmp_path: Path, width: int
+):
+    (tmp_path / "copy.html").write_text(
+        report.read_text(encoding="utf-8") + MEASURE, encoding="utf-8"
+    )
     (tmp_path / "frame.html").write_text(FRAME.replace("WIDTH", str(width)), encoding="utf-8")
     told = re.search(r"<pre>(.+?)</pre>", browse(tmp_path / "frame.html", "--dump-dom"), re.DOTALL)
     assert told is not None

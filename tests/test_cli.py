@@ -39,7 +39,9 @@ Command = Callable[..., Answer]
 
 
 @pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+def command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
     """Run the command line in tmp_path, in this process."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WVAE_CACHE", str(tmp_path / "cache"))
@@ -126,7 +128,11 @@ finally:
 
 def test_a_warning_is_one_line():
     result = subprocess.run(
-        [sys.executable, "-W", "default", "-c", WARNED], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-W", "default", "-c", WARNED],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
     assert result.stdout == "done\n"
     first, *others = result.stderr.splitlines()
@@ -135,12 +141,27 @@ def test_a_warning_is_one_line():
     assert "Own" not in result.stderr
 
 
-def test_a_fault_of_the_training_is_told_in_one_line(command: Command, monkeypatch: pytest.MonkeyPatch):
-    flags = ("--backbone", "mlp", "--width", "16", "--depth", "1", "--epochs", "5", "--alignment", "none")
+def test_a_fault_of_the_training_is_told_in_one_line(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+):
+    flags = (
+        "--backbone",
+        "mlp",
+        "--width",
+        "16",
+        "--depth",
+        "1",
+        "--epochs",
+        "5",
+        "--alignment",
+        "none",
+    )
     flags = (*flags, "--learning-rate", "1e-2")
     with warnings.catch_warnings():
         warnings.simplefilter("default")
-        answer = command("fit", "digits8x8", "--quiet", "--rest-kl-weight", "1e5", "--out", "m", *flags)
+        answer = command(
+            "fit", "digits8x8", "--quiet", "--rest-kl-weight", "1e5", "--out", "m", *flags
+        )
     assert (answer.code, answer.out) == (0, "m\n")
     assert answer.err
     assert all(line.startswith("wvae: warning: ") for line in answer.err.splitlines())
@@ -150,7 +171,10 @@ def test_a_fault_of_the_training_is_told_in_one_line(command: Command, monkeypat
 
 def test_help_names_every_command_and_hyper_parameter(command: Command):
     out = command("--help").out
-    assert all(name in out for name in ("reproduce", "fit", "measure", "encode", "cluster", "swap", "export", "data"))
+    assert all(
+        name in out
+        for name in ("reproduce", "fit", "measure", "encode", "cluster", "swap", "export", "data")
+    )
     for name in ("reproduce", "fit"):
         out = command(name, "--help").out
         for spec in parameters():
@@ -193,9 +217,19 @@ def test_flags_reach_the_hyper_parameters(command: Command, monkeypatch: pytest.
     monkeypatch.setattr(experiments, "reproduce", reproduce)
     flags = ["--preset", "article", "--objective", "covariance", "--draws", "4", "--seed", "9"]
     values = ["--d-rest", "3", "--rest-kl-weight", "2.5", "--backbone", "conv"]
-    assert command("reproduce", "writers", "--data", "digits8x8", *flags, *values, "--overwrite", "--quiet").code == 0
+    assert (
+        command(
+            "reproduce", "writers", "--data", "digits8x8", *flags, *values, "--overwrite", "--quiet"
+        ).code
+        == 0
+    )
     config = got["config"]
-    assert (got["which"], got["data"], got["draws"], got["overwrite"]) == ("writers", "digits8x8", 4, True)
+    assert (got["which"], got["data"], got["draws"], got["overwrite"]) == (
+        "writers",
+        "digits8x8",
+        4,
+        True,
+    )
     assert (config.width, config.separation, config.random_state) == (500, "covariance", 9)
     assert (config.d_rest, config.rest_kl_weight, config.backbone) == (3, 2.5, "conv")
     assert got["out"] == Path("runs/writers-digits8x8-article-covariance")
@@ -228,18 +262,27 @@ def test_worlds_take_data_again_and_by_label(command: Command, monkeypatch: pyte
 
     monkeypatch.setattr("wvae.experiments.worlds.reproduce_worlds", reproduce)
     monkeypatch.setattr("wvae.datasets.load", lambda name, **_: name)
-    assert command("reproduce", "worlds", "--data", "fsdd", "--data", "fsdd/speaker", "--quiet").code == 0
-    assert got == {"worlds": ["fsdd", "fsdd/speaker"], "out": Path("runs/worlds-fsdd-fsdd-speaker-best")}
+    assert (
+        command("reproduce", "worlds", "--data", "fsdd", "--data", "fsdd/speaker", "--quiet").code
+        == 0
+    )
+    assert got == {
+        "worlds": ["fsdd", "fsdd/speaker"],
+        "out": Path("runs/worlds-fsdd-fsdd-speaker-best"),
+    }
 
 
 @pytest.mark.parametrize(
-    ("flags", "early"), [([], False), (["--early-stopping"], True), (["--no-early-stopping"], False)]
+    ("flags", "early"),
+    [([], False), (["--early-stopping"], True), (["--no-early-stopping"], False)],
 )
 def test_early_stopping_is_a_pair_of_flags(
     command: Command, monkeypatch: pytest.MonkeyPatch, flags: list[str], early: bool
 ):
     got: list[Any] = []
-    monkeypatch.setattr("wvae.workflows.fit.fit_to_folder", lambda data, config, *_, **__: got.append(config))
+    monkeypatch.setattr(
+        "wvae.workflows.fit.fit_to_folder", lambda data, config, *_, **__: got.append(config)
+    )
     assert command("fit", "digits8x8", "--quiet", *flags).code == 0
     assert [config.early_stopping for config in got] == [early]
     assert "--no-early-stopping" in command("fit", "--help").out
@@ -247,8 +290,27 @@ def test_early_stopping_is_a_pair_of_flags(
 
 
 def test_early_stopping_stops(command: Command):
-    flags = ("--early-stopping", "--n-iter-no-change", "1", "--backbone", "mlp", "--width", "16", "--depth", "1")
-    flags += ("--learning-rate", "0.1", "--alignment", "none", "--finetune-epochs", "0", "--epochs", "40")
+    flags = (
+        "--early-stopping",
+        "--n-iter-no-change",
+        "1",
+        "--backbone",
+        "mlp",
+        "--width",
+        "16",
+        "--depth",
+        "1",
+    )
+    flags += (
+        "--learning-rate",
+        "0.1",
+        "--alignment",
+        "none",
+        "--finetune-epochs",
+        "0",
+        "--epochs",
+        "40",
+    )
     assert command("fit", "digits8x8", "--out", "m", *flags).code == 0
     assert len(Path("m/history.jsonl").read_text().splitlines()) < 40
 
@@ -281,7 +343,8 @@ def test_a_bad_value_is_one_line(command: Command, flags: list[str], message: st
 
 
 @pytest.mark.parametrize(
-    "flags", [["--epochs", "many"], ["--backbone", "gan"], ["--draws", "0"], ["--wings", "2"], ["third"]]
+    "flags",
+    [["--epochs", "many"], ["--backbone", "gan"], ["--draws", "0"], ["--wings", "2"], ["third"]],
 )
 def test_what_cannot_be_parsed_is_exit_2_with_usage(command: Command, flags: list[str]):
     answer = command("reproduce", *flags)
@@ -292,13 +355,22 @@ def test_what_cannot_be_parsed_is_exit_2_with_usage(command: Command, flags: lis
 
 
 def test_data_without_writers_is_one_line(command: Command):
-    assert "does not know the writer" in one_line(command("reproduce", "writers", "--data", "digits8x8", "--quiet"))
+    assert "does not know the writer" in one_line(
+        command("reproduce", "writers", "--data", "digits8x8", "--quiet")
+    )
 
 
 @pytest.mark.parametrize(
-    "error", [TrainingError("the loss is not finite"), OSError(28, "No space left on device"), ValueError("v")]
+    "error",
+    [
+        TrainingError("the loss is not finite"),
+        OSError(28, "No space left on device"),
+        ValueError("v"),
+    ],
 )
-def test_faults_while_running_are_one_line(command: Command, monkeypatch: pytest.MonkeyPatch, error: Exception):
+def test_faults_while_running_are_one_line(
+    command: Command, monkeypatch: pytest.MonkeyPatch, error: Exception
+):
     def fail(*arguments: Any, **options: Any) -> None:
         raise error
 
@@ -311,7 +383,9 @@ def test_a_bug_keeps_its_traceback(command: Command, monkeypatch: pytest.MonkeyP
         raise RuntimeError("a bug of ours")
 
     monkeypatch.setattr(experiments, "reproduce", fail)
-    monkeypatch.setattr(sys, "argv", ["wvae", "reproduce", "plane", "--data", "digits8x8", "--quiet"])
+    monkeypatch.setattr(
+        sys, "argv", ["wvae", "reproduce", "plane", "--data", "digits8x8", "--quiet"]
+    )
     with pytest.raises(RuntimeError, match="a bug of ours"):
         cli.main()
 
@@ -326,10 +400,23 @@ def interrupted(process: subprocess.Popen[str]) -> str:
 
 
 def test_ctrl_c_leaves_a_folder_that_goes_on(tmp_path: Path):
-    arguments = ["reproduce", "plane", "--data", "digits8x8", "--out", "r", "--width", "16", "--epochs", "100000"]
+    arguments = [
+        "reproduce",
+        "plane",
+        "--data",
+        "digits8x8",
+        "--out",
+        "r",
+        "--width",
+        "16",
+        "--epochs",
+        "100000",
+    ]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "WVAE_CACHE": str(tmp_path / "cache")}
     command = [sys.executable, "-c", MAIN, *arguments]
-    with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
         try:
             end = time.monotonic() + 120
             while not (tmp_path / "r.partial" / "config.json").exists():
@@ -369,8 +456,14 @@ def test_fit_prints_the_model_folders_path(command: Command, tmp_path: Path):
     answer = command("fit", "digits8x8", "--quiet", "--preset", "article", "--seed", "3", *QUICK)
     assert answer == (0, "models/digits8x8-article\n", "")
     model = wvae.load(str(tmp_path / "models" / "digits8x8-article"))
-    assert (model.config_.random_state, model.config_.width, model.config_.backbone) == (3, 16, "article")
-    assert "is there already" in one_line(command("fit", "digits8x8", "--preset", "article", "--quiet", *QUICK))
+    assert (model.config_.random_state, model.config_.width, model.config_.backbone) == (
+        3,
+        16,
+        "article",
+    )
+    assert "is there already" in one_line(
+        command("fit", "digits8x8", "--preset", "article", "--quiet", *QUICK)
+    )
     answer = command("fit", "digits8x8", "--out", tmp_path / "m", *SMALL)
     assert answer.out == f"{tmp_path / 'm'}\n"
     assert "training on digits8x8" in answer.err
@@ -385,7 +478,9 @@ def test_an_interrupted_fit_says_what_is_kept(command: Command, monkeypatch: pyt
         patch.setattr("wvae.workflows.fit.fit_to_folder", stop)
         answer = command("fit", "digits8x8", "--out", "m", *SMALL)
         assert answer.code == 130
-        assert "what is done is kept in m.partial: the same command goes on from there" in answer.err
+        assert (
+            "what is done is kept in m.partial: the same command goes on from there" in answer.err
+        )
     answer = command("fit", "digits8x8", "--out", "m", *SMALL)
     assert (answer.code, answer.out) == (0, "m\n")
     assert "there is an unfinished run in m.partial" in answer.err
@@ -397,14 +492,22 @@ def model(command: Command, tmp_path: Path) -> Path:
     return tmp_path / "m"
 
 
-def test_measure_prints_tables_and_a_verdict(command: Command, model: Path, monkeypatch: pytest.MonkeyPatch):
+def test_measure_prints_tables_and_a_verdict(
+    command: Command, model: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr("wvae.workflows.measure.KINDS", ("logistic", "knn"))
     monkeypatch.setattr("wvae.workflows.measure.SEEN", 2000)
     monkeypatch.setattr("wvae.evaluation.probes.EPOCHS", 3)
     answer = command("measure", "m", "digits8x8", "--out", "deep/m.json")
     assert answer.code == 0
     lines = [" ".join(line.split()) for line in answer.out.splitlines()]
-    for title in ("leakage: the digit read", "sufficiency: what", "rest: what", "swap: z_label", "retrieval: who"):
+    for title in (
+        "leakage: the digit read",
+        "sufficiency: what",
+        "rest: what",
+        "swap: z_label",
+        "retrieval: who",
+    ):
         assert any(line.startswith(title) for line in lines)
     found = json.loads((model.parent / "deep" / "m.json").read_text())
     chance = max(found["leakage.mean.majority"], found["leakage.mean.null"])
@@ -428,7 +531,9 @@ CANNED = {
 }
 
 
-def test_flags_reach_the_measurement(command: Command, model: Path, monkeypatch: pytest.MonkeyPatch):
+def test_flags_reach_the_measurement(
+    command: Command, model: Path, monkeypatch: pytest.MonkeyPatch
+):
     got: dict[str, Any] = {}
 
     def measure(estimator: Any, data: Any, **options: Any) -> dict[str, float]:
@@ -441,30 +546,49 @@ def test_flags_reach_the_measurement(command: Command, model: Path, monkeypatch:
         "not clean: a fresh mlp reads the digit from z_rest in 41.2 % of cases (40.0–42.0 %), chance 11.4 %\n",
         "",
     )
-    assert (got["seed"], got["factors"], got["progress"], got["data"]) == (5, None, None, "digits8x8")
+    assert (got["seed"], got["factors"], got["progress"], got["data"]) == (
+        5,
+        None,
+        None,
+        "digits8x8",
+    )
     digits = wvae.datasets.load("digits8x8")
     writer, pen = np.arange(len(digits)) % 7, np.arange(len(digits)) % 2
     np.savez("own.npz", x=digits.x, digit=digits.y, writer=writer, pen=pen)
-    answer = command("measure", "m", "own.npz", "--seed", "9", "--factor", "writer", "--factor", "pen", "--quiet")
+    answer = command(
+        "measure", "m", "own.npz", "--seed", "9", "--factor", "writer", "--factor", "pen", "--quiet"
+    )
     assert (got["seed"], got["factors"]) == (9, ["writer", "pen"])
     assert "other rows than the 1,621 rows of own that are for training (seed 9)" in answer.out
 
 
-def test_a_failed_measurement_leaves_the_old_file(command: Command, model: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("wvae.workflows.measure.measure", lambda *a, **k: CANNED | {"leakage.odd": object()})
+def test_a_failed_measurement_leaves_the_old_file(
+    command: Command, model: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(
+        "wvae.workflows.measure.measure", lambda *a, **k: CANNED | {"leakage.odd": object()}
+    )
     (model.parent / "m.json").write_text("old")
-    assert "not JSON serializable" in one_line(command("measure", "m", "digits8x8", "--out", "m.json", "--quiet"))
+    assert "not JSON serializable" in one_line(
+        command("measure", "m", "digits8x8", "--out", "m.json", "--quiet")
+    )
     assert (model.parent / "m.json").read_text() == "old"
     assert sorted(p.name for p in model.parent.iterdir()) == ["m", "m.json"]
 
 
 def test_what_cannot_be_measured_is_one_line(command: Command, model: Path):
-    assert "nowhere is no model folder" in one_line(command("measure", "nowhere", "digits8x8", "--quiet"))
+    assert "nowhere is no model folder" in one_line(
+        command("measure", "nowhere", "digits8x8", "--quiet")
+    )
     assert "did you mean 'mnist'" in one_line(command("measure", "m", "mnst", "--quiet"))
     answer = command("measure", "m", "digits8x8", "--factor", "writer", "--quiet")
     assert "digits8x8: there is no column 'writer' for the factor" in one_line(answer)
-    assert "the model was trained on (8, 8)" in one_line(command("measure", "m", "handwriting", "--quiet"))
-    assert "m is a folder, expected a file" in one_line(command("measure", "m", "digits8x8", "--out", "m"))
+    assert "the model was trained on (8, 8)" in one_line(
+        command("measure", "m", "handwriting", "--quiet")
+    )
+    assert "m is a folder, expected a file" in one_line(
+        command("measure", "m", "digits8x8", "--out", "m")
+    )
 
 
 # ------------------------------------------------------------------------------------------ own data, and the rest
@@ -475,7 +599,9 @@ def own(command: Command, tmp_path: Path) -> Path:
     """Own data, and a model folder made of them in one line."""
     digits = wvae.datasets.load("digits8x8")
     np.savez("own.npz", x=digits.x[:600], number=digits.y[:600], pen=np.arange(600) % 3)
-    answer = command("fit", "own.npz", "--label", "number", "--factor", "pen", "--seed", "2", *SMALL)
+    answer = command(
+        "fit", "own.npz", "--label", "number", "--factor", "pen", "--seed", "2", *SMALL
+    )
     assert (answer.code, answer.out) == (0, "models/own-best\n")
     assert "label 'number': 10 classes in 600 rows" in answer.err
     return tmp_path / "models" / "own-best"
@@ -490,12 +616,16 @@ def test_own_data_go_from_nothing_to_clusters(command: Command, own: Path):
     assert lines[-1].startswith("4 clusters of z_rest by K-Means, of ")
     table = parquet.read_table("deep/c.parquet")
     assert (table.column_names, len(table)) == (["cluster", "number", "pen"], 600)
-    answer = command("cluster", own, "own.npz", "--k", "4", "--quiet", "--method", "gmm", "--on", "label")
+    answer = command(
+        "cluster", own, "own.npz", "--k", "4", "--quiet", "--method", "gmm", "--on", "label"
+    )
     assert (answer.code, answer.err, answer.out.count("\n")) == (0, "", 1)
     assert "4 clusters of z_label by Gaussians" in answer.out
 
 
-def test_how_many_clusters_were_tried_is_shown(command: Command, own: Path, monkeypatch: pytest.MonkeyPatch):
+def test_how_many_clusters_were_tried_is_shown(
+    command: Command, own: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr("wvae.evaluation.n_clusters.K_GRID", (2, 3))
     answer = command("cluster", own, "own.npz", "--on", "pixels")
     lines = [" ".join(line.split()) for line in answer.out.splitlines()]
@@ -515,7 +645,12 @@ def test_encode_writes_a_table(command: Command, own: Path):
 
 
 def test_encode_finds_clusters_in_the_same_pass(command: Command, own: Path):
-    assert command("encode", own, "own.npz", "--k", "4", "--seed", "1", "--out", "c.parquet", "--quiet").code == 0
+    assert (
+        command(
+            "encode", own, "own.npz", "--k", "4", "--seed", "1", "--out", "c.parquet", "--quiet"
+        ).code
+        == 0
+    )
     assert set(parquet.read_table("c.parquet").column("cluster").to_pylist()) == {0, 1, 2, 3}
     assert np.load("c-centres.npy").shape == (4, 16)
 
@@ -524,15 +659,23 @@ def test_encode_finds_clusters_in_the_same_pass(command: Command, own: Path):
     ("options", "message"),
     [
         (["--seed", "1"], "--seed 1 is that of clusters, of which there are none: give --k, too"),
-        (["--k", "301", "--quiet"], "k is 301, expected 2 to 300, half of the rows that centres are learnt from"),
-        (["--on", "ray", "--out", "own.npz"], "--out own.npz is a file, expected a folder such as own"),
+        (
+            ["--k", "301", "--quiet"],
+            "k is 301, expected 2 to 300, half of the rows that centres are learnt from",
+        ),
+        (
+            ["--on", "ray", "--out", "own.npz"],
+            "--out own.npz is a file, expected a folder such as own",
+        ),
     ],
 )
 def test_what_encode_cannot_do(command: Command, own: Path, options: list[str], message: str):
     assert message in one_line(command("encode", own, "own.npz", *options))
 
 
-def test_ray_that_is_not_installed_is_one_line(command: Command, own: Path, monkeypatch: pytest.MonkeyPatch):
+def test_ray_that_is_not_installed_is_one_line(
+    command: Command, own: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setitem(sys.modules, "ray", None)
     message = one_line(command("encode", own, "own.npz", "--on", "ray", "--quiet"))
     assert message.startswith("wvae: the package ray")
@@ -543,12 +686,17 @@ def test_ray_that_is_not_installed_is_one_line(command: Command, own: Path, monk
 def test_data_without_labels_are_encoded_and_clustered(command: Command, own: Path):
     np.savez("new.npz", x=wvae.datasets.load("digits8x8").x[600:700])
     answer = command("encode", own, "new.npz", "--out", "c.parquet")
-    assert (answer.out, "no labels: there is no column 'number'" in answer.err) == ("c.parquet\n", True)
+    assert (answer.out, "no labels: there is no column 'number'" in answer.err) == (
+        "c.parquet\n",
+        True,
+    )
     assert parquet.read_table("c.parquet").column_names[-2:] == ["z_rest15", "predicted"]
     answer = command("cluster", own, "new.npz", "--k", "3", "--out", "k.parquet")
     assert (answer.code, answer.out.count("\n")) == (0, 1)
     assert parquet.read_table("k.parquet").column_names == ["cluster"]
-    assert "no column 'number' for the label" in one_line(command("measure", own, "new.npz", "--quiet"))
+    assert "no column 'number' for the label" in one_line(
+        command("measure", own, "new.npz", "--quiet")
+    )
     assert "which is the label?" in one_line(command("fit", "new.npz", "--quiet"))
 
 
@@ -557,7 +705,11 @@ def test_swap_writes_a_picture(command: Command, own: Path):
     assert (answer.code, answer.out) == (0, "own-npz-0-in-own-npz-5.png\n")
     assert "A in B's style as" in answer.err
     assert Path("own-npz-0-in-own-npz-5.png").read_bytes().startswith(b"\x89PNG")
-    assert command("swap", own, "own.npz:0", "own.npz:5", "--out", "s.npy", "--quiet") == (0, "s.npy\n", "")
+    assert command("swap", own, "own.npz:0", "own.npz:5", "--out", "s.npy", "--quiet") == (
+        0,
+        "s.npy\n",
+        "",
+    )
 
 
 def test_export_is_passed_on(command: Command, own: Path, monkeypatch: pytest.MonkeyPatch):
@@ -586,14 +738,28 @@ def test_a_missing_package_is_one_line_with_its_extra(
 def test_what_the_commands_cannot_do_is_one_line(command: Command, own: Path):
     Path("there").mkdir()
     for name in ("encode", "cluster"):
-        assert "nowhere is no model folder" in one_line(command(name, "nowhere", "own.npz", "--quiet"))
+        assert "nowhere is no model folder" in one_line(
+            command(name, "nowhere", "own.npz", "--quiet")
+        )
         assert "did you mean 'own.npz'" in one_line(command(name, own, "owm.npz", "--quiet"))
-        assert "there is a folder, expected a file" in one_line(command(name, own, "own.npz", "--out", "there"))
-        assert "did you mean 'pen'" in one_line(command(name, own, "own.npz", "--factor", "pin", "--quiet"))
-    assert "the model was trained on (8, 8)" in one_line(command("encode", own, "handwriting", "--quiet"))
-    assert "--k is many, expected a number of clusters" in one_line(command("cluster", own, "own.npz", "--k", "many"))
-    assert "k is 301, expected 2 to 300" in one_line(command("cluster", own, "own.npz", "--k", "301", "--quiet"))
-    assert "expected a row from 0 to 599, not 600" in one_line(command("swap", own, "own.npz:600", "own.npz:1"))
+        assert "there is a folder, expected a file" in one_line(
+            command(name, own, "own.npz", "--out", "there")
+        )
+        assert "did you mean 'pen'" in one_line(
+            command(name, own, "own.npz", "--factor", "pin", "--quiet")
+        )
+    assert "the model was trained on (8, 8)" in one_line(
+        command("encode", own, "handwriting", "--quiet")
+    )
+    assert "--k is many, expected a number of clusters" in one_line(
+        command("cluster", own, "own.npz", "--k", "many")
+    )
+    assert "k is 301, expected 2 to 300" in one_line(
+        command("cluster", own, "own.npz", "--k", "301", "--quiet")
+    )
+    assert "expected a row from 0 to 599, not 600" in one_line(
+        command("swap", own, "own.npz:600", "own.npz:1")
+    )
     assert "nowhere is no model folder" in one_line(command("export", "nowhere"))
     assert "no column 'numbr' for the label – did you mean 'number'" in one_line(
         command("fit", "own.npz", "--label", "numbr", "--quiet")

@@ -121,9 +121,13 @@ def test_scores_of_a_case_worked_out_by_hand():
     assert purity(clusters, truth) == 6 / 8
     # Pairs together in both: 1 + 1 + 1 = 3; in clusters 3 + 3 + 1 = 7; in truth 6 + 3 = 9; of 28 in all.
     expected = 7 * 9 / 28
-    assert agreement(clusters, truth)["ari"] == pytest.approx((3 - expected) / ((7 + 9) / 2 - expected))
+    assert agreement(clusters, truth)["ari"] == pytest.approx(
+        (3 - expected) / ((7 + 9) / 2 - expected)
+    )
     assert agreement(clusters, truth)["ari"] == pytest.approx(adjusted_rand_score(truth, clusters))
-    assert agreement(clusters, truth)["ami"] == pytest.approx(adjusted_mutual_info_score(truth, clusters))
+    assert agreement(clusters, truth)["ami"] == pytest.approx(
+        adjusted_mutual_info_score(truth, clusters)
+    )
 
 
 def test_ami_of_two_crossing_halves_worked_out_by_hand():
@@ -138,7 +142,9 @@ def test_ami_of_two_crossing_halves_worked_out_by_hand():
 
 def test_a_single_cluster_scores_zero_except_for_purity():
     truth = np.repeat([0, 1, 2, 3], 25)
-    assert agreement(np.zeros(100, int), truth) == pytest.approx({"purity": 0.25, "ari": 0, "ami": 0}, abs=1e-9)
+    assert agreement(np.zeros(100, int), truth) == pytest.approx(
+        {"purity": 0.25, "ari": 0, "ami": 0}, abs=1e-9
+    )
 
 
 def test_a_cluster_per_point_has_purity_one_and_zero_ami():
@@ -151,7 +157,9 @@ def test_random_assignment_scores_near_zero_except_for_purity():
     scores = [agreement(random_assignment(1000, 100, seed=seed), truth) for seed in range(5)]
     assert abs(np.mean([s["ari"] for s in scores])) < 0.005
     assert abs(np.mean([s["ami"] for s in scores])) < 0.02
-    assert 0.12 < np.mean([s["purity"] for s in scores]) < 0.16  # the baseline that the article's table omits
+    assert (
+        0.12 < np.mean([s["purity"] for s in scores]) < 0.16
+    )  # the baseline that the article's table omits
 
 
 def test_random_assignment_is_uniform_and_seeded():
@@ -162,12 +170,17 @@ def test_random_assignment_is_uniform_and_seeded():
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=4, max_size=30), st.permutations(range(4)))
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=4, max_size=30),
+    st.permutations(range(4)),
+)
 def test_scores_do_not_depend_on_names_or_order(pairs: list[tuple[int, int]], names: list[int]):
     clusters, truth = np.array(pairs).T
     before = agreement(clusters, truth)
     order = np.random.default_rng(0).permutation(len(pairs))
-    after = agreement(np.array(names)[clusters][order], np.array(["w", "x", "y", "z"])[truth][order])
+    after = agreement(
+        np.array(names)[clusters][order], np.array(["w", "x", "y", "z"])[truth][order]
+    )
     assert after == pytest.approx(before, abs=1e-9)
     assert 0 < before["purity"] <= 1
 

@@ -30,7 +30,9 @@ def test_a_flat_picture_has_its_colour_and_no_edges() -> None:
 
 
 def test_colours_do_not_ask_where() -> None:
-    x = pictures().repeat_interleave(2, -1).repeat_interleave(2, -2)  # every other pixel is looked at
+    x = (
+        pictures().repeat_interleave(2, -1).repeat_interleave(2, -2)
+    )  # every other pixel is looked at
     order = torch.randperm(SIDE, generator=torch.Generator().manual_seed(0))
     shuffled = x.unflatten(-1, (SIDE, 2))[..., order, :].flatten(-2)
     torch.testing.assert_close(statistics(shuffled)[0], statistics(x)[0])
@@ -40,7 +42,9 @@ def test_colours_do_not_ask_where() -> None:
 def test_edges_do_not_ask_which_way() -> None:
     x = torch.rand(200, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     for turned in (x.flip(-1), x.flip(-2), x.transpose(-1, -2)):
-        torch.testing.assert_close(statistics(turned)[1].mean(0), statistics(x)[1].mean(0), atol=0.05, rtol=0.05)
+        torch.testing.assert_close(
+            statistics(turned)[1].mean(0), statistics(x)[1].mean(0), atol=0.05, rtol=0.05
+        )
 
 
 def test_a_tint_moves_its_channel_and_no_other() -> None:
@@ -51,7 +55,9 @@ def test_a_tint_moves_its_channel_and_no_other() -> None:
     moved = (after - before).view(-1, 3, 4)
     torch.testing.assert_close(moved[:, 1], torch.full_like(moved[:, 1], 0.2))
     assert (moved[:, [0, 2]] == 0).all()
-    torch.testing.assert_close(statistics(x + 0.1)[1], edges, rtol=1e-3, atol=1e-3)  # light is no edge
+    torch.testing.assert_close(
+        statistics(x + 0.1)[1], edges, rtol=1e-3, atol=1e-3
+    )  # light is no edge
 
 
 def test_contrast_is_a_shift_of_all_edges() -> None:
@@ -81,7 +87,12 @@ def test_any_size_has_finite_statistics_and_gradients(side: int) -> None:
 
 
 def test_which_statistics_suit_which_data() -> None:
-    kinds = [("image", (1, 8, 8), True), ("image", (3, 8, 8), False), ("table", (9,), True), ("audio", (8, 9), False)]
+    kinds = [
+        ("image", (1, 8, 8), True),
+        ("image", (3, 8, 8), False),
+        ("table", (9,), True),
+        ("audio", (8, 9), False),
+    ]
     assert [type(style_features_for(*each)).__name__ for each in kinds] == [
         *["GreyStyleFeatures"] * 3,
         "AudioStyleFeatures",

@@ -41,7 +41,9 @@ def unsaid(text: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def folder(planted: Dataset, small: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(
+    planted: Dataset, small: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     config = Config(**small | {"alignment": "gaussian", "finetune_epochs": 0})
     return fit_to_folder(planted, config, tmp_path_factory.mktemp("commands") / "model")
 
@@ -55,7 +57,13 @@ def model(folder: Path) -> WVAE:
 def pictures(planted: Dataset, tmp_path: Path) -> Path:
     """The planted data as a user has them: <animal>/<writer>/<row>.png."""
     for row, x in enumerate(planted.x):
-        path = tmp_path / "zoo" / planted.y[row] / f"w{planted.factors['writer'][row]}" / f"{row:03}.png"
+        path = (
+            tmp_path
+            / "zoo"
+            / planted.y[row]
+            / f"w{planted.factors['writer'][row]}"
+            / f"{row:03}.png"
+        )
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(x).save(path)
     return tmp_path / "zoo"
@@ -64,7 +72,9 @@ def pictures(planted: Dataset, tmp_path: Path) -> Path:
 # ------------------------------------------------------------------------------------------ the model folder
 
 
-def test_a_model_folder_remembers_label_kind_and_rate(planted: Dataset, small: dict[str, Any], tmp_path: Path):
+def test_a_model_folder_remembers_label_kind_and_rate(
+    planted: Dataset, small: dict[str, Any], tmp_path: Path
+):
     quick = Config(**small | {"epochs": 1, "alignment": "none", "finetune_epochs": 0})
     out = fit_to_folder(replace(planted, kind="audio", rate=8000), quick, tmp_path / "m")
     about = json.loads((out / "rows.json").read_text())
@@ -83,8 +93,12 @@ def test_sounds_of_another_rate_are_refused(
         found = replace(spoken, rate=rate)
         monkeypatch.setattr("wvae.workflows.encode.open_data", lambda *_, found=found, **__: found)
         assert open_like(out, wvae.load(str(out)), "fsdd", log=unsaid).rate == rate
-    monkeypatch.setattr("wvae.workflows.encode.open_data", lambda *_, **__: replace(spoken, rate=8000))
-    with pytest.raises(ValueError, match="spoken has 8,000 samples per second, the model was trained on 16,000"):
+    monkeypatch.setattr(
+        "wvae.workflows.encode.open_data", lambda *_, **__: replace(spoken, rate=8000)
+    )
+    with pytest.raises(
+        ValueError, match="spoken has 8,000 samples per second, the model was trained on 16,000"
+    ):
         open_like(out, wvae.load(str(out)), "fsdd", log=unsaid)
 
 
@@ -98,7 +112,9 @@ def test_a_damaged_memory_is_told(folder: Path, model: WVAE, tmp_path: Path):
 # ------------------------------------------------------------------------------------------ open
 
 
-def test_pictures_are_opened_as_training_saw_them(folder: Path, model: WVAE, pictures: Path, planted: Dataset):
+def test_pictures_are_opened_as_training_saw_them(
+    folder: Path, model: WVAE, pictures: Path, planted: Dataset
+):
     data = open_like(folder, model, str(pictures), factors=["writer"], log=unsaid)
     assert (data.label_name, data.shape, list(data.factors)) == ("animal", (8, 8), ["writer"])
     assert (model.predict(data.x) == data.y).mean() > 0.9
@@ -110,7 +126,9 @@ def test_pictures_are_opened_as_training_saw_them(folder: Path, model: WVAE, pic
     assert open_like(folder, model, str(large), log=unsaid).shape == (8, 8)
 
 
-def test_colour_is_brought_to_what_the_model_knows(folder: Path, model: WVAE, planted: Dataset, tmp_path: Path):
+def test_colour_is_brought_to_what_the_model_knows(
+    folder: Path, model: WVAE, planted: Dataset, tmp_path: Path
+):
     said: list[str] = []
     np.savez(tmp_path / "colour.npz", x=np.repeat(planted.x[:, None], 3, 1), animal=planted.y)
     data = open_like(folder, model, tmp_path / "colour.npz", log=said.append)
@@ -118,7 +136,9 @@ def test_colour_is_brought_to_what_the_model_knows(folder: Path, model: WVAE, pl
     assert said[-1] == "colour is in colour, the model was trained on grey: made grey"
 
 
-def test_grey_is_made_colour_without_a_copy(planted: Dataset, small: dict[str, Any], tmp_path: Path):
+def test_grey_is_made_colour_without_a_copy(
+    planted: Dataset, small: dict[str, Any], tmp_path: Path
+):
     coloured = replace(planted, x=np.repeat(planted.x[:, None], 3, 1))
     config = Config(**small | {"epochs": 1, "alignment": "none", "finetune_epochs": 0})
     out = fit_to_folder(coloured, config, tmp_path / "m")
@@ -130,20 +150,31 @@ def test_grey_is_made_colour_without_a_copy(planted: Dataset, small: dict[str, A
     assert "made colour" in said[-1]
 
 
-def test_other_data_than_the_models_are_refused(folder: Path, model: WVAE, planted: Dataset, tmp_path: Path):
+def test_other_data_than_the_models_are_refused(
+    folder: Path, model: WVAE, planted: Dataset, tmp_path: Path
+):
     flat = (planted.x.reshape(len(planted), -1) / 255).astype(np.float32)
     np.savez(tmp_path / "flat.npz", x=flat, animal=planted.y)
-    with pytest.raises(ValueError, match="flat holds table data, the model was trained on image data"):
+    with pytest.raises(
+        ValueError, match="flat holds table data, the model was trained on image data"
+    ):
         open_like(folder, model, tmp_path / "flat.npz", log=unsaid)
     np.savez(tmp_path / "wide.npz", x=planted.x.repeat(2, 2), animal=planted.y)
-    with pytest.raises(ValueError, match=r"wide has examples of shape \(8, 16\), the model was trained on \(8, 8\)"):
+    with pytest.raises(
+        ValueError, match=r"wide has examples of shape \(8, 16\), the model was trained on \(8, 8\)"
+    ):
         open_like(folder, model, tmp_path / "wide.npz", log=unsaid)
     np.savez(tmp_path / "named.npz", x=planted.x, beast=planted.y, writer=planted.factors["writer"])
     with pytest.raises(ValueError, match="no column 'animal' for the label"):
         open_like(folder, model, tmp_path / "named.npz", log=unsaid)
-    assert open_like(folder, model, tmp_path / "named.npz", label="beast", log=unsaid).label_name == "beast"
+    assert (
+        open_like(folder, model, tmp_path / "named.npz", label="beast", log=unsaid).label_name
+        == "beast"
+    )
     with pytest.raises(ValueError, match="did you mean 'writer'"):
-        open_like(folder, model, tmp_path / "named.npz", label="beast", factors=["riter"], log=unsaid)
+        open_like(
+            folder, model, tmp_path / "named.npz", label="beast", factors=["riter"], log=unsaid
+        )
 
 
 # ------------------------------------------------------------------------------------------ encode
@@ -164,11 +195,15 @@ def test_codes_come_with_everything_that_is_known(
     no_temporaries()
 
 
-def test_long_data_are_encoded_in_parts(model: WVAE, planted: Dataset, monkeypatch: pytest.MonkeyPatch):
+def test_long_data_are_encoded_in_parts(
+    model: WVAE, planted: Dataset, monkeypatch: pytest.MonkeyPatch
+):
     whole = codes_of(model, planted)
     monkeypatch.setattr("wvae.workflows.encode.ROWS", 150)
     for name, values in codes_of(model, planted).items():
-        np.testing.assert_array_equal(values, whole[name]) if values.dtype.kind != "f" else np.testing.assert_allclose(
+        np.testing.assert_array_equal(
+            values, whole[name]
+        ) if values.dtype.kind != "f" else np.testing.assert_allclose(
             values, whole[name], atol=1e-4
         )
 
@@ -195,7 +230,9 @@ def test_clusters_of_z_rest_are_the_writers(model: WVAE, planted: Dataset):
     assert label.scores["animal"]["ami"] > 0.8 > 0.1 > label.scores["writer"]["ami"]
 
 
-def test_the_number_of_clusters_is_chosen(model: WVAE, planted: Dataset, monkeypatch: pytest.MonkeyPatch):
+def test_the_number_of_clusters_is_chosen(
+    model: WVAE, planted: Dataset, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr("wvae.evaluation.n_clusters.K_GRID", (2, 3, 4, 5, 6, 7))
     found = cluster(model, planted)
     assert found.selection is not None
@@ -206,9 +243,13 @@ def test_the_number_of_clusters_is_chosen(model: WVAE, planted: Dataset, monkeyp
 
 def test_no_structure_is_told(model: WVAE, planted: Dataset, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("wvae.evaluation.n_clusters.K_GRID", (2, 3))
-    noise = replace(planted, x=np.random.default_rng(0).integers(0, 256, planted.x.shape, dtype=np.uint8))
+    noise = replace(
+        planted, x=np.random.default_rng(0).integers(0, 256, planted.x.shape, dtype=np.uint8)
+    )
     found = cluster(model, noise, on="pixels")
-    assert in_words(found, "pixels", "kmeans").startswith("no clusters: no number of them is both stable and clearer")
+    assert in_words(found, "pixels", "kmeans").startswith(
+        "no clusters: no number of them is both stable and clearer"
+    )
 
 
 def test_pixels_and_mixtures(model: WVAE, planted: Dataset):
@@ -219,14 +260,20 @@ def test_pixels_and_mixtures(model: WVAE, planted: Dataset):
 
 def test_what_cannot_be_clustered_or_scored(model: WVAE, planted: Dataset):
     for k in (1, 201):
-        with pytest.raises(ValueError, match=f"k is {k}, expected 2 to 200, half of the rows of planted"):
+        with pytest.raises(
+            ValueError, match=f"k is {k}, expected 2 to 200, half of the rows of planted"
+        ):
             cluster(model, planted, k=k)
-    with pytest.raises(ValueError, match="does not know the factor 'riter' – did you mean 'writer'"):
+    with pytest.raises(
+        ValueError, match="does not know the factor 'riter' – did you mean 'writer'"
+    ):
         cluster(model, planted, k=2, factors=["riter"])
     slanted = replace(planted, factors={"slant": np.linspace(0, 1, len(planted))})
     with pytest.raises(ValueError, match="factor slant is continuous"):
         cluster(model, slanted, k=2, factors=["slant"])
-    assert list(cluster(model, slanted, k=2).scores) == ["animal"]  # nobody named it, so it is left out
+    assert list(cluster(model, slanted, k=2).scores) == [
+        "animal"
+    ]  # nobody named it, so it is left out
     named = replace(planted, factors={"cluster": planted.factors["writer"]})
     found = Clustering(np.zeros(len(planted)), 1, 1.0, None, {}, {})
     with pytest.raises(ValueError, match="has a column 'cluster'"):
@@ -258,7 +305,9 @@ def test_new_data_need_no_labels(folder: Path, model: WVAE, planted: Dataset, tm
     )
     # A label that is named must be there.
     np.savez(tmp_path / "own.npz", x=planted.x)
-    assert not open_like(folder, model, tmp_path / "own.npz", log=unsaid, unlabelled=True).labelled.any()
+    assert not open_like(
+        folder, model, tmp_path / "own.npz", log=unsaid, unlabelled=True
+    ).labelled.any()
     with pytest.raises(ValueError, match="no column 'beast' for the label"):
         open_like(folder, model, tmp_path / "own.npz", label="beast", log=unsaid, unlabelled=True)
 
@@ -272,7 +321,9 @@ def half(planted: Dataset) -> Dataset:
     return replace(planted, y=y, split=split, name="half")
 
 
-def test_rows_without_a_label_are_trained_on(half: Dataset, planted: Dataset, small: dict[str, Any], tmp_path: Path):
+def test_rows_without_a_label_are_trained_on(
+    half: Dataset, planted: Dataset, small: dict[str, Any], tmp_path: Path
+):
     config = Config(**small | {"alignment": "gaussian", "finetune_epochs": 0})
     model = wvae.load(str(fit_to_folder(half, config, tmp_path / "m")))
     assert model.classes_.tolist() == planted.classes.tolist()
@@ -299,7 +350,10 @@ def test_what_is_measured_has_a_label(model: WVAE, half: Dataset, planted: Datas
 
 def test_labels_that_are_known_are_written_and_scored(model: WVAE, half: Dataset, tmp_path: Path):
     write_columns(tmp_path / "codes.parquet", codes_of(model, half))
-    assert parquet.read_table(tmp_path / "codes.parquet").column("animal").to_pylist() == half.y.tolist()
+    assert (
+        parquet.read_table(tmp_path / "codes.parquet").column("animal").to_pylist()
+        == half.y.tolist()
+    )
     found = cluster(model, half, k=4, on="label")
     assert found.scores["animal"]["ami"] > 0.8
     assert list(found.columns(half)) == ["cluster", "animal", "writer", "split"]
@@ -336,7 +390,9 @@ def test_rows_of_data_are_swapped(
     out = swap(folder, model, "own.npz:3", "one.npy", log=unsaid)
     assert out == Path("own-npz-3-in-one.png")
     swap(folder, model, "own.npz:3", "own.npz:7", Path("s.npy"), log=unsaid)
-    np.testing.assert_allclose(np.load("s.npy"), model.swap(planted.x[3:4], planted.x[7:8])[0], atol=1e-6)
+    np.testing.assert_allclose(
+        np.load("s.npy"), model.swap(planted.x[3:4], planted.x[7:8])[0], atol=1e-6
+    )
     np.testing.assert_array_equal(pixels(out), (255 * np.load("s.npy")).round())
 
 
@@ -350,7 +406,9 @@ def test_a_sound_is_written_to_listen_to(
     model = wvae.load(str(out))
     np.save(tmp_path / "a.npy", planted.x[0] / np.float32(255))
     a = str(tmp_path / "a.npy")
-    with pytest.raises(ValueError, match="does not remember the samples per second of its sounds: give --rate"):
+    with pytest.raises(
+        ValueError, match="does not remember the samples per second of its sounds: give --rate"
+    ):
         swap(out, model, a, a, tmp_path / "s.wav", log=unsaid)
     swap(out, model, a, a, tmp_path / "s.wav", rate=8000, log=unsaid)
     wave, rate = soundfile.read(tmp_path / "s.wav")
@@ -365,10 +423,16 @@ def test_a_sound_is_written_to_listen_to(
         ("zoo", r"zoo is no file, expected one example, or DATA:ROW such as handwriting:0"),
         ("on.npy", r"on.npy is no file – did you mean 'one.npy'"),
         ("own.npz:400", r"own.npz has 400 rows, expected a row from 0 to 399, not 400"),
-        ("own.npz", r"own.npz is no example of image data, expected .*, or DATA:ROW such as own.npz:0"),
+        (
+            "own.npz",
+            r"own.npz is no example of image data, expected .*, or DATA:ROW such as own.npz:0",
+        ),
         ("one.wav", r"one.wav is no example of image data"),
         ("cut.npy", r"cut.npy is no whole .npy file"),
-        ("all.npy", r"all.npy has examples of shape \(400, 8, 8\), the model was trained on \(8, 8\)"),
+        (
+            "all.npy",
+            r"all.npy has examples of shape \(400, 8, 8\), the model was trained on \(8, 8\)",
+        ),
         ("bad.png", r"bad.png"),
     ],
 )
@@ -409,13 +473,17 @@ def test_colours_and_single_channels_become_pictures(model: WVAE, tmp_path: Path
             assert image.mode == mode
 
 
-def test_a_table_can_only_be_written_as_numbers(planted: Dataset, small: dict[str, Any], tmp_path: Path):
+def test_a_table_can_only_be_written_as_numbers(
+    planted: Dataset, small: dict[str, Any], tmp_path: Path
+):
     x = planted.x.reshape(len(planted), -1).astype(np.float32)
     config = replace(Config(**small | {"epochs": 1, "alignment": "none", "finetune_epochs": 0}))
     out = fit_to_folder(replace(planted, x=x, kind="table"), config, tmp_path / "m")
     np.savez(tmp_path / "t.npz", x=x, animal=planted.y)
     model = wvae.load(str(out))
     with pytest.raises(ValueError, match=r"expected \.npy of such table data"):
-        swap(out, model, f"{tmp_path}/t.npz:0", f"{tmp_path}/t.npz:1", tmp_path / "s.png", log=unsaid)
+        swap(
+            out, model, f"{tmp_path}/t.npz:0", f"{tmp_path}/t.npz:1", tmp_path / "s.png", log=unsaid
+        )
     swap(out, model, f"{tmp_path}/t.npz:0", f"{tmp_path}/t.npz:1", tmp_path / "s.npy", log=unsaid)
     assert np.load(tmp_path / "s.npy").shape == (64,)

@@ -19,7 +19,12 @@ FLAGS = [p for p in parameters() if p.type is bool]
 NUMBERS = [p for p in parameters() if not p.choices and p not in FLAGS]
 CHOICES = [p for p in parameters() if p.choices]
 # With these, every other hyper-parameter may take its whole range.
-FREE: dict[str, Any] = {"decoder_label_input": "code", "alignment": "none", "style_weight": 0.0, "finetune_epochs": 0}
+FREE: dict[str, Any] = {
+    "decoder_label_input": "code",
+    "alignment": "none",
+    "style_weight": 0.0,
+    "finetune_epochs": 0,
+}
 FREE |= {"backbone": "article"}
 
 
@@ -56,7 +61,9 @@ def test_both_ends_of_a_range_are_allowed_and_beyond_is_refused(spec: Parameter)
     with pytest.raises(ValueError, match=rf"{spec.name} is .*, expected at least"):
         config_with(**{spec.name: spec.type(spec.low - 1)})
     if spec.high is not None:
-        assert getattr(config_with(**FREE | {spec.name: spec.type(spec.high)}), spec.name) == spec.high
+        assert (
+            getattr(config_with(**FREE | {spec.name: spec.type(spec.high)}), spec.name) == spec.high
+        )
         with pytest.raises(ValueError, match=rf"{spec.name} is .*, expected at most"):
             config_with(**{spec.name: spec.type(spec.high + 1)})
 
@@ -105,7 +112,9 @@ def test_choices_are_the_only_values(spec: Parameter):
 
 @given(st.sampled_from([np.int8, np.uint16, np.int64]), st.integers(1, 100))
 def test_numpy_numbers_become_pythons(kind: Any, value: int):
-    config = config_with(d_rest=kind(value), rest_kl_weight=np.float32(value), classifier_weight=kind(value))
+    config = config_with(
+        d_rest=kind(value), rest_kl_weight=np.float32(value), classifier_weight=kind(value)
+    )
     assert type(config.d_rest) is int
     assert type(config.rest_kl_weight) is type(config.classifier_weight) is float
     assert (config.d_rest, config.rest_kl_weight, config.classifier_weight) == (value, value, value)
@@ -122,7 +131,10 @@ def test_a_path_through_the_class_needs_classes(change: dict[str, Any]):
 @pytest.mark.parametrize(
     ("change", "remedy"),
     [
-        ({"alignment": "mean"}, "alignment is 'mean': take alignment='none', or classifier_weight above 0"),
+        (
+            {"alignment": "mean"},
+            "alignment is 'mean': take alignment='none', or classifier_weight above 0",
+        ),
         ({"style_weight": 3}, "style_weight is 3.0: take style_weight=0.0, or"),
         ({"separation": "hsic"}, "separation is 'hsic': take separation='none', or"),
         ({"separation": "adversary"}, "separation is 'adversary'"),
@@ -197,7 +209,9 @@ def test_objectives_change_only_what_they_are_about(preset: Any):
         "decoder_label_input",
     }
     about |= {"style_weight", "alignment", "finetune_epochs"}
-    assert {n: v for n, v in asdict(plain).items() if n not in about} == {n: own[n] for n in own if n not in about}
+    assert {n: v for n, v in asdict(plain).items() if n not in about} == {
+        n: own[n] for n in own if n not in about
+    }
 
 
 def test_changes_win_over_preset_and_objective():
@@ -205,7 +219,9 @@ def test_changes_win_over_preset_and_objective():
     assert (config.separation_weight, config.epochs, config.width) == (5.0, 2, 500)
 
 
-@pytest.mark.parametrize(("name", "objective", "word"), [("good", None, "preset"), ("best", "gan", "objective")])
+@pytest.mark.parametrize(
+    ("name", "objective", "word"), [("good", None, "preset"), ("best", "gan", "objective")]
+)
 def test_unknown_preset_or_objective_names_the_known_ones(name: Any, objective: Any, word: str):
     with pytest.raises(ValueError, match=f"{word} is .*expected one of .*(article|plain)"):
         Config.preset(name, objective)

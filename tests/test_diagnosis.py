@@ -43,7 +43,9 @@ def trained(data: Examples, small: dict[str, Any]) -> Trained:
     """Train on the planted data, other labels if told, with the warnings muted."""
 
     def train_with(y: np.ndarray | None = None, **changes: Any) -> SplitVAE:
-        model = build_model(replace(Config(**with_changes(small, {"alignment": "none"})), **changes), (8, 8), 4)
+        model = build_model(
+            replace(Config(**with_changes(small, {"alignment": "none"})), **changes), (8, 8), 4
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", TrainingWarning)
             train(model, Examples(data.x, data.y if y is None else y))
@@ -77,7 +79,10 @@ def test_a_decoder_that_does_not_read_the_label_is_told(trained: Trained, batch:
         model.decoder.get_parameter("from_label.weight").zero_()
     found = diagnose(model, *batch)
     assert set(found) == {"ignored"}
-    assert "Raise rest_kl_weight (now 1), lower d_rest, or take decoder_label_input='class'" in found["ignored"]
+    assert (
+        "Raise rest_kl_weight (now 1), lower d_rest, or take decoder_label_input='class'"
+        in found["ignored"]
+    )
 
 
 def test_the_same_for_a_joint_decoder(fitted: WVAE, trained: Trained, batch: Any):
@@ -110,7 +115,10 @@ def test_shuffled_labels_are_not_read(trained: Trained, batch: Any, data: Exampl
 def test_a_label_that_costs_nothing_is_not_read(trained: Trained, batch: Any):
     found = diagnose(trained(classifier_weight=1e-6, label_kl_weight=1e4, epochs=8), *batch)
     assert set(found) == {"label-blind"}
-    assert "Raise classifier_weight (now 1e-06), lower label_kl_weight (now 10000)" in found["label-blind"]
+    assert (
+        "Raise classifier_weight (now 1e-06), lower label_kl_weight (now 10000)"
+        in found["label-blind"]
+    )
 
 
 def test_a_constant_guess_is_no_reading(batch: Any, fitted: WVAE):
@@ -136,7 +144,9 @@ def test_without_labels_none_is_missed(trained: Trained, batch: Any):
 
 
 def test_it_is_said_once_for_each_fault(data: Examples, small: dict[str, Any]):
-    model = build_model(Config(**with_changes(small, {"rest_kl_weight": 1000.0, "epochs": 14})), (8, 8), 4)
+    model = build_model(
+        Config(**with_changes(small, {"rest_kl_weight": 1000.0, "epochs": 14})), (8, 8), 4
+    )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         train(model, data)
@@ -146,20 +156,26 @@ def test_it_is_said_once_for_each_fault(data: Examples, small: dict[str, Any]):
 
 
 def test_nothing_is_said_in_the_first_epochs(data: Examples, small: dict[str, Any]):
-    model = build_model(Config(**with_changes(small, {"rest_kl_weight": 1000.0, "epochs": 4})), (8, 8), 4)
+    model = build_model(
+        Config(**with_changes(small, {"rest_kl_weight": 1000.0, "epochs": 4})), (8, 8), 4
+    )
     train(model, data)  # a warning would be an error here
 
 
 def test_the_warning_points_to_who_called_fit(planted: Dataset, small: dict[str, Any]):
     with pytest.warns(TrainingWarning, match="collapsed") as caught:
-        WVAE(**with_changes(small, {"rest_kl_weight": 1000.0, "epochs": 12, "alignment": "none"})).fit(
-            planted.x, planted.y
-        )
+        WVAE(
+            **with_changes(small, {"rest_kl_weight": 1000.0, "epochs": 12, "alignment": "none"})
+        ).fit(planted.x, planted.y)
     assert caught[0].filename == __file__
 
 
-def test_looking_changes_nothing(data: Examples, small: dict[str, Any], monkeypatch: pytest.MonkeyPatch):
-    models = [build_model(Config(**with_changes(small, {"epochs": 8})), (8, 8), 4) for _ in range(2)]
+def test_looking_changes_nothing(
+    data: Examples, small: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+):
+    models = [
+        build_model(Config(**with_changes(small, {"epochs": 8})), (8, 8), 4) for _ in range(2)
+    ]
     train(models[0], data)
     monkeypatch.setattr("wvae.training.loop._warn", lambda *anything: None)
     train(models[1], data)

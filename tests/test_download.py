@@ -167,7 +167,9 @@ def test_a_damaged_cached_file_is_fetched_again(
     assert len(web.requested) == 1 + detectable
 
 
-def test_only_the_size_of_a_big_file_is_compared(file: RemoteFile, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_size_of_a_big_file_is_compared(
+    file: RemoteFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(download, "HASH_LIMIT", len(BODY) - 1)
     path = get(file)
     path.write_bytes(CORRUPT)
@@ -190,7 +192,10 @@ def test_a_cached_file_has_the_usual_permissions(
 
 @pytest.mark.parametrize("progress", [True, False])
 def test_the_progress_bar_is_on_stderr_and_optional(
-    file: RemoteFile, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, progress: bool
+    file: RemoteFile,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    progress: bool,
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")  # as in a terminal
     fetch("set", file, progress=progress)
@@ -223,7 +228,11 @@ def test_an_address_that_fails(
     bad = f"{DEAD if fault == 'refused' else web.address}/bad/a.gz"
 
     message = error_of(RemoteFile("a.gz", (bad, f"{web.address}/none.gz"), MD5, len(BODY)))
-    assert message.index(f"{bad}: ") < message.index(FAULTS[fault]) < message.index(f"{web.address}/none.gz: 404")
+    assert (
+        message.index(f"{bad}: ")
+        < message.index(FAULTS[fault])
+        < message.index(f"{web.address}/none.gz: 404")
+    )
     for way_out in ("set/a.gz", "WVAE_MIRROR", str(cache / "a.gz")):
         assert way_out in message
     assert names(cache) == []
@@ -299,7 +308,9 @@ def test_a_cache_that_cannot_be_written(
         raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as patch:
-        patch.setattr(function, Full if function == "pooch.downloaders.open" else fail, raising=False)
+        patch.setattr(
+            function, Full if function == "pooch.downloaders.open" else fail, raising=False
+        )
         message = error_of(twice)
     for part in (os.strerror(number), fix, "WVAE_CACHE", str(cache / twice.local_name)):
         assert part in message
@@ -308,7 +319,9 @@ def test_a_cache_that_cannot_be_written(
     assert get(twice).exists()
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root and Windows write to read-only folders")
+@pytest.mark.skipif(
+    os.name == "nt" or os.geteuid() == 0, reason="root and Windows write to read-only folders"
+)
 def test_a_read_only_folder(file: RemoteFile, cache: Path) -> None:
     path = get(file)
     cache.chmod(0o500)
@@ -327,7 +340,9 @@ def test_a_file_in_place_of_the_cache(tmp_path: Path, file: RemoteFile) -> None:
 
 
 @pytest.fixture(params=["folder", "file://", "http://", "http:///"])
-def mirror(request: pytest.FixtureRequest, web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def mirror(
+    request: pytest.FixtureRequest, web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """Folder whose files are at the mirror, of each kind; a test may change them."""
     folder = tmp_path / "the mirror" / "set"
     folder.mkdir(parents=True)
@@ -360,7 +375,12 @@ def test_a_mirror_is_the_only_address(web: Web, file: RemoteFile, cache: Path) -
     ids=["missing", "short", "corrupt"],
 )
 def test_a_mirror_is_verified(
-    web: Web, mirror: Path, file: RemoteFile, cache: Path, body: bytes | None, reasons: tuple[str, ...]
+    web: Web,
+    mirror: Path,
+    file: RemoteFile,
+    cache: Path,
+    body: bytes | None,
+    reasons: tuple[str, ...],
 ) -> None:
     if body is None:
         (mirror / "a.gz").unlink()
@@ -376,9 +396,12 @@ def test_a_mirror_is_verified(
 
 
 @pytest.mark.parametrize(
-    "address", ["http://user:secret@{host}", "http://user:secret@:bad", "http://user:secret@127.0.0.1:9"]
+    "address",
+    ["http://user:secret@{host}", "http://user:secret@:bad", "http://user:secret@127.0.0.1:9"],
 )
-def test_a_password_is_not_shown(web: Web, file: RemoteFile, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+def test_a_password_is_not_shown(
+    web: Web, file: RemoteFile, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
     monkeypatch.setenv("WVAE_MIRROR", address.format(host=web.address.removeprefix("http://")))
     with pytest.raises(DownloadError, match=r"/set/a\.gz: ") as caught:
         get(file)
@@ -388,7 +411,9 @@ def test_a_password_is_not_shown(web: Web, file: RemoteFile, monkeypatch: pytest
         error = error.__cause__ or error.__context__
 
 
-def test_a_mirror_of_an_unsupported_scheme(file: RemoteFile, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mirror_of_an_unsupported_scheme(
+    file: RemoteFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("WVAE_MIRROR", "ftp://example.org/data")
     with pytest.raises(ValueError, match="ftp://"):
         get(file)
@@ -418,7 +443,9 @@ def test_only_the_member_is_kept(web: Web, zipped: RemoteFile, cache: Path) -> N
     ],
     ids=["crc", "short", "no member", "page"],
 )
-def test_a_bad_zip_is_not_kept(web: Web, zipped: RemoteFile, cache: Path, body: bytes, reason: str) -> None:
+def test_a_bad_zip_is_not_kept(
+    web: Web, zipped: RemoteFile, cache: Path, body: bytes, reason: str
+) -> None:
     web.files["/bad.zip"] = body
     bad = f"{web.address}/bad.zip"
     message = error_of(RemoteFile("z.zip", (bad,), member="in/m.mat"))
@@ -440,11 +467,15 @@ print(fetch("set", RemoteFile(name, (url,), md5 or None, member=member or None),
 
 def start(file: RemoteFile) -> subprocess.Popen[str]:
     fields = [file.name, file.urls[0], file.md5 or "", file.member or ""]
-    return subprocess.Popen([sys.executable, "-c", SCRIPT, *fields], text=True, stdout=-1, stderr=-1)
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, *fields], text=True, stdout=-1, stderr=-1
+    )
 
 
 @pytest.mark.parametrize("which", ["file", "zipped"])
-def test_two_processes_at_once(web: Web, cache: Path, request: pytest.FixtureRequest, which: str) -> None:
+def test_two_processes_at_once(
+    web: Web, cache: Path, request: pytest.FixtureRequest, which: str
+) -> None:
     file: RemoteFile = request.getfixturevalue(which)
     web.faults |= {"/a.gz": "overlap", "/z.zip": "overlap"}
     processes = [start(file), start(file)]

@@ -25,14 +25,19 @@ def plane(blobs: tuple[np.ndarray, np.ndarray], steps: list[int]) -> np.ndarray:
     return tsne(blobs[0], seed=1, on_step=steps.append)
 
 
-def test_neighbours_in_the_code_are_neighbours_in_the_map(plane: np.ndarray, blobs: tuple[np.ndarray, np.ndarray]):
+def test_neighbours_in_the_code_are_neighbours_in_the_map(
+    plane: np.ndarray, blobs: tuple[np.ndarray, np.ndarray]
+):
     assert plane.shape == (60, 2)
     assert np.isfinite(plane).all()
     truth = blobs[1]
     assert KNeighborsClassifier(5).fit(plane[::2], truth[::2]).score(plane[1::2], truth[1::2]) == 1
     # Negative control: the same map with shuffled truth.
     shuffled = np.random.default_rng(0).permutation(truth)
-    assert KNeighborsClassifier(5).fit(plane[::2], shuffled[::2]).score(plane[1::2], shuffled[1::2]) < 0.6
+    assert (
+        KNeighborsClassifier(5).fit(plane[::2], shuffled[::2]).score(plane[1::2], shuffled[1::2])
+        < 0.6
+    )
 
 
 def test_progress_is_reported_every_50_of_750_iterations(plane: np.ndarray, steps: list[int]):

@@ -39,7 +39,16 @@ def code_of(fitted: WVAE) -> Iterator[Callable[[Any], WVAE]]:
 
 @pytest.fixture
 def tiny() -> WVAE:
-    return WVAE(d_label=2, d_rest=2, backbone="mlp", width=8, depth=1, epochs=1, alignment_steps=20, device="cpu")
+    return WVAE(
+        d_label=2,
+        d_rest=2,
+        backbone="mlp",
+        width=8,
+        depth=1,
+        epochs=1,
+        alignment_steps=20,
+        device="cpu",
+    )
 
 
 def copy_of(model: WVAE) -> WVAE:
@@ -78,7 +87,9 @@ def one_of(data: Dataset, label: str, writer: int) -> np.ndarray:
     return data.x[(data.y == label) & (data.factors["writer"] == writer)][:1]
 
 
-def test_swap_takes_the_label_of_one_and_the_style_of_the_other(fitted: WVAE, planted_test: Dataset):
+def test_swap_takes_the_label_of_one_and_the_style_of_the_other(
+    fitted: WVAE, planted_test: Dataset
+):
     a, b = one_of(planted_test, "ant", 1), one_of(planted_test, "dog", 3)
     wanted = one_of(planted_test, "ant", 3) / 255
     got = fitted.swap(a, b)
@@ -89,7 +100,9 @@ def test_swap_takes_the_label_of_one_and_the_style_of_the_other(fitted: WVAE, pl
 
 def test_rewrite_keeps_the_style_and_writes_the_label(fitted: WVAE, planted_test: Dataset):
     writers = range(5)
-    a, wanted = (np.concatenate([one_of(planted_test, y, k) for k in writers]) for y in ("ant", "cat"))
+    a, wanted = (
+        np.concatenate([one_of(planted_test, y, k) for k in writers]) for y in ("ant", "cat")
+    )
     got = fitted.rewrite(a, np.array(["cat"] * 5))
     # Of these few images a transport may take one writer of a label for another's.
     assert np.median(abs(got - wanted / 255).mean((1, 2))) < 0.1
@@ -139,7 +152,9 @@ def test_samples_are_aligned_too_and_repeat(fitted: WVAE, planted_test: Dataset)
     assert (away < 0.5 * fitted.encode(x)[1].std(0)).all()
 
 
-def test_transform_gives_the_code_that_was_asked_for(code_of: Callable[[Any], WVAE], planted_test: Dataset):
+def test_transform_gives_the_code_that_was_asked_for(
+    code_of: Callable[[Any], WVAE], planted_test: Dataset
+):
     x = planted_test.x
     z_label, z_rest = code_of("rest").encode(x)
     np.testing.assert_array_equal(code_of("rest").transform(x), z_rest)
@@ -154,9 +169,13 @@ def test_transform_gives_the_code_that_was_asked_for(code_of: Callable[[Any], WV
 def test_inverse_transform_undoes_transform(code_of: Callable[[Any], WVAE], planted_test: Dataset):
     x, y = planted_test.x, planted_test.y
     both = code_of("both")
-    np.testing.assert_allclose(both.inverse_transform(both.transform(x)), both.reconstruct(x), atol=1e-6)
+    np.testing.assert_allclose(
+        both.inverse_transform(both.transform(x)), both.reconstruct(x), atol=1e-6
+    )
     rest = code_of("rest")
-    np.testing.assert_allclose(rest.inverse_transform(rest.transform(x), y), rest.rewrite(x, y), atol=1e-6)
+    np.testing.assert_allclose(
+        rest.inverse_transform(rest.transform(x), y), rest.rewrite(x, y), atol=1e-6
+    )
     with pytest.raises(ValueError, match="give y, or take code='both'"):
         rest.inverse_transform(rest.transform(x))
     label = code_of("label")
@@ -164,7 +183,9 @@ def test_inverse_transform_undoes_transform(code_of: Callable[[Any], WVAE], plan
         label.inverse_transform(label.transform(x))
 
 
-@pytest.mark.parametrize("z", [np.zeros(6), np.zeros((2, 5)), np.zeros((2, 3, 2))], ids=lambda z: str(z.shape))
+@pytest.mark.parametrize(
+    "z", [np.zeros(6), np.zeros((2, 5)), np.zeros((2, 3, 2))], ids=lambda z: str(z.shape)
+)
 def test_inverse_transform_of_a_wrong_shape(code_of: Callable[[Any], WVAE], z: np.ndarray):
     with pytest.raises(ValueError, match="expected"):
         code_of("both").inverse_transform(z)
@@ -181,7 +202,15 @@ def test_decode_checks_its_codes(fitted: WVAE):
 
 def test_evaluate_names_every_term(fitted: WVAE, planted_test: Dataset):
     found = fitted.evaluate(planted_test.x, planted_test.y)
-    assert set(found) == {"reconstruction", "kl_label", "kl_rest", "style", "classification", "loss", "accuracy"}
+    assert set(found) == {
+        "reconstruction",
+        "kl_label",
+        "kl_rest",
+        "style",
+        "classification",
+        "loss",
+        "accuracy",
+    }
     assert found["accuracy"] == fitted.score(planted_test.x, planted_test.y)
     wrong = fitted.evaluate(planted_test.x, np.roll(planted_test.y, 1))
     assert wrong["classification"] > found["classification"] + 1
@@ -208,7 +237,12 @@ def test_the_input_is_never_written_to(tiny: WVAE, planted: Dataset):
 
 
 def test_labels_of_any_kind_come_back(tiny: WVAE, planted: Dataset):
-    for y in (planted.factors["writer"] - 2, planted.y.astype(object), planted.y == "ant", (planted.y == "ant") * 2.0):
+    for y in (
+        planted.factors["writer"] - 2,
+        planted.y.astype(object),
+        planted.y == "ant",
+        (planted.y == "ant") * 2.0,
+    ):
         tiny.fit(planted.x, y)
         assert tiny.classes_.tolist() == sorted(set(y.tolist()))
         assert set(tiny.predict(planted.x)) <= set(y.tolist())
@@ -258,16 +292,24 @@ def test_one_class_in_all_predictions_is_aligned_with_itself(tiny: WVAE, planted
 
 
 @pytest.mark.parametrize("alignment", ["none", "mean", "gaussian", "transport"])
-def test_every_alignment_saves_and_loads(tiny: WVAE, planted: Dataset, tmp_path: Path, alignment: str):
-    tiny.set_params(alignment=alignment, alignment_steps=200).fit(planted.x, planted.y).save(tmp_path / "m")
+def test_every_alignment_saves_and_loads(
+    tiny: WVAE, planted: Dataset, tmp_path: Path, alignment: str
+):
+    tiny.set_params(alignment=alignment, alignment_steps=200).fit(planted.x, planted.y).save(
+        tmp_path / "m"
+    )
     again = WVAE.load(tmp_path / "m")
     np.testing.assert_array_equal(again.transform(planted.x), tiny.transform(planted.x))
-    np.testing.assert_array_equal(again.swap(planted.x[:5], planted.x[5:10]), tiny.swap(planted.x[:5], planted.x[5:10]))
+    np.testing.assert_array_equal(
+        again.swap(planted.x[:5], planted.x[5:10]), tiny.swap(planted.x[:5], planted.x[5:10])
+    )
     for one in (again, tiny):
         assert one.get_params()["alignment_steps"] == 200
 
 
-def test_an_alignment_that_ended_early_comes_back_from_its_file(fitted: WVAE, planted_test: Dataset, tmp_path: Path):
+def test_an_alignment_that_ended_early_comes_back_from_its_file(
+    fitted: WVAE, planted_test: Dataset, tmp_path: Path
+):
     steps = len(fitted.model_.alignment.axes)
     assert 0 < steps < fitted.config_.alignment_steps
     fitted.save(tmp_path / "m")
@@ -278,11 +320,15 @@ def test_an_alignment_that_ended_early_comes_back_from_its_file(fitted: WVAE, pl
         np.testing.assert_array_equal(one, two)
 
 
-def test_an_alignment_in_the_file_of_a_model_without_one_is_told(tiny: WVAE, planted: Dataset, tmp_path: Path):
+def test_an_alignment_in_the_file_of_a_model_without_one_is_told(
+    tiny: WVAE, planted: Dataset, tmp_path: Path
+):
     tiny.fit(planted.x, planted.y).save(tmp_path / "m")
     file = tmp_path / "m" / "config.json"
     file.write_text(file.read_text().replace('"transport"', '"none"'))
-    with pytest.raises(ModelFileError, match=r"damaged: its weights do not fit its config \(alignment"):
+    with pytest.raises(
+        ModelFileError, match=r"damaged: its weights do not fit its config \(alignment"
+    ):
         WVAE.load(tmp_path / "m")
 
 
@@ -313,7 +359,9 @@ def test_a_broken_fit_goes_on_from_its_checkpoint(tiny: WVAE, planted: Dataset, 
 
 def test_parameters_are_configs_and_code():
     params = WVAE().get_params()
-    assert params == {"code": "rest", "warm_start": False} | {p.name: p.default for p in parameters()}
+    assert params == {"code": "rest", "warm_start": False} | {
+        p.name: p.default for p in parameters()
+    }
 
 
 def test_clone_and_set_params():
@@ -416,15 +464,24 @@ def test_bad_examples(tiny: WVAE, x: Any, error: type[Exception], message: str):
         (np.stack([Y, Y], 1), r"y has shape \(8, 2\), expected \(8,\)"),
         (None, "requires y to be passed, but the target y is None"),
         (np.zeros(8, int), "y holds one class only .*expected at least two"),
-        (np.array([0, 0, 0, 0, 0, 0, 0, 1]), "label .*1.* has one example, expected at least two: drop it"),
+        (
+            np.array([0, 0, 0, 0, 0, 0, 0, 1]),
+            "label .*1.* has one example, expected at least two: drop it",
+        ),
         (np.array(list("aaabbbbc")), "label .*'c'.* has one example"),
         (Y + 0.5 * (np.arange(8) == 2), r"y holds fractions .*continuous.*, expected classes"),
         (np.where(np.arange(8) == 2, np.inf, Y), "y holds fractions or infinity"),
-        (np.full(8, np.nan), "y holds no class at all, and 8 rows without a label: .*expected at least two"),
+        (
+            np.full(8, np.nan),
+            "y holds no class at all, and 8 rows without a label: .*expected at least two",
+        ),
         (np.full(8, -1), "y holds no class at all, and 8 rows without a label"),
         (np.where(Y, 7, -1), "y holds one class only .*7.*, and 4 rows without a label"),
         (np.array([0, 0, -1, -1, 1, -1, -1, 0]), "label .*1.* has one example"),
-        (np.array(["a", None] * 4, object), "y holds one class only .*'a'.*, and 4 rows without a label"),
+        (
+            np.array(["a", None] * 4, object),
+            "y holds one class only .*'a'.*, and 4 rows without a label",
+        ),
         (np.array(["a", np.nan, 1, 1] * 2, object), "y mixes"),
         (np.array(["a", 1] * 4, object), "y mixes"),
     ],
@@ -460,7 +517,9 @@ def test_an_unfitted_model_says_so(tiny: WVAE, call: Callable[[WVAE], Any]):
 
 
 def test_other_shapes_than_in_training(fitted: WVAE):
-    with pytest.raises(ValueError, match=r"examples of shape \(4, 4\), the model was trained on \(8, 8\)"):
+    with pytest.raises(
+        ValueError, match=r"examples of shape \(4, 4\), the model was trained on \(8, 8\)"
+    ):
         fitted.transform(X)
     with pytest.raises(ValueError, match="trained on"):
         fitted.predict(np.zeros((2, 64), np.uint8))
@@ -468,7 +527,9 @@ def test_other_shapes_than_in_training(fitted: WVAE):
 
 @pytest.mark.parametrize("label", ["yak", "aaa", "zzz", 3])
 def test_labels_that_were_not_seen(fitted: WVAE, planted_test: Dataset, label: Any):
-    with pytest.raises(ValueError, match=f"label .*{label}.* was not seen in training; known: .*ant"):
+    with pytest.raises(
+        ValueError, match=f"label .*{label}.* was not seen in training; known: .*ant"
+    ):
         fitted.rewrite(planted_test.x[:1], np.array([label]))
     with pytest.raises(ValueError, match="was not seen"):
         fitted.evaluate(planted_test.x[:1], np.array([label]))
@@ -484,7 +545,12 @@ def test_as_many_labels_as_examples(fitted: WVAE, planted: Dataset, planted_test
 
 @pytest.mark.parametrize(
     ("test", "message"),
-    [((X, Y[:3]), "y has shape"), ((X[:, :2], Y), "shape"), ((X, Y + 1), "not seen"), ((X * 9, Y), "expected")],
+    [
+        ((X, Y[:3]), "y has shape"),
+        ((X[:, :2], Y), "shape"),
+        ((X, Y + 1), "not seen"),
+        ((X * 9, Y), "expected"),
+    ],
 )
 def test_a_bad_test_set_is_told_before_training(tiny: WVAE, test: Any, message: str):
     epochs: list[object] = []
@@ -530,7 +596,9 @@ def test_without_labels_it_cannot_predict_but_does_the_rest(planted: Dataset, pr
 def test_without_labels_the_labels_have_no_say(planted: Dataset):
     shuffled = np.random.default_rng(0).permutation(planted.y)
     codes = [
-        WVAE.preset("best", "plain", width=16, epochs=2, device="cpu").fit(planted.x, y).transform(planted.x)
+        WVAE.preset("best", "plain", width=16, epochs=2, device="cpu")
+        .fit(planted.x, y)
+        .transform(planted.x)
         for y in (planted.y, shuffled)
     ]
     np.testing.assert_array_equal(codes[0], codes[1])

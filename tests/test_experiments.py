@@ -27,13 +27,22 @@ from wvae.workflows import run_folder as run
 from wvae.workflows.fit import doubt_about_rows, fit_to_folder
 from wvae.workflows.run_folder import Run, Silent
 
-SIZES: dict[str, Any] = {"d_label": 3, "d_rest": 3, "width": 48, "depth": 1, "epochs": 25, "batch_size": 32}
+SIZES: dict[str, Any] = {
+    "d_label": 3,
+    "d_rest": 3,
+    "width": 48,
+    "depth": 1,
+    "epochs": 25,
+    "batch_size": 32,
+}
 CONFIG = Config(**SIZES, learning_rate=1e-2, rest_kl_weight=1.0, device="cpu")
 PROTOCOL = ("raw", "z_rest", "z_label")
 SCORES = ("purity", "ari", "ami")
 
 
-def first_two_axes(z: np.ndarray, *, seed: int = 0, on_step: Callable[[int], None] | None = None) -> np.ndarray:
+def first_two_axes(
+    z: np.ndarray, *, seed: int = 0, on_step: Callable[[int], None] | None = None
+) -> np.ndarray:
     """Stand in for t-SNE, which has a test of its own: it alone would take longer than all the rest."""
     if on_step:
         on_step(750)
@@ -59,7 +68,9 @@ def whole(planted: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An unbroken run of everything, two draws."""
     with pytest.MonkeyPatch.context() as patch:
         quicken(patch)
-        return reproduce("all", planted, CONFIG, tmp_path_factory.mktemp("runs") / "whole", draws=2, title="test")
+        return reproduce(
+            "all", planted, CONFIG, tmp_path_factory.mktemp("runs") / "whole", draws=2, title="test"
+        )
 
 
 def metrics_of(folder: Path) -> dict[str, Any]:
@@ -67,7 +78,9 @@ def metrics_of(folder: Path) -> dict[str, Any]:
 
 
 def without_seconds(folder: Path) -> dict[str, Any]:
-    return {name: value for name, value in metrics_of(folder).items() if not name.endswith("seconds")}
+    return {
+        name: value for name, value in metrics_of(folder).items() if not name.endswith("seconds")
+    }
 
 
 # ------------------------------------------------------------------------------------------ the run folder
@@ -115,10 +128,14 @@ def test_metrics_are_flat_finite_and_complete(whole: Path):
     metrics = metrics_of(whole)
     for name, value in metrics.items():
         assert value is None or math.isfinite(value), name
-    expected = {f"plane.test.{term}" for term in ("loss", "reconstruction", "classification", "accuracy")}
+    expected = {
+        f"plane.test.{term}" for term in ("loss", "reconstruction", "classification", "accuracy")
+    }
     for score in SCORES:
         for moment in ("mean", "sd"):
-            expected |= {f"writers.{s}.{m}.{score}.{moment}" for s in PROTOCOL for m in ("kmeans", "gmm")}
+            expected |= {
+                f"writers.{s}.{m}.{score}.{moment}" for s in PROTOCOL for m in ("kmeans", "gmm")
+            }
             expected |= {f"writers.{row}.{score}.{moment}" for row in ("random", "ceiling")}
             expected |= {f"writers.paired.z_rest.{m}.{score}.{moment}" for m in ("kmeans", "gmm")}
     expected |= {f"writers.{s}.{m}.label_ami.mean" for s in PROTOCOL for m in ("kmeans", "gmm")}
@@ -130,7 +147,9 @@ def test_metrics_are_flat_finite_and_complete(whole: Path):
 def test_the_planted_answer_comes_out(whole: Path):
     metrics = metrics_of(whole)
     assert metrics["writers.z_rest.kmeans.ami.mean"] > metrics["writers.raw.kmeans.ami.mean"] + 0.4
-    assert metrics["writers.z_rest.kmeans.ami.mean"] > metrics["writers.z_label.kmeans.ami.mean"] + 0.2
+    assert (
+        metrics["writers.z_rest.kmeans.ami.mean"] > metrics["writers.z_label.kmeans.ami.mean"] + 0.2
+    )
     assert metrics["writers.z_label.kmeans.label_ami.mean"] > 0.7
     assert abs(metrics["writers.random.ami.mean"]) < 0.15
 
@@ -138,14 +157,20 @@ def test_the_planted_answer_comes_out(whole: Path):
 def test_paired_differences_are_differences_within_a_draw(whole: Path):
     metrics = metrics_of(whole)
     for score in SCORES:
-        mean = metrics[f"writers.z_rest.gmm.{score}.mean"] - metrics[f"writers.raw.kmeans.{score}.mean"]
+        mean = (
+            metrics[f"writers.z_rest.gmm.{score}.mean"]
+            - metrics[f"writers.raw.kmeans.{score}.mean"]
+        )
         assert metrics[f"writers.paired.z_rest.gmm.{score}.mean"] == pytest.approx(mean)
     assert not any(name.startswith("writers.paired.raw.kmeans") for name in metrics)
 
 
 def test_means_and_spreads_by_hand():
     rows = {f"{row}.{score}": 0.0 for row in writers.ROWS for score in SCORES}
-    results = [rows | {"raw.kmeans.ami": a, "z_rest.kmeans.ami": b} for a, b in ((0.1, 0.4), (0.2, 0.3), (0.3, 0.5))]
+    results = [
+        rows | {"raw.kmeans.ami": a, "z_rest.kmeans.ami": b}
+        for a, b in ((0.1, 0.4), (0.2, 0.3), (0.3, 0.5))
+    ]
     summary = writers._summary(results)
     assert summary["writers.raw.kmeans.ami.mean"] == pytest.approx(0.2)
     assert summary["writers.raw.kmeans.ami.sd"] == pytest.approx(0.1)
@@ -164,11 +189,16 @@ def test_config_is_what_was_asked_for(whole: Path, planted: Dataset):
 
 
 @pytest.mark.parametrize(("name", "dimensions"), [("plane", 1), ("writers", 3)])
-def test_models_load_and_the_codes_are_theirs(whole: Path, planted: Dataset, name: str, dimensions: int):
+def test_models_load_and_the_codes_are_theirs(
+    whole: Path, planted: Dataset, name: str, dimensions: int
+):
     model = wvae.load(str(whole / name))
     assert (model.config_.d_label, model.config_.d_rest) == (dimensions, dimensions)
     table = parquet.read_table(whole / name / "codes.parquet").to_pydict()
-    columns = [f"{code}{i}" for code in ("z_label", "z_rest") for i in range(dimensions)] + ["animal", "writer"]
+    columns = [f"{code}{i}" for code in ("z_label", "z_rest") for i in range(dimensions)] + [
+        "animal",
+        "writer",
+    ]
     assert list(table) == columns + ["split"] * (name == "writers")
     rows = np.arange(len(planted))
     if name == "writers":
@@ -180,7 +210,9 @@ def test_models_load_and_the_codes_are_theirs(whole: Path, planted: Dataset, nam
     codes = np.hstack(model.encode(planted.x[rows]))
     found = np.array([table[column] for column in columns[:-2]]).T
     np.testing.assert_array_equal(found, codes)
-    history = [json.loads(line) for line in (whole / name / "history.jsonl").read_text().splitlines()]
+    history = [
+        json.loads(line) for line in (whole / name / "history.jsonl").read_text().splitlines()
+    ]
     assert [row["epoch"] for row in history] == list(range(1, 26))
 
 
@@ -199,9 +231,19 @@ def test_the_kept_model_is_measured_on_its_own_test_part(whole: Path, planted: D
     if name == "writers":
         data = writers._both(planted, writers.draw(planted.factors["writer"], seed=0))
     found = measure.measure(wvae.load(str(whole / name)), data, quick=True)
-    ours = {key.removeprefix(f"{name}.measure."): value for key, value in metrics.items() if f"{name}.measure." in key}
+    ours = {
+        key.removeprefix(f"{name}.measure."): value
+        for key, value in metrics.items()
+        if f"{name}.measure." in key
+    }
     assert ours == pytest.approx(found)
-    assert {"leakage.control", "leakage.clean", "swap.label", "swap.control.label", "swap.rest_r2"} <= set(ours)
+    assert {
+        "leakage.control",
+        "leakage.clean",
+        "swap.label",
+        "swap.control.label",
+        "swap.rest_r2",
+    } <= set(ours)
     assert f"{name}.measure.leakage.max" in (whole / "report.html").read_text(encoding="utf-8")
 
 
@@ -279,10 +321,14 @@ def test_an_interrupted_run_goes_on_to_the_same_numbers(
     assert {p.name for p in out.rglob("*")} == {p.name for p in whole.rglob("*")}
 
 
-def test_a_checkpoint_within_a_training_is_used(planted: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_checkpoint_within_a_training_is_used(
+    planted: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr("wvae.training.checkpoint.SAVE_EVERY_SECONDS", 0.0)
     with pytest.raises(KeyboardInterrupt):
-        reproduce("plane", planted, CONFIG, tmp_path / "out", progress=Interrupting("training plane", 3))
+        reproduce(
+            "plane", planted, CONFIG, tmp_path / "out", progress=Interrupting("training plane", 3)
+        )
     steps: list[int] = []
 
     class Counting:
@@ -296,7 +342,9 @@ def test_a_checkpoint_within_a_training_is_used(planted: Dataset, tmp_path: Path
 
 def stop(planted: Dataset, out: Path, **changes: Any) -> None:
     with pytest.raises(KeyboardInterrupt):
-        reproduce("plane", planted, CONFIG, out, progress=Interrupting("training plane", 1), **changes)
+        reproduce(
+            "plane", planted, CONFIG, out, progress=Interrupting("training plane", 1), **changes
+        )
 
 
 def test_two_processes_do_not_make_the_same_run(planted: Dataset, tmp_path: Path):
@@ -327,12 +375,17 @@ with locked(Path(sys.argv[1])):
 
 def test_a_lock_keeps_other_processes_out_until_its_own_ends_even_if_killed(tmp_path: Path):
     folder = tmp_path / "deep" / "folder"
-    other = subprocess.Popen([sys.executable, "-c", LOCKER, str(folder)], stdout=subprocess.PIPE, text=True)
+    other = subprocess.Popen(
+        [sys.executable, "-c", LOCKER, str(folder)], stdout=subprocess.PIPE, text=True
+    )
     with other:
         try:
             assert other.stdout is not None
             assert other.stdout.readline() == "locked\n"
-            with pytest.raises(RunError, match=r"another process is at work in .*folder"), run.locked(folder):
+            with (
+                pytest.raises(RunError, match=r"another process is at work in .*folder"),
+                run.locked(folder),
+            ):
                 pass
         finally:
             other.kill()
@@ -355,7 +408,9 @@ def test_a_partial_run_with_other_settings_is_refused(planted: Dataset, tmp_path
     stop(planted, out)
     other = replace(CONFIG, epochs=1)
     before = (tmp_path / "out.partial" / "config.json").read_bytes()
-    with pytest.raises(RunError, match=r"out\.partial holds an unfinished run with other settings \(config\)"):
+    with pytest.raises(
+        RunError, match=r"out\.partial holds an unfinished run with other settings \(config\)"
+    ):
         reproduce("plane", planted, other, out)
     with pytest.raises(RunError, match=r"\(data\)"):
         reproduce("plane", planted.subset(np.arange(300)), CONFIG, out)
@@ -368,7 +423,9 @@ def test_a_partial_run_with_other_settings_is_refused(planted: Dataset, tmp_path
 
 def test_other_data_of_the_same_name_and_size_are_noticed(planted: Dataset, tmp_path: Path):
     stop(planted, tmp_path / "out")
-    darker = Dataset(planted.x // 2, planted.y, planted.factors, name="planted", label_name="animal")
+    darker = Dataset(
+        planted.x // 2, planted.y, planted.factors, name="planted", label_name="animal"
+    )
     with pytest.raises(RunError, match=r"\(data\)"):
         reproduce("plane", darker, CONFIG, tmp_path / "out")
 
@@ -387,7 +444,9 @@ def test_a_finished_run_is_not_replaced_unless_asked(planted: Dataset, tmp_path:
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_full_disk_leaves_a_run_that_goes_on(planted: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_full_disk_leaves_a_run_that_goes_on(
+    planted: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     def full(self: object, *args: object, **kwargs: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -406,7 +465,10 @@ def test_a_stage_is_computed_once(tmp_path: Path):
     for resumed in (False, True):
         growing = Run(tmp_path / "r", {"a": 1})
         assert growing.resumed == resumed
-        assert growing.stage("s", lambda: calls.append(1) or {"v": 3.5, "none": None}) == {"v": 3.5, "none": None}
+        assert growing.stage("s", lambda: calls.append(1) or {"v": 3.5, "none": None}) == {
+            "v": 3.5,
+            "none": None,
+        }
     assert calls == [1]
 
 
@@ -438,20 +500,37 @@ def test_the_plane_needs_no_factor(planted: Dataset, tmp_path: Path):
 def test_the_plane_of_colours_and_of_sounds(planted: Dataset, tmp_path: Path, kind: Any):
     grey = planted.x / np.float32(255)
     x = np.stack([grey, grey[:, ::-1], 1 - grey], 1) if kind == "image" else grey
-    data = replace(planted, x=x, kind=kind, factors={"voice": planted.factors["writer"]}, name="other")
-    with pytest.raises(ValueError, match=r"Experiment II asks for grey images.* take wvae reproduce plane, or worlds"):
+    data = replace(
+        planted, x=x, kind=kind, factors={"voice": planted.factors["writer"]}, name="other"
+    )
+    with pytest.raises(
+        ValueError,
+        match=r"Experiment II asks for grey images.* take wvae reproduce plane, or worlds",
+    ):
         reproduce("all", data, CONFIG, tmp_path / "r")
     out = reproduce("plane", data, replace(CONFIG, epochs=1), tmp_path / "r")
     names = {path.stem for path in (out / "figures").glob("*.png")}
-    assert {"plane", "plane-by-factor", "plane-reconstructions", "plane-swap", "plane-leakage"} <= names
+    assert {
+        "plane",
+        "plane-by-factor",
+        "plane-reconstructions",
+        "plane-swap",
+        "plane-leakage",
+    } <= names
     with pytest.raises(ValueError, match="expected images or spectrograms"):
-        reproduce("plane", replace(data, x=x.reshape(len(x), -1), kind="table"), CONFIG, tmp_path / "t")
+        reproduce(
+            "plane", replace(data, x=x.reshape(len(x), -1), kind="table"), CONFIG, tmp_path / "t"
+        )
 
 
 @pytest.mark.parametrize("objective", ["classifier", "covariance", "plain"])
 def test_every_objective_of_the_article_runs(planted: Dataset, tmp_path: Path, objective: Any):
-    config = Config.preset("article", objective, epochs=1, width=16, d_label=2, d_rest=2, device="cpu")
-    which = "all" if objective == "plain" else "plane"  # one of them through the whole report is enough
+    config = Config.preset(
+        "article", objective, epochs=1, width=16, d_label=2, d_rest=2, device="cpu"
+    )
+    which = (
+        "all" if objective == "plain" else "plane"
+    )  # one of them through the whole report is enough
     metrics = metrics_of(reproduce(which, planted, config, tmp_path / "r", draws=1))
     assert ("plane.test.classification" in metrics) == (objective != "plain")
     assert ("plane.test.separation" in metrics) == (objective == "covariance")
@@ -462,14 +541,21 @@ def test_every_objective_of_the_article_runs(planted: Dataset, tmp_path: Path, o
 
 def test_fit_makes_a_model_folder_of_the_train_rows(planted: Dataset, tmp_path: Path):
     out = fit_to_folder(planted, CONFIG, tmp_path / "deep" / "model")
-    assert {p.name for p in out.iterdir()} == {"config.json", "model.safetensors", "history.jsonl", "rows.json"}
+    assert {p.name for p in out.iterdir()} == {
+        "config.json",
+        "model.safetensors",
+        "history.jsonl",
+        "rows.json",
+    }
     assert [p.name for p in out.parent.iterdir()] == ["model"]
     history = [json.loads(line) for line in (out / "history.jsonl").read_text().splitlines()]
     assert len(history) == CONFIG.epochs
     assert "test.loss" in history[0]
     is_test = plane.held_out(planted, CONFIG.random_state)
     alone = wvae.WVAE(**vars(CONFIG)).fit(planted.x[~is_test], planted.y[~is_test])
-    np.testing.assert_array_equal(wvae.load(str(out)).transform(planted.x), alone.transform(planted.x))
+    np.testing.assert_array_equal(
+        wvae.load(str(out)).transform(planted.x), alone.transform(planted.x)
+    )
 
 
 def test_an_interrupted_fit_goes_on_to_the_same_weights(
@@ -513,11 +599,19 @@ def test_a_fit_that_cannot_be_leaves_nothing(planted: Dataset, tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_model_folder_tells_whether_test_rows_were_learnt(planted: Dataset, whole: Path, tmp_path: Path):
+def test_a_model_folder_tells_whether_test_rows_were_learnt(
+    planted: Dataset, whole: Path, tmp_path: Path
+):
     assert doubt_about_rows(whole / "plane", planted, seed=0) == ""
-    assert "other rows than the 360 rows of planted" in doubt_about_rows(whole / "plane", planted, seed=1)
-    assert "was trained on 360 rows of planted" in doubt_about_rows(whole / "plane", planted, seed=1)
-    assert "does not say which rows it was trained on" in doubt_about_rows(tmp_path, planted, seed=0)
+    assert "other rows than the 360 rows of planted" in doubt_about_rows(
+        whole / "plane", planted, seed=1
+    )
+    assert "was trained on 360 rows of planted" in doubt_about_rows(
+        whole / "plane", planted, seed=1
+    )
+    assert "does not say which rows it was trained on" in doubt_about_rows(
+        tmp_path, planted, seed=0
+    )
 
 
 # ------------------------------------------------------------------------------------------ protocols
@@ -586,13 +680,23 @@ def test_the_grid_is_decoded_at_the_centres_of_its_cells(whole: Path):
     grid = plane.decode_grid(model, (-2.0, 2.0), (0.0, 1.0), n=4)
     assert grid.shape == (4, 4, 8, 8)
     # Row 1, column 3: z_rest 0.375, z_label 1.5.
-    np.testing.assert_allclose(grid[1, 3], model.decode(np.array([[1.5]]), np.array([[0.375]]))[0], atol=1e-6)
+    np.testing.assert_allclose(
+        grid[1, 3], model.decode(np.array([[1.5]]), np.array([[0.375]]))[0], atol=1e-6
+    )
 
 
 def test_a_run_says_where_its_time_went(whole: Path):
     metrics = metrics_of(whole)
-    kinds = {name: value for name, value in metrics.items() if name.endswith(".seconds") and "plane" not in name}
-    assert {"training writers.seconds", "clustering writers.seconds", "ceiling writers.seconds"} <= kinds.keys()
+    kinds = {
+        name: value
+        for name, value in metrics.items()
+        if name.endswith(".seconds") and "plane" not in name
+    }
+    assert {
+        "training writers.seconds",
+        "clustering writers.seconds",
+        "ceiling writers.seconds",
+    } <= kinds.keys()
     assert sum(kinds.values()) < metrics["seconds"]
     page = (whole / "report.html").read_text(encoding="utf-8")
     assert "of which training" in " ".join(page.split())

@@ -87,7 +87,9 @@ def test_scatter_gives_each_point_its_labels_colour(codes: np.ndarray):
     assert isinstance(collection, PathCollection)
     where = {tuple(point): label for point, label in zip(codes, labels, strict=True)}
     palette = figures.label_colours(3)
-    for point, colour in zip(np.asarray(collection.get_offsets()), np.asarray(collection.get_facecolor()), strict=True):
+    for point, colour in zip(
+        np.asarray(collection.get_offsets()), np.asarray(collection.get_facecolor()), strict=True
+    ):
         np.testing.assert_allclose(colour[:3], palette[where[tuple(point)]][:3])
 
 
@@ -120,7 +122,10 @@ def test_originals_lie_above_what_was_decoded():
 
 @pytest.mark.parametrize("test", [True, False])
 def test_losses_show_every_term_but_the_accuracy(test: bool):
-    history = [{"epoch": float(e), "train.kl_rest": e, "train.loss": 9 - e, "train.accuracy": 0.5} for e in (1, 2, 3)]
+    history = [
+        {"epoch": float(e), "train.kl_rest": e, "train.loss": 9 - e, "train.accuracy": 0.5}
+        for e in (1, 2, 3)
+    ]
     if test:
         history = [row | {"test.loss": row["train.loss"] + 1} for row in history]
     figure = figures.losses(history)
@@ -137,15 +142,25 @@ def test_one_epoch_is_enough_for_losses():
 
 def test_embeddings_have_labels_above_and_groups_below(codes: np.ndarray):
     maps = {"z_label": codes, "z_rest": -codes}
-    figure = figures.embeddings(maps, np.arange(200) % 2, np.arange(200) % 12, label="digit", factor="writer")
+    figure = figures.embeddings(
+        maps, np.arange(200) % 2, np.arange(200) % 12, label="digit", factor="writer"
+    )
     titles = [axes.get_title() for axes in figure.axes]
-    assert titles == ["z_label by digit", "z_rest by digit", "z_label by writer", "z_rest by writer"]
+    assert titles == [
+        "z_label by digit",
+        "z_rest by digit",
+        "z_label by writer",
+        "z_rest by writer",
+    ]
     np.testing.assert_array_equal(scattered(figure, 3)[0], -codes)
     assert drawn(figure)
 
 
 def test_scores_are_bars_at_the_mean_and_a_dot_for_each_draw():
-    rows = {"raw": {"purity": [0.1, 0.3], "ami": [0.0, 0.1]}, "z_rest": {"purity": [0.5, 0.5], "ami": [0.4, 0.2]}}
+    rows = {
+        "raw": {"purity": [0.1, 0.3], "ami": [0.0, 0.1]},
+        "z_rest": {"purity": [0.5, 0.5], "ami": [0.4, 0.2]},
+    }
     figure = figures.scores(rows)
     assert [axes.get_title() for axes in figure.axes] == ["purity", "AMI"]
     bars = [bar.get_width() for bar in figure.axes[1].patches]  # pyright: ignore[reportAttributeAccessIssue]
@@ -166,7 +181,9 @@ def test_rewritten_puts_the_source_beside_its_labels():
 
 def test_leakage_has_a_bar_for_each_probe_and_the_control_beside_chance():
     probes = {"logistic": 0.2, "mlp": 0.4, "knn": 0.3}
-    figure = figures.leakage(probes, control=0.95, interval=(0.35, 0.46), majority=0.11, null=0.13, label="digit")
+    figure = figures.leakage(
+        probes, control=0.95, interval=(0.35, 0.46), majority=0.11, null=0.13, label="digit"
+    )
     axes = figure.axes[0]
     bars = [bar.get_width() for bar in axes.patches]  # pyright: ignore[reportAttributeAccessIssue]
     assert bars == pytest.approx([0.2, 0.4, 0.3, 0.95])
@@ -196,7 +213,9 @@ def test_swapped_has_its_sources_on_the_margins():
     assert drawn(figure)
 
 
-def test_nothing_is_saved_or_left_open(codes: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_nothing_is_saved_or_left_open(
+    codes: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.chdir(tmp_path)
     figures.plane_by_factor(codes, np.arange(200) % 3, (-1, 1), (-1, 1), legend="l")
     assert list(tmp_path.iterdir()) == []

@@ -28,7 +28,9 @@ from wvae.workflows.fit import doubt_about_rows, fit_to_folder  # noqa: E402
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 SPEAKERS = ["george", "jackson", "lucas", "nicolas", "theo", "yweweler"]
 
-needs_fsdd = pytest.mark.skipif(not (SHARED / "fsdd").is_dir(), reason="the recordings are not in ../shared/data")
+needs_fsdd = pytest.mark.skipif(
+    not (SHARED / "fsdd").is_dir(), reason="the recordings are not in ../shared/data"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +70,9 @@ def test_the_official_split_has_every_pair_as_often(real: Dataset) -> None:
     assert real.split is not None
     for part, times in (("test", 5), ("train", 45)):
         rows = real.subset(real.split == part)
-        pairs, counts = np.unique(np.stack([rows.y.astype(str), rows.factors["speaker"]]), axis=1, return_counts=True)
+        pairs, counts = np.unique(
+            np.stack([rows.y.astype(str), rows.factors["speaker"]]), axis=1, return_counts=True
+        )
         assert (pairs.shape[1], counts.min(), counts.max()) == (60, times, times)
 
 
@@ -91,7 +95,12 @@ ALL = [(d, s, t) for d in range(10) for s in ("ann", "bob") for t in range(50)]
 def wav(digit: int, speaker: str, take: int) -> bytes:
     at = np.arange(400) / 8000
     out = io.BytesIO()
-    soundfile.write(out, np.sin(2 * np.pi * (300 + 300 * digit + 3 * take + len(speaker)) * at), 8000, format="WAV")
+    soundfile.write(
+        out,
+        np.sin(2 * np.pi * (300 + 300 * digit + 3 * take + len(speaker)) * at),
+        8000,
+        format="WAV",
+    )
     return out.getvalue()
 
 
@@ -101,14 +110,18 @@ def made(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return archive(mirror, monkeypatch, ALL)
 
 
-def archive(mirror: Path, monkeypatch: pytest.MonkeyPatch, rows: Iterable[tuple[int, str, int]]) -> Path:
+def archive(
+    mirror: Path, monkeypatch: pytest.MonkeyPatch, rows: Iterable[tuple[int, str, int]]
+) -> Path:
     (file,) = fsdd.FILES["fsdd"]
     path = mirror / "fsdd" / file.name
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w") as made:
         made.writestr("data/README.md", "no recording")
         for digit, speaker, take in rows:
-            made.writestr(f"data/recordings/{digit}_{speaker}_{take}.wav", wav(digit, speaker, take))
+            made.writestr(
+                f"data/recordings/{digit}_{speaker}_{take}.wav", wav(digit, speaker, take)
+            )
     known = replace(file, md5=md5(path.read_bytes()).hexdigest(), size=path.stat().st_size)
     monkeypatch.setitem(fsdd.FILES, "fsdd", (known,))
     return path
@@ -135,7 +148,11 @@ def test_the_catalogue_knows_the_labels(made: Path) -> None:
     assert CATALOGUE["fsdd"].labels == get_args(fsdd.Label)
     for name in ("digit", "speaker"):
         data, plain = load(f"fsdd/{name}", progress=False), load("fsdd", label=name, progress=False)
-        assert (data.name, data.label_name, data.y.tolist()) == (f"fsdd-{name}", name, plain.y.tolist())
+        assert (data.name, data.label_name, data.y.tolist()) == (
+            f"fsdd-{name}",
+            name,
+            plain.y.tolist(),
+        )
     with pytest.raises(ValueError, match="fsdd has no label 'take', expected digit or speaker"):
         load("fsdd/take")
     with pytest.raises(ValueError, match="mnist has no label 'writer'"):
@@ -152,20 +169,31 @@ def test_the_label_is_chosen_by_name(made: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::wvae.training.diagnostics.TrainingWarning")
-def test_a_model_of_speakers_opens_the_recordings_by_speaker(made: Path, small: dict[str, Any], tmp_path: Path) -> None:
+def test_a_model_of_speakers_opens_the_recordings_by_speaker(
+    made: Path, small: dict[str, Any], tmp_path: Path
+) -> None:
     changes = {"epochs": 1, "alignment": "none", "finetune_epochs": 0}
     opened: list[str] = []
     for label in ("speaker", "digit"):
         data = load("fsdd", label=label, progress=False)
         few = data.subset(np.arange(0, len(data), 10))
         out = fit_to_folder(few, Config(**small | changes), tmp_path / label)
-        opened.append(open_like(out, wvae.load(str(out)), "fsdd", log=print, progress=False).label_name)
+        opened.append(
+            open_like(out, wvae.load(str(out)), "fsdd", log=print, progress=False).label_name
+        )
         # Under another name they are the same rows.
         assert doubt_about_rows(out, replace(few, name=f"fsdd-{label}"), 0) == ""
     assert opened == ["speaker", "digit"]
-    (out / "rows.json").write_text('{"label": "word"}')  # of own data, where the label was called otherwise
-    assert open_like(out, wvae.load(str(out)), "fsdd", log=print, progress=False).label_name == "digit"
-    assert open_like(out, wvae.load(str(out)), "fsdd", label="speaker", log=print).label_name == "speaker"
+    (out / "rows.json").write_text(
+        '{"label": "word"}'
+    )  # of own data, where the label was called otherwise
+    assert (
+        open_like(out, wvae.load(str(out)), "fsdd", log=print, progress=False).label_name == "digit"
+    )
+    assert (
+        open_like(out, wvae.load(str(out)), "fsdd", label="speaker", log=print).label_name
+        == "speaker"
+    )
 
 
 def test_the_cache_is_enough(made: Path) -> None:
@@ -187,13 +215,20 @@ def test_no_archive() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "n", "speakers"), [(ALL[:-1], 999, 2), ([(d, s, t + 1) for d, s, t in ALL], 1000, 2), ([], 0, 0)]
+    ("rows", "n", "speakers"),
+    [(ALL[:-1], 999, 2), ([(d, s, t + 1) for d, s, t in ALL], 1000, 2), ([], 0, 0)],
 )
 def test_another_archive(
-    mirror: Path, monkeypatch: pytest.MonkeyPatch, rows: list[tuple[int, str, int]], n: int, speakers: int
+    mirror: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    rows: list[tuple[int, str, int]],
+    n: int,
+    speakers: int,
 ) -> None:
     archive(mirror, monkeypatch, rows)
-    with pytest.raises(ValueError, match=f"{n} recordings of {speakers} speakers, expected each digit 50 times"):
+    with pytest.raises(
+        ValueError, match=f"{n} recordings of {speakers} speakers, expected each digit 50 times"
+    ):
         load("fsdd", progress=False)
 
 
@@ -210,7 +245,9 @@ def test_a_silent_recording_is_named(made: Path, monkeypatch: pytest.MonkeyPatch
     soundfile.write(silence, np.zeros(400), 8000, format="WAV")
     with zipfile.ZipFile(made) as before, zipfile.ZipFile(content, "w") as after:
         for name in before.namelist():
-            after.writestr(name, silence.getvalue() if name.endswith("/3_bob_7.wav") else before.read(name))
+            after.writestr(
+                name, silence.getvalue() if name.endswith("/3_bob_7.wav") else before.read(name)
+            )
     made.write_bytes(content.getvalue())
     (file,) = fsdd.FILES["fsdd"]
     monkeypatch.setitem(fsdd.FILES, "fsdd", (replace(file, md5=None, size=None),))

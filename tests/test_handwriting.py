@@ -86,7 +86,9 @@ def test_factors_are_nearly_independent(data: Dataset):
     many = load("handwriting", writers=400, images=10)
     columns = np.stack([many.factors[name] for name in STYLE])
     correlation = np.corrcoef(columns) - np.eye(len(STYLE))
-    assert np.abs(correlation).max() < 0.25  # size and slant by the image's edge, the rest by chance
+    assert (
+        np.abs(correlation).max() < 0.25
+    )  # size and slant by the image's edge, the rest by chance
     for name in STYLE:
         means = [data.factors[name][data.y == d].mean() for d in range(10)]
         assert np.std(means) < 0.3 * data.factors[name].std()
@@ -96,7 +98,8 @@ def test_a_writer_sticks_to_an_allograph(data: Dataset):
     writer, variant = data.factors["writer"], data.factors["allograph"]
     assert set(np.unique(variant)) == {0, 1, 2}
     most = [
-        np.bincount(variant[(writer == w) & (data.y == d)]).max() / ((writer == w) & (data.y == d)).sum()
+        np.bincount(variant[(writer == w) & (data.y == d)]).max()
+        / ((writer == w) & (data.y == d)).sum()
         for w in range(100)
         for d in range(10)
     ]
@@ -129,7 +132,9 @@ def test_the_ink_shows_baseline_slant_size_and_aspect(data: Dataset, ink: np.nda
     assert np.corrcoef(y, factors["baseline"])[0, 1] > 0.98
     assert within_digit(xy / yy, factors["slant"], digit) > 0.85
     assert within_digit(np.sqrt(yy), factors["size"], digit) > 0.75
-    upright = np.sqrt(np.maximum(xx - xy**2 / yy, 0) / yy)  # the width left when the slant is taken out
+    upright = np.sqrt(
+        np.maximum(xx - xy**2 / yy, 0) / yy
+    )  # the width left when the slant is taken out
     rows = digit != 1
     assert within_digit(upright[rows], factors["aspect"][rows], digit[rows]) > 0.75
 

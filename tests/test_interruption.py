@@ -24,7 +24,14 @@ from wvae.training.examples import Examples
 from wvae.training.initialise import build_model
 from wvae.training.loop import TrainingError, train
 
-SMALL: dict[str, Any] = {"d_label": 2, "d_rest": 3, "width": 64, "depth": 1, "epochs": 8, "batch_size": 32}
+SMALL: dict[str, Any] = {
+    "d_label": 2,
+    "d_rest": 3,
+    "width": 64,
+    "depth": 1,
+    "epochs": 8,
+    "batch_size": 32,
+}
 SMALL |= {"style_weight": 1.0, "alignment_steps": 3, "finetune_epochs": 1}
 # A checkpoint after every step, and steps that take their time, so that a kill falls anywhere in an epoch.
 PROGRAM = """
@@ -53,13 +60,25 @@ def file(data: Examples, tmp_path: Path) -> Path:
 
 def command(file: Path, out: str, *more: str) -> list[str]:
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in SMALL.items()]
-    return [sys.executable, "-c", PROGRAM, "fit", str(file), f"--out={out}", "--label=y", *flags, *more]
+    return [
+        sys.executable,
+        "-c",
+        PROGRAM,
+        "fit",
+        str(file),
+        f"--out={out}",
+        "--label=y",
+        *flags,
+        *more,
+    ]
 
 
 def start_process(file: Path, out: str, *more: str) -> subprocess.Popen[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     pipe = subprocess.PIPE
-    return subprocess.Popen(command(file, out, *more), cwd=file.parent, env=environment, text=True, stderr=pipe)
+    return subprocess.Popen(
+        command(file, out, *more), cwd=file.parent, env=environment, text=True, stderr=pipe
+    )
 
 
 def progress_of(kept: Path) -> tuple[int, int]:
@@ -80,8 +99,14 @@ def test_a_training_killed_again_and_again_ends_with_the_same_bytes(file: Path):
     kept = file.parent / "broken.partial" / "checkpoint" / checkpoint.CHECKPOINT_FILE
     rng, places = np.random.default_rng(int(time.time())), []
     for _ in range(4):
-        process, before, deadline = start_process(file, "broken"), progress_of(kept), time.monotonic() + 60
-        while progress_of(kept) == before and process.poll() is None and time.monotonic() < deadline:
+        process, before, deadline = (
+            start_process(file, "broken"),
+            progress_of(kept),
+            time.monotonic() + 60,
+        )
+        while (
+            progress_of(kept) == before and process.poll() is None and time.monotonic() < deadline
+        ):
             time.sleep(0.01)
         time.sleep(float(rng.uniform(0, 0.15)))
         process.kill()
@@ -107,7 +132,9 @@ def test_a_training_killed_again_and_again_ends_with_the_same_bytes(file: Path):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_training_that_is_told_to_end_says_how_to_go_on(file: Path, number: signal.Signals, code: int):
+def test_a_training_that_is_told_to_end_says_how_to_go_on(
+    file: Path, number: signal.Signals, code: int
+):
     kept = file.parent / "told.partial" / "checkpoint" / checkpoint.CHECKPOINT_FILE
     process, deadline = start_process(file, "told"), time.monotonic() + 60
     while not kept.exists() and time.monotonic() < deadline:
@@ -172,7 +199,9 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(
     assert equal(resumed, whole)
 
 
-def test_a_state_that_is_not_finite_is_never_kept(data: Examples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_state_that_is_not_finite_is_never_kept(
+    data: Examples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(checkpoint, "SAVE_EVERY_SECONDS", 0.0)
     x = (data.x / 255).astype(np.float32)
     order = np.random.default_rng((0, 2)).permutation(len(x))  # of the second epoch
@@ -183,11 +212,18 @@ def test_a_state_that_is_not_finite_is_never_kept(data: Examples, tmp_path: Path
         x[:] = spoilt
 
     with pytest.raises(TrainingError, match="not finite in epoch 2"):
-        train(build_model(small(), (8, 8), 4), Examples(x, data.y), checkpoint=tmp_path / "c", on_epoch=spoil)
+        train(
+            build_model(small(), (8, 8), 4),
+            Examples(x, data.y),
+            checkpoint=tmp_path / "c",
+            on_epoch=spoil,
+        )
     file = tmp_path / "c" / checkpoint.CHECKPOINT_FILE
     assert progress_of(file) == (1, 3)
     tensors = read_tensors(file)[0]
-    assert all(value.isfinite().all() for name, value in tensors.items() if name.startswith("model."))
+    assert all(
+        value.isfinite().all() for name, value in tensors.items() if name.startswith("model.")
+    )
 
 
 def test_what_a_killed_process_left_half_written_is_tidied_away(data: Examples, tmp_path: Path):

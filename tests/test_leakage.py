@@ -169,7 +169,9 @@ def test_information_of_a_binary_symmetric_channel(flipped: float):
     assert found["leakage.information.lower"] == pytest.approx(truth, abs=0.025)
     assert truth - 0.01 <= found["leakage.information.upper"]
     differ = 2 * flipped * (1 - flipped)  # two labels of one code; φ(e) = 2 e log 2 below ½
-    assert found["leakage.information.upper"] == pytest.approx((1 - 2 * differ) * np.log(2), abs=0.06)
+    assert found["leakage.information.upper"] == pytest.approx(
+        (1 - 2 * differ) * np.log(2), abs=0.06
+    )
 
 
 @pytest.mark.parametrize("apart", [0.5, 1.0, 2.0])
@@ -214,7 +216,9 @@ def test_the_verdict_needs_scores_of_that_name():
     assert is_clean(scores, name="rest")
     assert not is_clean(scores, name="rest", margin=0.01)
     assert not is_clean({"rest.max": 0.3, "rest.majority": 0.2}, name="rest")
-    with pytest.raises(ValueError, match=r"scores lack \['leakage.max', 'leakage.majority'\] among \['rest.max'"):
+    with pytest.raises(
+        ValueError, match=r"scores lack \['leakage.max', 'leakage.majority'\] among \['rest.max'"
+    ):
         is_clean(scores)
 
 
@@ -224,14 +228,23 @@ Z, Y = noise(12), np.arange(12) % 2
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"train": Z[:5], "y_train": Y[:5]}, r"train has shape \(5, 3\), expected codes \(n, d\) of 10 rows"),
+        (
+            {"train": Z[:5], "y_train": Y[:5]},
+            r"train has shape \(5, 3\), expected codes \(n, d\) of 10 rows",
+        ),
         ({"test": Z[:, :2]}, "train has 3 columns and test 2"),
         ({"test": np.full((12, 3), np.nan)}, "test holds NaN or infinite values"),
         ({"y_train": Y[:4]}, r"y of train has shape \(4,\), expected \(12,\)"),
         ({"y_test": np.where(Y, np.nan, 0)}, "y of test holds NaN or None"),
-        ({"y_train": np.zeros(12), "y_test": np.zeros(12)}, "y of train has 1 categories in 12 rows, expected 2"),
+        (
+            {"y_train": np.zeros(12), "y_test": np.zeros(12)},
+            "y of train has 1 categories in 12 rows, expected 2",
+        ),
         ({"y_test": Y + 1}, r"y of test has \[2\], unseen in train: leave them out"),
-        ({"kinds": ["svm"]}, r"kinds is \['svm'\], expected one or more of \['logistic', 'mlp', 'knn', 'boosting'\]"),
+        (
+            {"kinds": ["svm"]},
+            r"kinds is \['svm'\], expected one or more of \['logistic', 'mlp', 'knn', 'boosting'\]",
+        ),
         ({"kinds": ()}, r"kinds is \(\), expected one or more"),
     ],
 )

@@ -60,7 +60,9 @@ class Leaky(Halves):
         z_label, z_rest = super().encode(X)
         loud = (z_label.mean(1) > np.median(z_label.mean(1))).astype(np.float32)
         z_rest = z_rest.copy()
-        z_rest[:, :8] = np.random.default_rng(0).normal(size=(len(X), 8)) * (0.1 + 5 * loud[:, None])
+        z_rest[:, :8] = np.random.default_rng(0).normal(size=(len(X), 8)) * (
+            0.1 + 5 * loud[:, None]
+        )
         return z_label, z_rest
 
 
@@ -86,7 +88,9 @@ class Empty(Halves):
     """z_label holds noise: what reads nothing from it could not read anything from z_rest."""
 
     def encode(self, X: Array) -> tuple[Array, Array]:
-        return np.random.default_rng(0).normal(size=(len(X), 3)).astype(np.float32), super().encode(X)[1]
+        return np.random.default_rng(0).normal(size=(len(X), 3)).astype(np.float32), super().encode(
+            X
+        )[1]
 
     def decode(self, z_label: Array, z_rest: Array) -> Array:
         return np.hstack([np.zeros((len(z_rest), 32)), z_rest]).reshape(-1, 8, 8).clip(0, 1)
@@ -113,7 +117,10 @@ def quicken(patch: pytest.MonkeyPatch) -> None:
 def data() -> Dataset:
     """600 images for training and 400 for test, of the same five writers."""
     parts = plant(30), plant(20, seed=1)
-    x, y, writer = (np.concatenate(c) for c in zip(*((p.x, p.y, p.factors["writer"]) for p in parts), strict=True))
+    x, y, writer = (
+        np.concatenate(c)
+        for c in zip(*((p.x, p.y, p.factors["writer"]) for p in parts), strict=True)
+    )
     split = np.repeat(["train", "test"], [600, 400])
     return Dataset(x, y, {"writer": writer}, split=split, name="planted", label_name="animal")
 
@@ -138,11 +145,28 @@ def test_every_part_is_there_flat_and_finite(perfect: dict[str, float]):
             for part in ("mean", "sample")
             for kind in ("logistic", "knn", "mlp", "max", "null")
         ),
-        *(f"leakage.{key}" for key in ("max", "low", "high", "majority", "null", "linear", "control", "clean")),
+        *(
+            f"leakage.{key}"
+            for key in ("max", "low", "high", "majority", "null", "linear", "control", "clean")
+        ),
         *("leakage.information.lower", "leakage.information.upper"),
-        *("sufficiency.max", "sufficiency.predict", "sufficiency.leak.writer", "sufficiency.leak.measured.slant"),
-        *("rest.reconstruction", "rest.reconstruction.cat", "rest.reconstruction.mse", "rest.r2.measured.width"),
-        *("rest.r2.given_label.measured.thickness", "rest.factor.writer.accuracy", "rest.factor.writer.within_label"),
+        *(
+            "sufficiency.max",
+            "sufficiency.predict",
+            "sufficiency.leak.writer",
+            "sufficiency.leak.measured.slant",
+        ),
+        *(
+            "rest.reconstruction",
+            "rest.reconstruction.cat",
+            "rest.reconstruction.mse",
+            "rest.r2.measured.width",
+        ),
+        *(
+            "rest.r2.given_label.measured.thickness",
+            "rest.factor.writer.accuracy",
+            "rest.factor.writer.within_label",
+        ),
         *("swap.label", "swap.label.dog", "swap.rest_r2", "swap.reader", "swap.control.label"),
         *("swap.factor", "swap.factor.before", "swap.factor.chance"),
         *(f"retrieval.{metric}top1.{n}" for metric in ("", "within.") for n in (1, 3, 5, 10)),
@@ -155,10 +179,18 @@ def test_a_perfect_split_is_told_as_one(perfect: dict[str, float]):
     assert perfect["leakage.clean"] == 1
     assert perfect["leakage.control"] > 0.98
     assert perfect["sufficiency.max"] > 0.98
-    assert perfect["sufficiency.predict"] == pytest.approx(0.25, abs=1e-6)  # the stand-in always says "cat"
+    assert perfect["sufficiency.predict"] == pytest.approx(
+        0.25, abs=1e-6
+    )  # the stand-in always says "cat"
     assert abs(perfect["sufficiency.leak.writer"]) < 0.1
     assert perfect["rest.reconstruction.mse"] == pytest.approx(0, abs=1e-9)
-    for key in ("rest.factor.writer.accuracy", "swap.label", "swap.reader", "swap.control.label", "retrieval.top1.1"):
+    for key in (
+        "rest.factor.writer.accuracy",
+        "swap.label",
+        "swap.reader",
+        "swap.control.label",
+        "retrieval.top1.1",
+    ):
         assert perfect[key] > 0.95, key
     assert perfect["swap.rest_r2"] == pytest.approx(1)
     assert perfect["swap.factor.before"] > 0.9
@@ -174,7 +206,9 @@ def test_the_top_level_is_the_worse_of_mean_and_sample(perfect: dict[str, float]
     worse = max(("mean", "sample"), key=lambda part: perfect[f"leakage.{part}.max"])
     for key in ("max", "low", "high", "majority", "null", "information.lower", "information.upper"):
         assert perfect[f"leakage.{key}"] == perfect[f"leakage.{worse}.{key}"]
-    assert perfect["leakage.linear"] == max(perfect[f"leakage.{part}.logistic"] for part in ("mean", "sample"))
+    assert perfect["leakage.linear"] == max(
+        perfect[f"leakage.{part}.logistic"] for part in ("mean", "sample")
+    )
 
 
 def test_a_leak_that_no_line_reads_is_not_clean(data: Dataset):
@@ -244,12 +278,18 @@ def test_quick_keeps_to_the_mean_and_the_swap(data: Dataset, perfect: dict[str, 
     assert set(found) < set(perfect)
     assert {key.partition(".")[0] for key in found} == {"leakage", "swap"}
     assert not any(key.startswith(("leakage.sample", "swap.factor")) for key in found)
-    assert [name for name, *_ in seen] == ["measuring leakage", "a reader of the label", "measuring swap"]
+    assert [name for name, *_ in seen] == [
+        "measuring leakage",
+        "a reader of the label",
+        "measuring swap",
+    ]
     assert all(total == last for _, total, last in seen)
     assert seen[1][1] == 6000 / 600  # as many passes as it takes
 
 
-def test_readers_and_probes_learn_from_train_rows_only(data: Dataset, monkeypatch: pytest.MonkeyPatch):
+def test_readers_and_probes_learn_from_train_rows_only(
+    data: Dataset, monkeypatch: pytest.MonkeyPatch
+):
     train = {x.tobytes() for x in data.x[data.split == "train"]}
     learnt, train_cnn, leakage = [], protocol.train_cnn, protocol.leakage.leakage
 
@@ -286,20 +326,32 @@ def test_people_whom_training_never_saw_are_verified(data: Dataset):
     assert found["retrieval.verification.eer.1"] < 0.1
     assert found["retrieval.verification.people"] == 5
     assert found["retrieval.top1.1"] > 0.9
-    assert not any(key.startswith(("swap.factor", "rest.factor", "sufficiency.leak.writer")) for key in found)
+    assert not any(
+        key.startswith(("swap.factor", "rest.factor", "sufficiency.leak.writer")) for key in found
+    )
 
 
 def test_several_categories_are_told_apart_by_name(data: Dataset):
-    factors = {"writer": data.factors["writer"], "hand": np.where(data.factors["writer"] < 2, "left", "right")}
+    factors = {
+        "writer": data.factors["writer"],
+        "hand": np.where(data.factors["writer"] < 2, "left", "right"),
+    }
     both = replace(data, factors=factors)
     found = measure(stub(), both, factors=["writer", "hand"], reader_epochs=1)
-    for key in ("retrieval.writer.top1.1", "retrieval.hand.within.top1.3", "swap.hand.factor", "swap.writer.factor"):
+    for key in (
+        "retrieval.writer.top1.1",
+        "retrieval.hand.within.top1.3",
+        "swap.hand.factor",
+        "swap.writer.factor",
+    ):
         assert key in found
     assert found["swap.hand.factor.chance"] > found["swap.writer.factor.chance"]
     shown = {f"{row.group}.{row.name}": row.chance for row in rows(found)}
     assert shown["retrieval.writer.within.top1.3"] == pytest.approx(0.2)
     assert shown["swap.hand.factor.before"] == found["swap.hand.factor.chance"]
-    found = measure(stub(), both, reader_epochs=1)  # nobody was named: the writer alone is searched for
+    found = measure(
+        stub(), both, reader_epochs=1
+    )  # nobody was named: the writer alone is searched for
     assert "retrieval.top1.1" in found
     assert "rest.factor.hand.accuracy" in found
 
@@ -308,15 +360,23 @@ def test_known_continuous_factors_take_the_place_of_measured_ones(data: Dataset)
     ink = data.x[:, 4:].mean((1, 2)) / 255
     found = measure(stub(), replace(data, factors={"ink": ink}), reader_epochs=1)
     assert found["rest.r2.ink"] > 0.95
-    assert not any("measured" in key or key.startswith(("retrieval", "swap.factor")) for key in found)
+    assert not any(
+        "measured" in key or key.startswith(("retrieval", "swap.factor")) for key in found
+    )
 
 
 def test_constants_and_ids_are_left_out_unless_named(data: Dataset):
-    useless = {"room": np.full(len(data), 3), "file": np.arange(len(data)), "lamp": np.full(len(data), 0.5)}
+    useless = {
+        "room": np.full(len(data), 3),
+        "file": np.arange(len(data)),
+        "lamp": np.full(len(data), 0.5),
+    }
     found = measure(stub(), replace(data, factors=useless), reader_epochs=1)
     assert not any(name in key for key in found for name in useless)
     for name in useless:
-        with pytest.raises(ValueError, match=f"factor {name} has .* values in 1000 rows, so nothing can be learnt"):
+        with pytest.raises(
+            ValueError, match=f"factor {name} has .* values in 1000 rows, so nothing can be learnt"
+        ):
             measure(stub(), replace(data, factors=useless), factors=[name])
 
 
@@ -343,11 +403,31 @@ def test_a_model_without_labels_has_no_classifier_to_ask(data: Dataset):
 @pytest.mark.parametrize(
     ("changes", "options", "message"),
     [
-        ({}, {"factors": ["speaker"]}, r"planted does not know the factor 'speaker' \(its factors: writer\)"),
-        ({"split": np.repeat("train", 1000)}, {}, "planted has 0 test rows of 1000 with a label, expected some"),
-        ({"y": np.repeat(["ant", "yak"], 500)}, {}, r"planted has the labels \['yak'\], the model knows \['ant'"),
-        ({"factors": {"slant": np.full(1000, np.nan)}}, {}, "factor slant of planted holds NaN or None"),
-        ({"factors": {"who": np.array([None, 1] * 500)}}, {}, "factor who of planted holds NaN or None"),
+        (
+            {},
+            {"factors": ["speaker"]},
+            r"planted does not know the factor 'speaker' \(its factors: writer\)",
+        ),
+        (
+            {"split": np.repeat("train", 1000)},
+            {},
+            "planted has 0 test rows of 1000 with a label, expected some",
+        ),
+        (
+            {"y": np.repeat(["ant", "yak"], 500)},
+            {},
+            r"planted has the labels \['yak'\], the model knows \['ant'",
+        ),
+        (
+            {"factors": {"slant": np.full(1000, np.nan)}},
+            {},
+            "factor slant of planted holds NaN or None",
+        ),
+        (
+            {"factors": {"who": np.array([None, 1] * 500)}},
+            {},
+            "factor who of planted holds NaN or None",
+        ),
     ],
 )
 def test_what_cannot_be_measured_is_said_before_anything_is(
@@ -362,24 +442,42 @@ def test_what_cannot_be_measured_is_said_before_anything_is(
 
 def test_rows_leave_out_single_labels_and_chance_itself(perfect: dict[str, float]):
     shown = {f"{row.group}.{row.name}": row for row in rows(perfect)}
-    assert not any(key.endswith((".majority", ".null", ".low", ".high", ".chance")) for key in shown)
+    assert not any(
+        key.endswith((".majority", ".null", ".low", ".high", ".chance")) for key in shown
+    )
     assert not {"swap.label.cat", "rest.reconstruction.cat", "leakage.clean"} & set(shown)
     chance = max(perfect["leakage.mean.majority"], perfect["leakage.mean.null"])
     assert shown["leakage.mean.mlp"].chance == chance
     assert shown["leakage.max"].interval == (perfect["leakage.low"], perfect["leakage.high"])
     assert shown["leakage.mean.information.lower"].chance is None
-    assert shown["rest.factor.writer.within_label"].chance == perfect["rest.factor.writer.within_label.chance"]
+    assert (
+        shown["rest.factor.writer.within_label"].chance
+        == perfect["rest.factor.writer.within_label.chance"]
+    )
     assert shown["rest.r2.mean"].chance is None
-    assert shown["swap.factor"].chance == shown["swap.factor.before"].chance == perfect["swap.factor.chance"]
+    assert (
+        shown["swap.factor"].chance
+        == shown["swap.factor.before"].chance
+        == perfect["swap.factor.chance"]
+    )
     assert shown["retrieval.top1.10"].chance == 0.2
     assert all(shown[key].value == perfect[key] for key in shown)
 
 
 def test_a_weak_reader_is_said(perfect: dict[str, float]):
-    assert any("the reader of swapped images is weak" in line for line in verdict(perfect | {"swap.reader": 0.5}))
+    assert any(
+        "the reader of swapped images is weak" in line
+        for line in verdict(perfect | {"swap.reader": 0.5})
+    )
 
 
 def test_a_verdict_needs_the_probes():
-    found = {"leakage.max": 0.5, "leakage.low": 0.4, "leakage.high": 0.6, "leakage.majority": 0.1, "leakage.clean": 0.0}
+    found = {
+        "leakage.max": 0.5,
+        "leakage.low": 0.4,
+        "leakage.high": 0.6,
+        "leakage.majority": 0.1,
+        "leakage.clean": 0.0,
+    }
     with pytest.raises(ValueError, match="no probe of the largest leakage"):
         verdict(found)

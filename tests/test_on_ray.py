@@ -50,7 +50,12 @@ def work(planted: Dataset, fitted: WVAE, tmp_path_factory: pytest.TempPathFactor
     """A model folder and data that lie where all nodes see them."""
     folder = tmp_path_factory.mktemp("shared")
     rows = np.sort(np.random.default_rng(0).integers(len(planted), size=N))
-    np.savez(folder / "own.npz", x=planted.x[rows], animal=planted.y[rows], writer=planted.factors["writer"][rows])
+    np.savez(
+        folder / "own.npz",
+        x=planted.x[rows],
+        animal=planted.y[rows],
+        writer=planted.factors["writer"][rows],
+    )
     fitted.save(folder / "model")
     (folder / "begun").mkdir()
     return folder
@@ -63,14 +68,20 @@ def model(work: Path) -> WVAE:
 
 @pytest.fixture(scope="module")
 def data(work: Path, model: WVAE) -> Dataset:
-    return open_like(work / "model", model, str(work / "own.npz"), label="animal", log=lambda text: None)
+    return open_like(
+        work / "model", model, str(work / "own.npz"), label="animal", log=lambda text: None
+    )
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Generator[Any]:
     from ray.cluster_utils import Cluster
 
-    seen_soon = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 2}
+    seen_soon = {
+        "health_check_initial_delay_ms": 0,
+        "health_check_period_ms": 500,
+        "health_check_failure_threshold": 2,
+    }
     head = {"num_cpus": 1, "include_dashboard": False, "_system_config": seen_soon}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     with pytest.MonkeyPatch.context() as patch:
@@ -80,14 +91,18 @@ def cluster() -> Generator[Any]:
 
 
 @pytest.fixture
-def encode(work: Path, model: WVAE, data: Dataset, cluster: Any, tmp_path: Path) -> Callable[..., list[str]]:
+def encode(
+    work: Path, model: WVAE, data: Dataset, cluster: Any, tmp_path: Path
+) -> Callable[..., list[str]]:
     """Encode on the cluster to tmp_path/codes; return what was said."""
 
     def run(**changes: Any) -> list[str]:
         said: list[str] = []
         options: dict[str, Any] = {"label": "animal", "say": said.append} | changes
         source = options.pop("source", str(work / "own.npz"))
-        encode_on_ray(work / "model", model, source, options.pop("data", data), tmp_path / "codes", **options)
+        encode_on_ray(
+            work / "model", model, source, options.pop("data", data), tmp_path / "codes", **options
+        )
         return said
 
     return run
@@ -133,7 +148,11 @@ def test_a_node_dies_on_the_way(
 
 
 def test_it_goes_on_with_the_parts_that_are_missing(
-    encode: Callable[..., list[str]], model: WVAE, data: Dataset, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    encode: Callable[..., list[str]],
+    model: WVAE,
+    data: Dataset,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
 ):
     said = encode(k=5, seed=3)
     assert len(said) == 2
@@ -151,7 +170,9 @@ def test_it_goes_on_with_the_parts_that_are_missing(
     for start in (2000, 12_000):
         (partial / part_name(start)).unlink()
     (partial / f".{part_name(2000)}.{'0a1b' * 8}.part").touch()
-    with pytest.raises(RunError, match=r"codes.partial holds unfinished codes of something else \(clusters\)"):
+    with pytest.raises(
+        RunError, match=r"codes.partial holds unfinished codes of something else \(clusters\)"
+    ):
         encode(k=4)
     kept = (partial / part_name(0)).stat().st_mtime_ns
     assert "11,000 rows are there already" in encode(k=5, seed=3)
@@ -160,16 +181,24 @@ def test_it_goes_on_with_the_parts_that_are_missing(
     assert not [path for path in (tmp_path / "codes").iterdir() if path.name.startswith(".")]
 
 
-def test_a_node_that_sees_other_data(encode: Callable[..., list[str]], planted: Dataset, tmp_path: Path):
+def test_a_node_that_sees_other_data(
+    encode: Callable[..., list[str]], planted: Dataset, tmp_path: Path
+):
     np.savez(tmp_path / "own.npz", x=planted.x, animal=planted.y, writer=planted.factors["writer"])
-    with pytest.raises(ValueError, match=r"on the node .*own.npz holds other data than where .*: model, data and out"):
+    with pytest.raises(
+        ValueError,
+        match=r"on the node .*own.npz holds other data than where .*: model, data and out",
+    ):
         encode(source=str(tmp_path / "own.npz"))
     assert not (tmp_path / "codes").exists()
 
 
 def test_a_node_that_sees_nothing(work: Path, tmp_path: Path):
     job = Job(work / "model", str(tmp_path / "own.npz"), None, (), tmp_path, "")
-    with pytest.raises(ValueError, match=r"there is no .*own.npz: model, data and out must lie where every node sees"):
+    with pytest.raises(
+        ValueError,
+        match=r"there is no .*own.npz: model, data and out must lie where every node sees",
+    ):
         opened(job)
     written = Writer(job)({"start": np.array([0]), "stop": np.array([1000])})
     assert written["rows"].tolist() == [1000]
@@ -183,31 +212,48 @@ def test_a_node_that_lacks_a_package(monkeypatch: pytest.MonkeyPatch, work: Path
 
 
 def test_a_node_that_breaks_down(
-    encode: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    encode: Callable[..., list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ):
     class Broken(Writer):
         def write(self, rows: slice) -> None:
             raise RuntimeError("out of memory")
 
     monkeypatch.setattr(on_ray, "Writer", Broken)
-    with pytest.raises(RunError, match=r"Ray gave up \(RuntimeError: out of memory\): every node needs memory for"):
+    with pytest.raises(
+        RunError, match=r"Ray gave up \(RuntimeError: out of memory\): every node needs memory for"
+    ):
         encode()
     assert capfd.readouterr() == ("", "")
 
 
 def test_no_cluster_answers(
-    encode: Callable[..., list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    encode: Callable[..., list[str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ):
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     with pytest.raises(
-        RunError, match=r"no Ray at 127.0.0.1:1 \(.* refused\): start a cluster with `ray start --head`"
+        RunError,
+        match=r"no Ray at 127.0.0.1:1 \(.* refused\): start a cluster with `ray start --head`",
     ):
         encode()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_without_a_cluster_ray_is_started_here(work: Path, tmp_path: Path):
-    arguments = ["encode", work / "model", work / "own.npz", "--label", "animal", "--on", "ray", "--quiet"]
+    arguments = [
+        "encode",
+        work / "model",
+        work / "own.npz",
+        "--label",
+        "animal",
+        "--on",
+        "ray",
+        "--quiet",
+    ]
     environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
     done = subprocess.run(
         [sys.executable, "-m", "wvae", *map(str, arguments)],

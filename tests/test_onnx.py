@@ -26,11 +26,28 @@ from wvae.nn.style_features import GreyStyleFeatures
 onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
 
-QUICK: dict[str, Any] = {"width": 16, "depth": 1, "epochs": 2, "device": "cpu", "finetune_epochs": 0}
+QUICK: dict[str, Any] = {
+    "width": 16,
+    "depth": 1,
+    "epochs": 2,
+    "device": "cpu",
+    "finetune_epochs": 0,
+}
 CONFIGS: dict[str, dict[str, Any]] = {
-    "conv": {"backbone": "conv", "alignment": "transport", "alignment_steps": 30, "style_weight": 10.0},
+    "conv": {
+        "backbone": "conv",
+        "alignment": "transport",
+        "alignment_steps": 30,
+        "style_weight": 10.0,
+    },
     "article": {"width": 16, "epochs": 2, "device": "cpu"},
-    "mlp": {"backbone": "mlp", "depth": 2, "alignment": "gaussian", "decoder_label_input": "code", "style_weight": 0.0},
+    "mlp": {
+        "backbone": "mlp",
+        "depth": 2,
+        "alignment": "gaussian",
+        "decoder_label_input": "code",
+        "style_weight": 0.0,
+    },
     "table": {"kind": "table", "backbone": "mlp", "alignment": "mean", "d_rest": 1, "d_label": 1},
     "unlabelled": {"objective": "plain", "backbone": "mlp"},
 }
@@ -39,7 +56,10 @@ CONFIGS: dict[str, dict[str, Any]] = {
 def sessions(folder: Path) -> list[Any]:
     options = runtime.SessionOptions()
     options.intra_op_num_threads = 1
-    return [runtime.InferenceSession(folder / name, options) for name in ("encoder.onnx", "decoder.onnx")]
+    return [
+        runtime.InferenceSession(folder / name, options)
+        for name in ("encoder.onnx", "decoder.onnx")
+    ]
 
 
 def of(name: str, data: Dataset) -> tuple[WVAE, np.ndarray]:
@@ -48,7 +68,9 @@ def of(name: str, data: Dataset) -> tuple[WVAE, np.ndarray]:
     if name == "table":
         x = (5 * x.reshape(len(x), -1) - 2).astype(np.float32)
     preset = "article" if name == "article" else "best"
-    return WVAE.preset(preset, **{**({} if name == "article" else QUICK), **CONFIGS[name]}).fit(x, data.y), x
+    return WVAE.preset(preset, **{**({} if name == "article" else QUICK), **CONFIGS[name]}).fit(
+        x, data.y
+    ), x
 
 
 @pytest.mark.filterwarnings("ignore::wvae.training.diagnostics.TrainingWarning")
@@ -56,7 +78,10 @@ def of(name: str, data: Dataset) -> tuple[WVAE, np.ndarray]:
 def test_onnxruntime_gives_what_the_model_gives(name: str, planted: Dataset, tmp_path: Path):
     model, x = of(name, planted)
     folder = export_onnx(model, tmp_path / "deep" / "onnx")
-    assert sorted(p.name for p in folder.iterdir()) == ["decoder.onnx", "encoder.onnx"]  # nothing beside them
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "decoder.onnx",
+        "encoder.onnx",
+    ]  # nothing beside them
     encoder, decoder = sessions(folder)
     for n in (1, 37):
         z_label, z_rest = model.encode(x[:n])
@@ -72,7 +97,9 @@ def test_onnxruntime_gives_what_the_model_gives(name: str, planted: Dataset, tmp
 @pytest.fixture(scope="module")
 def fitted(planted: Dataset) -> WVAE:
     """A model that is quickly made; tests must not change it."""
-    return WVAE(**QUICK, backbone="mlp", d_label=3, d_rest=3, alignment_steps=5).fit(planted.x, planted.y)
+    return WVAE(**QUICK, backbone="mlp", d_label=3, d_rest=3, alignment_steps=5).fit(
+        planted.x, planted.y
+    )
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +113,9 @@ def test_files_say_what_they_are_of(exported: Path, fitted: WVAE):
         assert json.loads(about["classes"]) == ["ant", "bee", "cat", "dog"]
         assert json.loads(about["shape"]) == [8, 8]
         assert about["version"] == wvae.__version__
-        np.testing.assert_allclose(json.loads(about["label_centres"]), fitted.label_centres_, rtol=1e-6)
+        np.testing.assert_allclose(
+            json.loads(about["label_centres"]), fitted.label_centres_, rtol=1e-6
+        )
 
 
 def test_files_hold_standard_operators_of_an_opset_that_browsers_read(exported: Path):
@@ -123,7 +152,10 @@ def aligned(align: Alignment, z: np.ndarray, y: np.ndarray, *, inverse: bool) ->
     """Run the alignment's graph alone, on codes with labels."""
     proto = room._alignment(align, one_hot_classifier(3), inverse=inverse)
     onnx.checker.check_model(proto)
-    codes = {"z_label": np.eye(3, dtype=np.float32)[y], "z_rest" if inverse else "network_z_rest": z}
+    codes = {
+        "z_label": np.eye(3, dtype=np.float32)[y],
+        "z_rest" if inverse else "network_z_rest": z,
+    }
     return runtime.InferenceSession(proto.SerializeToString()).run(None, codes)[0]
 
 
@@ -132,27 +164,43 @@ def aligned(align: Alignment, z: np.ndarray, y: np.ndarray, *, inverse: bool) ->
 def test_every_alignment_is_the_same_map_there_and_back(kind: Any, d: int):
     rng = np.random.default_rng(0)
     y = np.arange(600) % 3
-    z = (rng.standard_normal((600, d)) ** 3 * 0.3 + rng.standard_normal((3, d))[y] * 2).astype(np.float32)
-    align = Alignment(Config(d_rest=d, alignment=kind, alignment_steps=15), 3).fit(z, np.full(z.shape, 0.1), y)
-    far = np.concatenate([z[:50], 100 * z[:50], np.zeros((5, d), np.float32)])  # beyond all knots, too
+    z = (rng.standard_normal((600, d)) ** 3 * 0.3 + rng.standard_normal((3, d))[y] * 2).astype(
+        np.float32
+    )
+    align = Alignment(Config(d_rest=d, alignment=kind, alignment_steps=15), 3).fit(
+        z, np.full(z.shape, 0.1), y
+    )
+    far = np.concatenate(
+        [z[:50], 100 * z[:50], np.zeros((5, d), np.float32)]
+    )  # beyond all knots, too
     labels = np.resize(y, len(far))
     for n in (1, len(far)):
         codes, of_label = torch.from_numpy(far[:n]), torch.from_numpy(labels[:n])
         there = align(codes, of_label).numpy()
-        np.testing.assert_allclose(aligned(align, far[:n], labels[:n], inverse=False), there, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(
+            aligned(align, far[:n], labels[:n], inverse=False), there, rtol=1e-5, atol=1e-5
+        )
         back = align.inverse(torch.from_numpy(there), of_label).numpy()
-        np.testing.assert_allclose(aligned(align, there, labels[:n], inverse=True), back, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(
+            aligned(align, there, labels[:n], inverse=True), back, rtol=1e-5, atol=1e-5
+        )
 
 
 def test_codes_on_the_knots_themselves():
     align = Alignment(Config(d_rest=1, alignment="transport"), 3)
     align.allocate_steps(1)
     rng = np.random.default_rng(0)
-    align.source.copy_(torch.from_numpy(np.sort(rng.normal(size=tuple(align.source.shape)))).float())
-    align.target.copy_(torch.from_numpy(np.sort(rng.normal(size=tuple(align.target.shape)))).float())
+    align.source.copy_(
+        torch.from_numpy(np.sort(rng.normal(size=tuple(align.source.shape)))).float()
+    )
+    align.target.copy_(
+        torch.from_numpy(np.sort(rng.normal(size=tuple(align.target.shape)))).float()
+    )
     z = align.source[0, 0].float().T.numpy()
     y = np.zeros(KNOTS, np.int64)
-    np.testing.assert_allclose(aligned(align, z, y, inverse=False)[:, 0], align.target[0, 0], atol=1e-6)
+    np.testing.assert_allclose(
+        aligned(align, z, y, inverse=False)[:, 0], align.target[0, 0], atol=1e-6
+    )
 
 
 def test_the_graph_does_not_grow_with_the_steps():
@@ -168,7 +216,9 @@ def test_an_alignment_that_ended_before_its_first_step():
     align = Alignment(Config(d_rest=2, alignment="transport"), 3)
     align.allocate_steps(0)
     z = np.random.default_rng(0).standard_normal((4, 2)).astype(np.float32)
-    np.testing.assert_allclose(aligned(align, z, np.array([0, 1, 0, 1]), inverse=True), z, atol=1e-6)
+    np.testing.assert_allclose(
+        aligned(align, z, np.array([0, 1, 0, 1]), inverse=True), z, atol=1e-6
+    )
 
 
 @pytest.fixture
@@ -192,7 +242,9 @@ def test_an_alignment_that_blows_rounding_errors_up_is_told(fitted: WVAE, tmp_pa
     steep.model_.alignment = Alignment(Config(d_rest=3, alignment_steps=2), 4)
     steep.model_.alignment.allocate_steps(2)
     steep.model_.alignment.target.copy_(torch.linspace(-3e3, 3e3, KNOTS))
-    with pytest.warns(UserWarning, match=r"turns rounding errors of 1e-05 in z_rest into .*fewer alignment_steps"):
+    with pytest.warns(
+        UserWarning, match=r"turns rounding errors of 1e-05 in z_rest into .*fewer alignment_steps"
+    ):
         export_onnx(steep, tmp_path / "steep")
 
 
@@ -213,7 +265,10 @@ def test_an_earlier_export_is_replaced_if_asked(fitted: WVAE, tmp_path: Path):
 
 @pytest.mark.usefixtures("light")
 def test_nothing_is_written_half(
-    fitted: WVAE, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_temporaries: Callable[[], None]
+    fitted: WVAE,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    no_temporaries: Callable[[], None],
 ):
     def full(model: object) -> None:
         raise OSError(28, "No space left on device")

@@ -125,7 +125,9 @@ def test_uniform_cross_entropy_does_not_reward_a_wrong_label() -> None:
     """A code that surely means another class leaks as much as one that means its own."""
     y = labels(300, 3)
     right, wrong = (5 * functional.one_hot(k, 3).float() for k in (y, (y + 1) % 3))
-    assert uniform_cross_entropy(right).item() == pytest.approx(uniform_cross_entropy(wrong).item(), rel=1e-6)
+    assert uniform_cross_entropy(right).item() == pytest.approx(
+        uniform_cross_entropy(wrong).item(), rel=1e-6
+    )
 
 
 def test_penalty_and_critic_loss_move_only_their_own_network() -> None:
@@ -209,7 +211,11 @@ def test_the_swap_cycle_measures_the_change_of_z_rest_and_the_wrong_label() -> N
 def test_the_swap_cycle_reaches_encoder_and_decoder() -> None:
     network = model()
     network.swap_cycle(Codes(normal(20), normal(20, seed=1)), labels(20)).backward()
-    touched = {n.split(".")[0] for n, p in network.named_parameters() if p.grad is not None and p.grad.any()}
+    touched = {
+        n.split(".")[0]
+        for n, p in network.named_parameters()
+        if p.grad is not None and p.grad.any()
+    }
     assert {"trunk", "rest_mean", "label_mean", "decoder"} <= touched
 
 
@@ -247,7 +253,12 @@ def test_without_a_penalty_the_label_leaks(before: float) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "weight"), [("hsic", 300.0), ("swap", 30.0)])
 def test_a_penalty_lowers_the_accuracy_of_a_fresh_probe(
-    before: float, planted: Dataset, planted_test: Dataset, small: dict[str, Any], name: str, weight: float
+    before: float,
+    planted: Dataset,
+    planted_test: Dataset,
+    small: dict[str, Any],
+    name: str,
+    weight: float,
 ) -> None:
     after = leakage_after(planted, planted_test, small, separation=name, separation_weight=weight)
     assert after < before - 0.1
@@ -259,4 +270,6 @@ def test_a_fresh_probe_still_predicts_the_label_after_these(
     planted: Dataset, planted_test: Dataset, small: dict[str, Any], name: str, weight: float
 ) -> None:
     """Known limits: one sees linear dependence only, the other deceives its own critic but no new one."""
-    assert leakage_after(planted, planted_test, small, separation=name, separation_weight=weight) > 0.5
+    assert (
+        leakage_after(planted, planted_test, small, separation=name, separation_weight=weight) > 0.5
+    )

@@ -59,7 +59,9 @@ def test_it_costs_no_reconstruction(unpractised: WVAE, planted: Dataset, planted
 
 def test_the_codes_stay_as_they_are(unpractised: WVAE, planted: Dataset, planted_test: Dataset):
     after = practised(unpractised, planted)
-    for before, now in zip(unpractised.encode(planted_test.x), after.encode(planted_test.x), strict=True):
+    for before, now in zip(
+        unpractised.encode(planted_test.x), after.encode(planted_test.x), strict=True
+    ):
         np.testing.assert_array_equal(before, now)
     was, is_now = (model.model_.state_dict() for model in (unpractised, after))
     changed = [name for name, value in was.items() if not torch.equal(value, is_now[name])]
@@ -68,7 +70,9 @@ def test_the_codes_stay_as_they_are(unpractised: WVAE, planted: Dataset, planted
     assert all(p.requires_grad for p in after.model_.parameters())
 
 
-def test_it_repeats_itself_and_leaves_the_global_generator_alone(unpractised: WVAE, planted: Dataset):
+def test_it_repeats_itself_and_leaves_the_global_generator_alone(
+    unpractised: WVAE, planted: Dataset
+):
     state = torch.random.get_rng_state()
     first, second = (practised(unpractised, planted).model_.decoder.state_dict() for _ in range(2))
     assert all(torch.equal(first[name], second[name]) for name in first)
@@ -88,16 +92,26 @@ def test_a_decoder_that_diverges_is_told_and_undone(
     twin = copy.deepcopy(unpractised)
     twin.model_.config = replace(twin.config_, finetune_epochs=1)
     with pytest.raises(TrainingError, match="finetune_epochs=0"):
-        finetune_decoder(twin.model_, Examples(planted.x, np.unique(planted.y, return_inverse=True)[1]))
+        finetune_decoder(
+            twin.model_, Examples(planted.x, np.unique(planted.y, return_inverse=True)[1])
+        )
     for a, b in zip(unpractised.model_.parameters(), twin.model_.parameters(), strict=True):
         assert torch.equal(a, b)
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"alignment": "none"}, {"decoder_label_input": "code"}, {"separation": "adversary", "separation_weight": 1.0}],
+    [
+        {"alignment": "none"},
+        {"decoder_label_input": "code"},
+        {"separation": "adversary", "separation_weight": 1.0},
+    ],
 )
-def test_every_kind_of_model_can_practise(planted: Dataset, small: dict[str, Any], changes: dict[str, Any]):
-    parameters: dict[str, Any] = small | {"epochs": 2, "finetune_epochs": 1, "alignment_steps": 20} | changes
+def test_every_kind_of_model_can_practise(
+    planted: Dataset, small: dict[str, Any], changes: dict[str, Any]
+):
+    parameters: dict[str, Any] = (
+        small | {"epochs": 2, "finetune_epochs": 1, "alignment_steps": 20} | changes
+    )
     model = WVAE(**parameters).fit(planted.x, planted.y)
     assert np.isfinite(model.reconstruct(planted.x[:9])).all()

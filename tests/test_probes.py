@@ -95,7 +95,9 @@ def test_probabilities_are_calibrated_and_no_category_is_ruled_out():
 def test_a_probe_that_knows_nothing_becomes_the_constant_guess():
     y = np.random.default_rng(1).choice(3, 3000, p=[0.7, 0.2, 0.1])
     for kind, probe in classified(noise(3000), y, noise(500, seed=2), kinds=KINDS).items():
-        np.testing.assert_allclose(np.exp(probe.log_p).mean(0), [0.7, 0.2, 0.1], atol=0.04, err_msg=kind)
+        np.testing.assert_allclose(
+            np.exp(probe.log_p).mean(0), [0.7, 0.2, 0.1], atol=0.04, err_msg=kind
+        )
         assert probe.loss == pytest.approx(0.80, abs=0.06), kind  # H(0.7, 0.2, 0.1)
 
 
@@ -127,7 +129,10 @@ def test_units_and_constant_columns_do_not_matter():
 
 @pytest.mark.parametrize("kinds", [(), ["svm"], "knn", ("mlp", "forest")])
 def test_kinds_must_be_known(kinds: Any):
-    with pytest.raises(ValueError, match=r"kinds is .*, expected one or more of \['logistic', 'mlp', 'knn', 'boosting"):
+    with pytest.raises(
+        ValueError,
+        match=r"kinds is .*, expected one or more of \['logistic', 'mlp', 'knn', 'boosting",
+    ):
         classified(noise(20), np.arange(20) % 2, noise(5), kinds=kinds)
 
 
@@ -178,7 +183,11 @@ Z = noise(12)
         (Z[:, 0], Z, r"train has shape \(12,\), expected codes \(n, d\)"),
         (Z, Z[:1], r"test has shape \(1, 2\), expected codes \(n, d\) of 2 rows or more"),
         (Z[:, :0], Z[:, :0], r"train has shape \(12, 0\)"),
-        (Z, np.where(Z > 0, np.inf, Z), "test holds NaN or infinite values, expected finite codes: look at the model"),
+        (
+            Z,
+            np.where(Z > 0, np.inf, Z),
+            "test holds NaN or infinite values, expected finite codes: look at the model",
+        ),
         (Z * np.nan, Z, "train holds NaN"),
         (Z, Z[:, :1], "train has 2 columns and test 1, expected as many: codes of one model"),
     ],
@@ -204,8 +213,16 @@ def test_codes_must_fit(train: Array, test: Array, message: str):
         ),
         (np.arange(12) % 2, np.array(["a", None] * 6), "y of test holds NaN or None"),
         (np.zeros(12), np.zeros(12), "y of train has 1 categories in 12 rows, expected 2 to 2000"),
-        (np.arange(12), np.arange(12), "y of train has 12 categories in 12 rows, .* leave out rare ones"),
-        (np.arange(12) % 2, np.arange(12) % 4, r"y of test has \[2, 3\], unseen in train: leave them out"),
+        (
+            np.arange(12),
+            np.arange(12),
+            "y of train has 12 categories in 12 rows, .* leave out rare ones",
+        ),
+        (
+            np.arange(12) % 2,
+            np.arange(12) % 4,
+            r"y of test has \[2, 3\], unseen in train: leave them out",
+        ),
     ],
 )
 def test_categories_say_what_is_wrong(known: Array, asked: Array, message: str):
@@ -215,17 +232,25 @@ def test_categories_say_what_is_wrong(known: Array, asked: Array, message: str):
 
 def test_there_are_not_too_many_categories():
     z = np.zeros((4002, 1))
-    with pytest.raises(ValueError, match="y of train has 2001 categories in 4002 rows, expected 2 to 2000"):
+    with pytest.raises(
+        ValueError, match="y of train has 2001 categories in 4002 rows, expected 2 to 2000"
+    ):
         categories(np.arange(4002) // 2, np.zeros(4002), "y", z, z)
 
 
 def test_categories_are_numbered_and_some_may_be_unseen():
-    known, asked = categories(np.array(list("bbdd") * 3), np.array(list("abcd") * 3), "y", Z, Z, unseen=True)
+    known, asked = categories(
+        np.array(list("bbdd") * 3), np.array(list("abcd") * 3), "y", Z, Z, unseen=True
+    )
     assert known.tolist() == [1, 1, 3, 3] * 3
     assert asked.tolist() == [0, 1, 2, 3] * 3
-    with pytest.raises(ValueError, match=r"y of test has \['a', 'c'\], unseen in train"):  # all of them
+    with pytest.raises(
+        ValueError, match=r"y of test has \['a', 'c'\], unseen in train"
+    ):  # all of them
         categories(np.array(list("bbdd") * 3), np.array(list("acac") * 3), "y", Z, Z, unseen=True)
-    np.testing.assert_array_equal(one_hot(np.array([0, 2]), np.array([1]))[0], [[1, 0, 0], [0, 0, 1]])
+    np.testing.assert_array_equal(
+        one_hot(np.array([0, 2]), np.array([1]))[0], [[1, 0, 0], [0, 0, 1]]
+    )
     np.testing.assert_array_equal(one_hot(np.array([0, 2]), np.array([1]))[1], [[0, 1, 0]])
 
 
@@ -251,9 +276,17 @@ def test_factors_must_be_the_same(train: dict[str, Array], test: dict[str, Array
 @pytest.mark.parametrize(
     ("known", "asked", "message"),
     [
-        (np.array(["x", "y"]), Z[:2, 0], "slant of train is not of finite numbers: for a factor of words take"),
+        (
+            np.array(["x", "y"]),
+            Z[:2, 0],
+            "slant of train is not of finite numbers: for a factor of words take",
+        ),
         (Z[:2, 0], np.array([1, np.inf]), "slant of test is not of finite numbers"),
-        (np.full(2, 3.0), Z[:2, 0], "slant of train is 3.0 throughout, expected values that vary: leave it out"),
+        (
+            np.full(2, 3.0),
+            Z[:2, 0],
+            "slant of train is 3.0 throughout, expected values that vary: leave it out",
+        ),
         (Z[:2, 0], np.full(2, 3.0), "slant of test is 3.0 throughout"),
     ],
 )
@@ -263,5 +296,7 @@ def test_continuous_factors_must_vary(known: Array, asked: Array, message: str):
 
 
 def test_continuous_factors_are_stacked_in_order():
-    known, asked = numbers({"b": (np.array([1, 2]), np.array([3, 4])), "a": (np.array([5, 6]), np.array([7, 8]))})
+    known, asked = numbers(
+        {"b": (np.array([1, 2]), np.array([3, 4])), "a": (np.array([5, 6]), np.array([7, 8]))}
+    )
     assert (known.tolist(), asked.tolist()) == ([[1, 5], [2, 6]], [[3, 7], [4, 8]])

@@ -22,7 +22,14 @@ from wvae.training.loop import train
 
 pytest.importorskip("accelerate")
 
-SMALL: dict[str, Any] = {"d_label": 2, "d_rest": 3, "width": 16, "depth": 1, "epochs": 2, "batch_size": 64}
+SMALL: dict[str, Any] = {
+    "d_label": 2,
+    "d_rest": 3,
+    "width": 16,
+    "depth": 1,
+    "epochs": 2,
+    "batch_size": 64,
+}
 SMALL |= {"learning_rate": 2e-3, "device": "cpu"}
 PARTS: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
     "plain": ({}, (8, 8)),
@@ -78,9 +85,19 @@ def collected() -> dict[str, Any]:
 
 
 def launched(*arguments: str, cwd: Path, n: int = 2) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "ignore", "-m", "torch.distributed.run", f"--nproc-per-node={n}", *arguments]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "torch.distributed.run",
+        f"--nproc-per-node={n}",
+        *arguments,
+    ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
 
 
 @pytest.fixture(scope="module")
@@ -92,14 +109,18 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dict
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_two_processes_take_the_same_steps_as_one(both: tuple[dict[str, Any], dict[str, Any]], part: str):
+def test_two_processes_take_the_same_steps_as_one(
+    both: tuple[dict[str, Any], dict[str, Any]], part: str
+):
     one, two = (found[part] for found in both)
     assert two["losses"] == pytest.approx(one["losses"], rel=1e-5)
     np.testing.assert_allclose(two["weights"], one["weights"], atol=2e-5)
 
 
 @pytest.mark.parametrize("part", ["adversary", "swap", "hsic", "covariance"])
-def test_terms_of_whole_batches_weigh_enough_to_be_seen(both: tuple[dict[str, Any], dict[str, Any]], part: str):
+def test_terms_of_whole_batches_weigh_enough_to_be_seen(
+    both: tuple[dict[str, Any], dict[str, Any]], part: str
+):
     found = both[0][part]
     assert found["separation"] > 1e-3 * found["losses"][-1]
 
@@ -119,7 +140,9 @@ def test_two_processes_write_the_same_model_folder_as_one(tmp_path: Path):
     assert alone.returncode == 0, alone.stderr
     one, two = load(str(tmp_path / "one")), load(str(tmp_path / "two"))
     assert one.config_ == two.config_
-    assert sorted(p.name for p in (tmp_path / "two").iterdir()) == sorted(p.name for p in (tmp_path / "one").iterdir())
+    assert sorted(p.name for p in (tmp_path / "two").iterdir()) == sorted(
+        p.name for p in (tmp_path / "one").iterdir()
+    )
     for a, b in zip(one.encode(data.x), two.encode(data.x), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-3)
     assert not (tmp_path / "two.partial").exists()
@@ -129,7 +152,9 @@ def test_collective_operations_and_their_gradients(both: tuple[dict[str, Any], d
     found = both[1]["collected"]  # on the first of two processes
     assert found["rows"] == 2 * [[1.0] * 3] + 3 * [[2.0] * 3]
     assert found["labels"] == [0, 0, 1, 1, 1]
-    assert found["rows_gradient"] == 2 * [[2 * (1.0 + 2.0)] * 3]  # 2 x, times the sum of both processes' weights
+    assert found["rows_gradient"] == 2 * [
+        [2 * (1.0 + 2.0)] * 3
+    ]  # 2 x, times the sum of both processes' weights
     assert found["total"] == 3.0
     assert found["total_gradient"] == 2 * 3.0 * (1.0 + 2.0)
 

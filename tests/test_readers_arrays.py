@@ -13,7 +13,14 @@ from reader_cases import Reader, check_error, picture
 def test_npz(reader: Reader, tmp_path: Path) -> None:
     path = tmp_path / "cells.npz"
     x, y = picture(0, (8, 6, 5)), np.arange(8) % 2
-    np.savez(path, X=x, y=y, plate=np.repeat(["p", "q"], 4), note=np.arange(3), split=np.repeat(["train", "test"], 4))
+    np.savez(
+        path,
+        X=x,
+        y=y,
+        plate=np.repeat(["p", "q"], 4),
+        note=np.arange(3),
+        split=np.repeat(["train", "test"], 4),
+    )
     data = reader(path)
     np.testing.assert_array_equal(data.x, x)
     assert (data.kind, data.label_name, data.name) == ("image", "y", "cells")
@@ -60,7 +67,11 @@ def test_arrays_are_brought_to_the_contract(
 ) -> None:
     np.savez(tmp_path / "a.npz", x=x, y=[0, 1, 0, 1])
     data = reader(tmp_path / "a.npz")
-    assert (data.shape, data.x.dtype.name, data.kind) == (shape, dtype, "table" if x.ndim == 2 else "image")
+    assert (data.shape, data.x.dtype.name, data.kind) == (
+        shape,
+        dtype,
+        "table" if x.ndim == 2 else "image",
+    )
     assert len(reader.lines) == 1 + bool(note)
     assert not note or note in " ".join(reader.lines)
 

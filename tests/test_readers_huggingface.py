@@ -53,7 +53,13 @@ def test_saved_splits(reader: Reader, tmp_path: Path) -> None:
     assert data.split is not None
     assert data.split.tolist() == ["train"] * 4 + ["test"] * 4
     (tmp_path / "pets" / "train" / "data-00001-of-00002.arrow").unlink()
-    check_error(reader, tmp_path / "pets", "not a complete dataset", "data-00001-of-00002.arrow", "save it again")
+    check_error(
+        reader,
+        tmp_path / "pets",
+        "not a complete dataset",
+        "data-00001-of-00002.arrow",
+        "save it again",
+    )
     (tmp_path / "pets" / "train" / "state.json").write_text("{")
     check_error(reader, tmp_path / "pets", "not a complete dataset", "save it again")
 
@@ -79,7 +85,9 @@ def test_saved_images_without_any_column_beside(reader: Reader, tmp_path: Path) 
 
 def test_saved_splits_that_differ(reader: Reader, tmp_path: Path) -> None:
     first = images(4)
-    datasets.DatasetDict({"train": first, "test": first.remove_columns(["who"])}).save_to_disk(tmp_path / "a")
+    datasets.DatasetDict({"train": first, "test": first.remove_columns(["who"])}).save_to_disk(
+        tmp_path / "a"
+    )
     check_error(reader, tmp_path / "a", "'train', 'test'", "'who'")
     renamed = first.cast_column("label", datasets.ClassLabel(names=["dog", "cat"]))
     datasets.DatasetDict({"train": first, "test": renamed}).save_to_disk(tmp_path / "b")
@@ -96,8 +104,12 @@ def test_saved_paths_instead_of_bytes(reader: Reader, tmp_path: Path) -> None:
         save(tmp_path / "files" / f"{i}.png", picture(i))
     paths = [{"bytes": None, "path": f"files/{i}.png"} for i in range(4)]
     kept = datasets.Features({"bytes": datasets.Value("binary"), "path": datasets.Value("string")})
-    column = datasets.Dataset.from_dict({"image": paths}, features=datasets.Features({"image": dict(kept)}))
-    datasets.concatenate_datasets([column, images(4).remove_columns("image")], axis=1).save_to_disk(tmp_path / "saved")
+    column = datasets.Dataset.from_dict(
+        {"image": paths}, features=datasets.Features({"image": dict(kept)})
+    )
+    datasets.concatenate_datasets([column, images(4).remove_columns("image")], axis=1).save_to_disk(
+        tmp_path / "saved"
+    )
     np.testing.assert_array_equal(reader(tmp_path / "saved").x, [picture(i) for i in range(4)])
     (tmp_path / "files" / "2.png").unlink()
     check_error(reader, tmp_path / "saved", "1 of 4 files", "row 3 (files/2.png) (it is empty)")
@@ -118,7 +130,9 @@ def test_saved_sounds(reader: Reader, tmp_path: Path) -> None:
 
 def test_saved_arrays(reader: Reader, tmp_path: Path) -> None:
     x = picture(0, (4, 5, 6))
-    features = datasets.Features({"x": datasets.Array2D((5, 6), "uint8"), "label": datasets.Value("int64")})
+    features = datasets.Features(
+        {"x": datasets.Array2D((5, 6), "uint8"), "label": datasets.Value("int64")}
+    )
     columns = {"x": x.tolist(), "label": [0, 1, 0, 1]}
     datasets.Dataset.from_dict(columns, features=features).save_to_disk(tmp_path / "a")
     np.testing.assert_array_equal(reader(tmp_path / "a").x, x)

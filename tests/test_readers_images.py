@@ -23,7 +23,13 @@ def test_folder_of_classes(reader: Reader, tmp_path: Path) -> None:
     np.testing.assert_array_equal(data.x, images)
     assert data.x.dtype == np.uint8
     assert data.y.tolist() == ["cat"] * 3 + ["dog"] * 3
-    assert (data.label_name, data.name, data.kind, data.split, data.factors) == ("species", "pets", "image", None, {})
+    assert (data.label_name, data.name, data.kind, data.split, data.factors) == (
+        "species",
+        "pets",
+        "image",
+        None,
+        {},
+    )
     assert reader.line("6 images") == "6 images, 12×12 pixels, grey"
     assert "'README.txt'" in reader.line("ignored")
     assert "DS_Store" not in " ".join(reader.lines)

@@ -36,7 +36,9 @@ def test_labels_that_cannot_be_used(reader: Reader, tmp_path: Path, y: Any, text
         ([0.5, np.nan, 0.5, 1.5, 1.5, 0.5], ["0.5", None, "0.5", "1.5", "1.5", "0.5"]),
     ],
 )
-def test_rows_without_a_label_are_kept(reader: Reader, tmp_path: Path, y: Any, found: list[Any]) -> None:
+def test_rows_without_a_label_are_kept(
+    reader: Reader, tmp_path: Path, y: Any, found: list[Any]
+) -> None:
     np.savez(tmp_path / "a.npz", x=picture(0, (6, 4)), y=y)
     data = reader(tmp_path / "a.npz")
     assert data.y.tolist() == found
@@ -44,7 +46,9 @@ def test_rows_without_a_label_are_kept(reader: Reader, tmp_path: Path, y: Any, f
     classes = sorted({value for value in found if value is not None})
     assert data.classes.tolist() == classes
     assert data.classes.dtype.kind == ("U" if isinstance(found[0], str) else "i")
-    assert data.indices.tolist() == [-1 if value is None else classes.index(value) for value in found]
+    assert data.indices.tolist() == [
+        -1 if value is None else classes.index(value) for value in found
+    ]
     assert reader.line("classes in").startswith("label 'y': 2 classes in 6 rows, 1 of them")
     assert data.subset(data.labelled).classes.tolist() == classes
 
@@ -56,6 +60,10 @@ def test_labels_in_fractions(reader: Reader, tmp_path: Path) -> None:
     np.savez(path, x=x, y=np.tile([0.5, 1.5], 50))
     assert reader(path).classes.tolist() == ["0.5", "1.5"]
     reader.line("2 different fractions")
-    for y in (np.tile([0.0, 1.0], 50), np.tile([False, True], 50), np.tile([0, 1], 50).astype(np.uint8)):
+    for y in (
+        np.tile([0.0, 1.0], 50),
+        np.tile([False, True], 50),
+        np.tile([0, 1], 50).astype(np.uint8),
+    ):
         np.savez(path, x=x, y=y)
         assert reader(path).y.dtype == np.int64

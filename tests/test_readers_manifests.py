@@ -40,14 +40,18 @@ def reversed_rows(lines: list[str]) -> list[str]:
     return [lines[0], *reversed(lines[1:])]
 
 
-@pytest.mark.parametrize("header", ["FileName,label,writer,slant,comment", "blob,label,writer,slant,comment"])
+@pytest.mark.parametrize(
+    "header", ["FileName,label,writer,slant,comment", "blob,label,writer,slant,comment"]
+)
 def test_the_column_of_files_is_found(reader: Reader, tmp_path: Path, header: str) -> None:
     (tmp_path / "m.csv").write_text("\n".join(manifest(tmp_path, header)))
     assert reader(tmp_path).shape == (12, 12)
 
 
 def test_names_without_a_suffix(reader: Reader, tmp_path: Path) -> None:
-    lines = [line.replace(".png", "") for line in manifest(tmp_path, "image,label,writer,slant,comment")]
+    lines = [
+        line.replace(".png", "") for line in manifest(tmp_path, "image,label,writer,slant,comment")
+    ]
     (tmp_path / "m.csv").write_text("\n".join(lines))
     assert reader(tmp_path / "m.csv").shape == (12, 12)
 
@@ -100,7 +104,9 @@ def test_manifests_that_cannot_be_used(reader: Reader, tmp_path: Path) -> None:
     check_error(reader, table, "the factor 'writer' is missing", factors=["writer"])
     assert list(reader(table).factors) == ["slant"]
     table.write_text("\n".join(line.replace("label", "kind") for line in lines))
-    check_error(reader, table, "which is the label?", "'path', 'kind', 'writer', 'slant', 'comment'")
+    check_error(
+        reader, table, "which is the label?", "'path', 'kind', 'writer', 'slant', 'comment'"
+    )
     table.write_text("\n".join(line.replace("6.png", "6.wav") for line in lines))
     (tmp_path / "files" / "6.png").rename(tmp_path / "files" / "6.wav")
     check_error(reader, table, "7 images (0.png …)", "1 sounds (6.wav …)")

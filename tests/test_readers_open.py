@@ -25,14 +25,22 @@ def test_catalogue_by_name_with_chosen_factors(reader: Reader) -> None:
     assert reader("digits8x8").shape == (8, 8)
     data = reader("handwriting", factors=["slant"])
     assert list(data.factors) == ["slant"]
-    check_error(reader, "handwriting", "'slent'", "factor", "did you mean 'slant'", factors=["slent"])
+    check_error(
+        reader, "handwriting", "'slent'", "factor", "did you mean 'slant'", factors=["slent"]
+    )
     for option in ({"label": "digit"}, {"size": 8}, {"rate": 8000}):
         check_error(
-            reader, "digits8x8", "digits8x8", *[f"{name}={value!r}" for name, value in option.items()], **option
+            reader,
+            "digits8x8",
+            "digits8x8",
+            *[f"{name}={value!r}" for name, value in option.items()],
+            **option,
         )
 
 
-def test_a_path_called_like_a_data_set(reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_called_like_a_data_set(
+    reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     folder_of_classes(tmp_path / "digits8x8")
     assert len(reader("digits8x8")) == 1797
@@ -41,13 +49,20 @@ def test_a_path_called_like_a_data_set(reader: Reader, tmp_path: Path, monkeypat
         assert len(reader(path)) == 6
 
 
-def test_unknown_names_and_files(reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_names_and_files(
+    reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "flowers.npz").touch()
     check_error(reader, "mnst", "'mnst'", "did you mean 'mnist'", *CATALOGUE)
     check_error(reader, "flower.npz", "did you mean 'flowers.npz'")
     check_error(reader, "nowhere/at/all", "'nowhere/at/all'")
-    for name, hint in (("a.zip", "unpack it"), ("a.pkl", "run any code"), ("a.png", "the folder"), ("a.xyz", ".npz")):
+    for name, hint in (
+        ("a.zip", "unpack it"),
+        ("a.pkl", "run any code"),
+        ("a.png", "the folder"),
+        ("a.xyz", ".npz"),
+    ):
         (tmp_path / name).touch()
         check_error(reader, name, name, hint)
     with pytest.raises(TypeError, match=re.escape("['writer']")):
@@ -59,7 +74,9 @@ def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-def test_the_log_goes_to_stderr_by_default(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_log_goes_to_stderr_by_default(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder_of_classes(tmp_path / "pets")
     open_data(tmp_path / "pets")
     out, err = capsys.readouterr()

@@ -26,7 +26,9 @@ def test_parquet_of_images(reader: Reader, tmp_path: Path) -> None:
     broken[4]["bytes"] = None
     import pyarrow as pa
 
-    parquet.write_table(table.set_column(0, "image", pa.array(broken, table.schema.field("image").type)), path)
+    parquet.write_table(
+        table.set_column(0, "image", pa.array(broken, table.schema.field("image").type)), path
+    )
     data = reader(path)
     assert len(data) == 598
     assert "2 of 600 files" in reader.line("row 4 (it is not an image), row 5 (it is empty)")
@@ -37,7 +39,9 @@ def test_parquet_of_plain_bytes_and_of_lists(reader: Reader, tmp_path: Path) -> 
     from pyarrow import parquet
 
     path, label = tmp_path / "a.parquet", [0, 1, 0, 1]
-    parquet.write_table(pa.table({"jpg": [encoded(picture(i)) for i in range(4)], "label": label}), path)
+    parquet.write_table(
+        pa.table({"jpg": [encoded(picture(i)) for i in range(4)], "label": label}), path
+    )
     assert reader(path).shape == (12, 12)
     parquet.write_table(pa.table({"a": [b"1"] * 4, "b": [b"2"] * 4, "label": label}), path)
     check_error(reader, path, "('a', 'b')")
@@ -68,7 +72,9 @@ def test_parquet_of_sounds(reader: Reader, tmp_path: Path) -> None:
     folder_of_tones(tmp_path)
     files = sorted(tmp_path.rglob("*.wav"))
     sounds = [{"bytes": file.read_bytes(), "path": file.name} for file in files]
-    parquet.write_table(pa.table({"audio": sounds, "label": [f.parts[-3] for f in files]}), tmp_path / "a.parquet")
+    parquet.write_table(
+        pa.table({"audio": sounds, "label": [f.parts[-3] for f in files]}), tmp_path / "a.parquet"
+    )
     data, same = reader(tmp_path / "a.parquet"), reader(tmp_path)
     assert (data.kind, data.rate) == ("audio", 8000)
     np.testing.assert_array_equal(data.x, same.x)
@@ -88,7 +94,13 @@ def test_lists_of_different_lengths_in_shards(reader: Reader, tmp_path: Path) ->
     import pyarrow as pa
     from pyarrow import parquet
 
-    parquet.write_table(pa.table({"x": [[1.0], [2.0, 3.0, 4.0]] * 2, "label": [0, 1] * 2}), tmp_path / "part-0.parquet")
+    parquet.write_table(
+        pa.table({"x": [[1.0], [2.0, 3.0, 4.0]] * 2, "label": [0, 1] * 2}),
+        tmp_path / "part-0.parquet",
+    )
     check_error(reader, tmp_path, "part-0.parquet", "'x' is ragged, with lists of 1, 3 values")
-    parquet.write_table(pa.table({"x": pa.array([], pa.list_(pa.float32())), "label": []}), tmp_path / "part-0.parquet")
+    parquet.write_table(
+        pa.table({"x": pa.array([], pa.list_(pa.float32())), "label": []}),
+        tmp_path / "part-0.parquet",
+    )
     check_error(reader, tmp_path, "part-0.parquet has no rows")

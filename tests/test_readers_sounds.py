@@ -14,14 +14,21 @@ def test_folder_of_sounds(reader: Reader, tmp_path: Path) -> None:
     folder_of_tones(tmp_path)
     write_wav(tmp_path / "low" / "a" / "9.wav", tone(300, 22050, 0.4), 22050)
     data = reader(tmp_path, label="pitch", factors=["speaker"])
-    assert (data.kind, data.x.shape, data.x.dtype, data.label_name) == ("audio", (9, 64, 64), np.float32, "pitch")
+    assert (data.kind, data.x.shape, data.x.dtype, data.label_name) == (
+        "audio",
+        (9, 64, 64),
+        np.float32,
+        "pitch",
+    )
     assert data.factors["speaker"].tolist() == list("aabb" + "aaabb")
     assert (data.x.min(), data.x.max()) == (0, 1)
     loudest = data.x.mean(2).argmax(1)
     assert loudest[data.y == "low"].max() < 15
     assert loudest[data.y == "high"].min() > 45
     line = reader.line("sounds")
-    assert line.startswith("9 sounds of 0.20 to 0.40 s, 8,000 Hz (8), 22,050 Hz (1) resampled to 8,000 Hz")
+    assert line.startswith(
+        "9 sounds of 0.20 to 0.40 s, 8,000 Hz (8), 22,050 Hz (1) resampled to 8,000 Hz"
+    )
     assert "64 bands × 64 frames" in line
     assert data.rate == 8000
     again = reader(tmp_path, rate=16000)
@@ -47,7 +54,9 @@ def test_bad_sounds(reader: Reader, tmp_path: Path) -> None:
     assert "low/a/0.wav (it is silent" in reader.line("left out")
     write_wav(tmp_path / "low" / "a" / "2.wav", np.zeros(0, np.float32))
     (tmp_path / "low" / "a" / "4.wav").write_text("no sound")
-    check_error(reader, tmp_path, "3 of 104 files", "2.wav (it is empty", "4.wav (it is no sound file")
+    check_error(
+        reader, tmp_path, "3 of 104 files", "2.wav (it is empty", "4.wav (it is no sound file"
+    )
     refused_all = tmp_path / "all"
     for i in range(4):
         (refused_all / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)

@@ -52,9 +52,18 @@ def test_csv_of_pixels(reader: Reader, tmp_path: Path) -> None:
         ('a,label\n1,x\n\n2,x,y\n3,"', ["row 2 has 3 values", "'2,x,y'"]),
         ("a,a,label\n1,2,x\n", ["several columns called 'a'"]),
         ("a,label\nu,x\nv,y\nu,x\nv,y\n", ["no numbers beside 'label'"]),
-        ("a,label\n1,x\n,y\n2,x\n3,y\n", ["the column 'a' holds NaN", "1 of 4 rows, first in row 2"]),
-        ("a,label\n1,x\ninf,y\n2,x\n3,y\n", ["the column 'a'", "infinity", "1 of 4 rows, first in row 2"]),
-        ("a,label\n1,x\n1e300,y\n2,x\n3,y\n", ["the column 'a'", "infinity", "1 of 4 rows, first in row 2"]),
+        (
+            "a,label\n1,x\n,y\n2,x\n3,y\n",
+            ["the column 'a' holds NaN", "1 of 4 rows, first in row 2"],
+        ),
+        (
+            "a,label\n1,x\ninf,y\n2,x\n3,y\n",
+            ["the column 'a'", "infinity", "1 of 4 rows, first in row 2"],
+        ),
+        (
+            "a,label\n1,x\n1e300,y\n2,x\n3,y\n",
+            ["the column 'a'", "infinity", "1 of 4 rows, first in row 2"],
+        ),
         ("a,label\n1,x\nNA,y\n2,x\nnull,y\n", ["the column 'a'", "2 of 4 rows, first in row 2"]),
         ("a,label\n1,\n3,\n2,\n3,\n", ["'label' is missing in all rows"]),
         ('a,label\n1,x\n2,"y\n3,x\n4,y\n', ["row 2, column 'label'", "'y'", "not closed"]),
@@ -62,7 +71,9 @@ def test_csv_of_pixels(reader: Reader, tmp_path: Path) -> None:
         ("a" * 200_000, ["the first line"]),
     ],
 )
-def test_tables_that_cannot_be_used(reader: Reader, tmp_path: Path, text: str, texts: list[str]) -> None:
+def test_tables_that_cannot_be_used(
+    reader: Reader, tmp_path: Path, text: str, texts: list[str]
+) -> None:
     path = tmp_path / "a.csv"
     path.write_text(text, encoding="utf-8")
     check_error(reader, path, "a.csv", *texts)
@@ -83,7 +94,9 @@ def test_types_are_inferred_from_the_whole_column(reader: Reader, tmp_path: Path
 
 def test_quotation_marks_protect_delimiters_and_line_breaks(reader: Reader, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    path.write_text('"width; cm","a ""b""",label,note\n' + '1,2,"x, y","two\nlines"\n3,4,"z","two\nlines"\n' * 2)
+    path.write_text(
+        '"width; cm","a ""b""",label,note\n' + '1,2,"x, y","two\nlines"\n3,4,"z","two\nlines"\n' * 2
+    )
     data = reader(path)
     assert data.x.tolist() == [[1, 2], [3, 4]] * 2
     assert data.y.tolist() == ["x, y", "z"] * 2

@@ -28,7 +28,9 @@ def test_a_folder_of_images_without_classes(reader: Reader, tmp_path: Path) -> N
     np.testing.assert_array_equal(data.x, images)
     assert "lie in" in reader.line("no labels")
     open_unlabelled(reader, tmp_path / "new", label="species")
-    check_error(reader, tmp_path / "new", "'writer' for the factor", unlabelled=True, factors=["writer"])
+    check_error(
+        reader, tmp_path / "new", "'writer' for the factor", unlabelled=True, factors=["writer"]
+    )
     # Some in folders, some not: nobody knows what that means.
     save(tmp_path / "new" / "cat" / "9.png", images[0])
     check_error(reader, tmp_path / "new", "5 of 6 files", unlabelled=True)
@@ -65,7 +67,9 @@ def test_arrays_without_labels(reader: Reader, tmp_path: Path) -> None:
     np.save(tmp_path / "b.npy", x)
     for name in ("a.npz", "b.npy"):
         for label in (None, "label", "species"):
-            np.testing.assert_array_equal(open_unlabelled(reader, tmp_path / name, label=label).x, x)
+            np.testing.assert_array_equal(
+                open_unlabelled(reader, tmp_path / name, label=label).x, x
+            )
 
 
 def test_labels_that_are_there_are_taken(reader: Reader, tmp_path: Path) -> None:

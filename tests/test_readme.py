@@ -11,7 +11,9 @@ ROOT = Path(__file__).parent.parent
 
 
 def python_of(name: str) -> str:
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), flags=re.S)
+    blocks = re.findall(
+        r"```python\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), flags=re.S
+    )
     assert len(blocks) == 1
     return blocks[0]
 
@@ -22,7 +24,10 @@ def test_the_ten_lines_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert "WVAE()" in code
     told: dict[str, object] = {}
     exec(compile(code.replace("WVAE()", "WVAE(epochs=1)"), "README.md", "exec"), told)
-    assert {path.name for path in (tmp_path / "model").iterdir()} == {"config.json", "model.safetensors"}
+    assert {path.name for path in (tmp_path / "model").iterdir()} == {
+        "config.json",
+        "model.safetensors",
+    }
     for name, shape in (("z_rest", (1000, 16)), ("digits", (1000,)), ("sevens", (8, 28, 28))):
         assert told[name].shape == shape  # pyright: ignore[reportAttributeAccessIssue]
 

@@ -37,7 +37,9 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
-        self.links += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "action")]
+        self.links += [
+            value or "" for name, value in attrs if name in ("src", "href", "srcset", "action")
+        ]
         if tag not in VOID:
             self.open.append(tag)
         if tag == "tr":
@@ -90,12 +92,20 @@ def metrics_of(draws: int, objective: str = "classifier") -> dict[str, Any]:
     """Make metrics in which no two numbers are alike."""
     rng = np.random.default_rng(0)
     names = [f"{row}.{score}" for row in ROWS for score in SCORES]
-    names += [f"{row}.label_ami" for row in ROWS[:6]] + ["ceiling.accuracy"] + [f"test.{term}" for term in TERMS]
+    names += (
+        [f"{row}.label_ami" for row in ROWS[:6]]
+        + ["ceiling.accuracy"]
+        + [f"test.{term}" for term in TERMS]
+    )
     counts = {"writers": 100, "eligible": 580, "test.examples": 1000}
     results = [counts | {n: float(rng.random()) for n in names} for _ in range(draws)]
     plane = {f"plane.test.{term}": float(rng.uniform(10, 99)) for term in TERMS}
     if objective == "plain":
-        plane = {n: v for n, v in plane.items() if n.rsplit(".", 1)[1] not in ("classification", "accuracy")}
+        plane = {
+            n: v
+            for n, v in plane.items()
+            if n.rsplit(".", 1)[1] not in ("classification", "accuracy")
+        }
     counts = {
         "plane.train.examples": 8700,
         "plane.test.examples": 1030,
@@ -109,9 +119,18 @@ def metrics_of(draws: int, objective: str = "classifier") -> dict[str, Any]:
 def measured_of(name: str, clean: bool = False) -> dict[str, Any]:
     """Make the figures of one measured model, no two alike."""
     found = {"leakage.mean.logistic": 0.211, "leakage.mean.mlp": 0.413, "leakage.mean.knn": 0.315}
-    found |= {"leakage.mean.max": 0.413, "leakage.max": 0.413, "leakage.low": 0.402, "leakage.high": 0.424}
+    found |= {
+        "leakage.mean.max": 0.413,
+        "leakage.max": 0.413,
+        "leakage.low": 0.402,
+        "leakage.high": 0.424,
+    }
     found |= {"leakage.majority": 0.107, "leakage.null": 0.118, "leakage.control": 0.971}
-    found |= {"leakage.information.lower": 0.51, "leakage.information.upper": 1.27, "leakage.clean": float(clean)}
+    found |= {
+        "leakage.information.lower": 0.51,
+        "leakage.information.upper": 1.27,
+        "leakage.clean": float(clean),
+    }
     found |= {"swap.label": 0.861, "swap.label.ant": 0.842, "swap.rest_r2": 0.733}
     found |= {"swap.control.label": 0.955, "swap.reader": 0.987}
     return {f"{name}.measure.{key}": value for key, value in found.items()}
@@ -176,9 +195,17 @@ def test_every_metric_is_listed(page: Page, metrics: dict[str, Any]):
 
 
 def test_settings_are_told(page: Page):
-    for text in ("planted, preset best", "12,345 examples of 8 × 8", "wvae reproduce all --draws 3", "Minix", "MIT"):
+    for text in (
+        "planted, preset best",
+        "12,345 examples of 8 × 8",
+        "wvae reproduce all --draws 3",
+        "Minix",
+        "MIT",
+    ):
         assert text in page.text
-    assert "5 % of the mean variance" in page.text.replace("\n", " ")  # how the mixture was regularised
+    assert "5 % of the mean variance" in page.text.replace(
+        "\n", " "
+    )  # how the mixture was regularised
     for name, value in vars(Config()).items():
         assert page.row(name)[1] == str(value)
 
@@ -201,7 +228,9 @@ def test_several_draws_tell_their_seeds(tmp_path: Path, metrics: dict[str, Any])
     assert re.search(r"over 3 draws \(seeds\s+7–9\)\s+of\s+writers, split", page.text)
 
 
-def test_the_page_says_when_the_writers_are_always_the_same(tmp_path: Path, metrics: dict[str, Any]):
+def test_the_page_says_when_the_writers_are_always_the_same(
+    tmp_path: Path, metrics: dict[str, Any]
+):
     page = page_of(tmp_path, settings_of(Config()), metrics | {"writers.eligible.mean": 100.0})
     assert not re.search(r"of\s+writers, split", page.text)
     assert re.search(r"the\s+writers are the same in each", page.text)
@@ -242,7 +271,8 @@ def test_the_panels_of_a_measured_model(tmp_path: Path, metrics: dict[str, Any],
     page = page_of(tmp_path, settings_of(Config()), metrics | measured_of(name))
     text = " ".join(page.text.split())
     assert (
-        "Not clean: a fresh mlp reads the animal from z_rest in 41.3 % of cases (40.2–42.4 %), chance 11.8 %." in text
+        "Not clean: a fresh mlp reads the animal from z_rest in 41.3 % of cases (40.2–42.4 %), chance 11.8 %."
+        in text
     )
     assert page.row("logistic regression") == ["logistic regression", "0.211", "0.107", "0.118"]
     assert page.row("network, 2 × 256")[1] == "0.413"
@@ -254,7 +284,10 @@ def test_the_panels_of_a_measured_model(tmp_path: Path, metrics: dict[str, Any],
     assert page.row("the control: plain reconstructions that show their own animal")[1] == "0.955"
     assert page.row("real test images whose animal the reader names")[1] == "0.987"
     assert "0.733" in text
-    for caption in ("A blue bar well beyond both red lines is a leak", "Suspicious are rows in which the animal"):
+    for caption in (
+        "A blue bar well beyond both red lines is a leak",
+        "Suspicious are rows in which the animal",
+    ):
         assert caption in text
     assert text.count("Leakage: is the animal still in z_rest?") == 1
     assert len(page.links) == 6
@@ -270,7 +303,10 @@ def test_doubts_are_on_the_page(tmp_path: Path, metrics: dict[str, Any]):
     found = measured_of("writers", clean=True) | {"writers.measure.swap.label": 0.1}
     text = " ".join(page_of(tmp_path, settings_of(Config()), metrics | found).text.split())
     assert "Clean: a fresh mlp" in text
-    assert "the decoder ignores z_label: swapped images show the wanted animal in 10.0 % of cases" in text
+    assert (
+        "the decoder ignores z_label: swapped images show the wanted animal in 10.0 % of cases"
+        in text
+    )
 
 
 def test_no_writers_no_rows():

@@ -10,7 +10,12 @@ import torch
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from wvae.evaluation.retrieval import equal_error_rate, identification, verification, within_covariance
+from wvae.evaluation.retrieval import (
+    equal_error_rate,
+    identification,
+    verification,
+    within_covariance,
+)
 
 Array = np.ndarray
 
@@ -37,7 +42,9 @@ def test_people_far_apart_are_found_and_the_keys_are_those_agreed():
         "retrieval.people": 20,
         "retrieval.chance": 1 / 20,
     }
-    within = identify(*people(20, 10, 50), *people(20, 10, 50), metric="within", name="open", sizes=[2])
+    within = identify(
+        *people(20, 10, 50), *people(20, 10, 50), metric="within", name="open", sizes=[2]
+    )
     assert within == {"open.within.top1.2": 1, "open.people": 20, "open.chance": 1 / 20}
 
 
@@ -85,7 +92,9 @@ def test_within_is_not_misled_by_one_loud_column():
 
 def test_within_does_not_depend_on_units_where_euclidean_does():
     (enrolled, who), (queries, asked) = people(30, 20, 1, seed=1), people(30, 20, 1, seed=5)
-    units = np.array([0.2, 1, 1, 1, 100])  # below 0.1 the floor under variances would hold a column down
+    units = np.array(
+        [0.2, 1, 1, 1, 100]
+    )  # below 0.1 the floor under variances would hold a column down
     for metric, same in (("within", True), ("euclidean", False)):
         before = identify(enrolled, who, queries, asked, metric=metric)
         after = identify(enrolled * units, who, queries * units, asked, metric=metric)
@@ -100,7 +109,10 @@ def test_a_person_with_fewer_than_n_is_asked_about_with_all_they_have():
 
 
 def test_a_case_worked_out_by_hand():
-    enrolled, who = np.array([[0.0], [2.0], [4.0], [10.0]]), np.array(["ann", "ann", "bob", "cat"])  # at 1, 4 and 10
+    enrolled, who = (
+        np.array([[0.0], [2.0], [4.0], [10.0]]),
+        np.array(["ann", "ann", "bob", "cat"]),
+    )  # at 1, 4 and 10
     queries, asked = np.array([[2.0], [3.0], [9.0]]), np.array(["ann", "ann", "cat"])
     found = identify(enrolled, who, queries, asked, sizes=(1, 2), repeats=400)
     # One of ann's two is nearer to bob; their mean, 2.5, is as near to bob and ann shares the point; cat is found.
@@ -120,7 +132,10 @@ def test_a_collapsed_code_scores_chance(metric: str):
 def test_sizes_do_not_change_each_other_and_the_seed_alone_decides():
     both = *people(30, 9, 0.7, seed=1), *people(30, 9, 0.7, seed=5)
     alone = identify(*both, sizes=[3], seed=4)
-    assert identify(*both, sizes=(10, 3, 1, 3), seed=4)["retrieval.top1.3"] == alone["retrieval.top1.3"]
+    assert (
+        identify(*both, sizes=(10, 3, 1, 3), seed=4)["retrieval.top1.3"]
+        == alone["retrieval.top1.3"]
+    )
     assert identify(*both, sizes=[3], seed=4) == alone
     assert identify(*both, sizes=[3], seed=5) != alone
 
@@ -151,8 +166,11 @@ def test_covariance_is_found_when_there_is_plenty():
     [
         np.random.default_rng(0).normal(size=(12, 40)),  # more columns than codes
         np.repeat(np.random.default_rng(0).normal(size=(12, 1)), 3, 1),  # equal columns
-        np.repeat(np.resize([1.0, -1, -1, 1], (12, 1)), 2, 1),  # equal ones of which the shrinkage is zero
-        np.random.default_rng(0).normal(size=(12, 3)) * [1, 0, 1e-8],  # constant and nearly constant
+        np.repeat(
+            np.resize([1.0, -1, -1, 1], (12, 1)), 2, 1
+        ),  # equal ones of which the shrinkage is zero
+        np.random.default_rng(0).normal(size=(12, 3))
+        * [1, 0, 1e-8],  # constant and nearly constant
         np.zeros((12, 3)),
     ],
 )
@@ -188,19 +206,33 @@ def test_error_rate_of_two_gaussians(shift: float):
         ([0.0, 1.0], [2.0, 3.0], 1),
         ([1.0], [1.0], 0.5),
         ([5.0] * 7, [5.0] * 3, 0.5),
-        ([1.0, 3.0, 5.0, 7.0], [0.0, 2.0, 2.5, 2.8], 0.25),  # at t = 2.8 one in four is wrong either way
-        ([1.0, 3.0], [0.0, 0.5, 2.0], 1 / 3),  # ROC through (0, ½), (⅓, ½) and (⅓, 1): meets the diagonal at ⅓
+        (
+            [1.0, 3.0, 5.0, 7.0],
+            [0.0, 2.0, 2.5, 2.8],
+            0.25,
+        ),  # at t = 2.8 one in four is wrong either way
+        (
+            [1.0, 3.0],
+            [0.0, 0.5, 2.0],
+            1 / 3,
+        ),  # ROC through (0, ½), (⅓, ½) and (⅓, 1): meets the diagonal at ⅓
         ([0.0, 1.0], [0.0, 1.0], 0.5),
     ],
 )
-def test_error_rates_worked_out_by_hand(genuine: list[float], impostor: list[float], expected: float):
-    assert equal_error_rate(np.array(genuine), np.array(impostor)) == pytest.approx(expected, abs=1e-12)
+def test_error_rates_worked_out_by_hand(
+    genuine: list[float], impostor: list[float], expected: float
+):
+    assert equal_error_rate(np.array(genuine), np.array(impostor)) == pytest.approx(
+        expected, abs=1e-12
+    )
 
 
 def test_error_rate_depends_on_the_order_of_scores_alone():
     rng = np.random.default_rng(0)
     genuine, impostor = rng.normal(1, 1, 50), rng.normal(0, 1, 70)
-    assert equal_error_rate(np.exp(genuine), np.exp(impostor)) == equal_error_rate(genuine, impostor)
+    assert equal_error_rate(np.exp(genuine), np.exp(impostor)) == equal_error_rate(
+        genuine, impostor
+    )
 
 
 @pytest.mark.parametrize(
@@ -222,13 +254,20 @@ def test_scores_must_be_finite_rows(genuine: Array, impostor: Array, message: st
 
 def test_people_far_apart_are_verified_and_the_keys_are_those_agreed():
     found = verification(*people(20, 10, 50))
-    assert found == {f"verification.eer.{n}": 0 for n in (1, 3, 5, 10)} | {"verification.people": 20}
-    assert list(verification(*people(5, 4, 1), sizes=[2], name="open")) == ["open.eer.2", "open.people"]
+    assert found == {f"verification.eer.{n}": 0 for n in (1, 3, 5, 10)} | {
+        "verification.people": 20
+    }
+    assert list(verification(*people(5, 4, 1), sizes=[2], name="open")) == [
+        "open.eer.2",
+        "open.people",
+    ]
 
 
 def test_nobody_is_verified_from_codes_that_know_nothing():
     found = verification(*people(40, 20, 0))
-    assert all(found[f"verification.eer.{n}"] == pytest.approx(0.5, abs=0.04) for n in (1, 3, 5, 10))
+    assert all(
+        found[f"verification.eer.{n}"] == pytest.approx(0.5, abs=0.04) for n in (1, 3, 5, 10)
+    )
     z, who = people(40, 20, 50)
     shuffled = verification(z, np.random.default_rng(0).permutation(who))
     assert shuffled["verification.eer.10"] == pytest.approx(0.5, abs=0.04)
@@ -280,7 +319,9 @@ def test_enrolment_takes_its_share_and_leaves_one():
     assert shares[0] == shares[1] == shares[2]
     assert shares[0]["verification.eer.1"] == shares[0]["verification.eer.9"]
     z, who = people(60, 40, 0.5)
-    few, many = (verification(z, who, enrol=share, sizes=[4])["verification.eer.4"] for share in (0.05, 0.9))
+    few, many = (
+        verification(z, who, enrol=share, sizes=[4])["verification.eer.4"] for share in (0.05, 0.9)
+    )
     assert many < few - 0.05
 
 
@@ -315,10 +356,19 @@ NAN = np.where(np.arange(6)[:, None] == 3, np.nan, Z)
         ({"who_queries": WHO[:, None]}, r"who_queries has shape \(6, 1\), expected \(6,\)"),
         ({"queries": NAN}, "queries holds NaN or infinite values"),
         ({"enrolled": Z * np.inf}, "enrolled holds NaN or infinite values"),
-        ({"enrolled": Z[:, 0]}, r"enrolled has shape \(6,\), expected \(n, d\), not empty: flatten"),
-        ({"queries": np.zeros((0, 2)), "who_queries": WHO[:0]}, r"queries has shape \(0, 2\), expected"),
+        (
+            {"enrolled": Z[:, 0]},
+            r"enrolled has shape \(6,\), expected \(n, d\), not empty: flatten",
+        ),
+        (
+            {"queries": np.zeros((0, 2)), "who_queries": WHO[:0]},
+            r"queries has shape \(0, 2\), expected",
+        ),
         ({"queries": Z[:, :1]}, "enrolled has 2 columns and queries 1"),
-        ({"who_queries": WHO + 1}, r"who_queries has \[3\], not enrolled: leave them out, or take verification"),
+        (
+            {"who_queries": WHO + 1},
+            r"who_queries has \[3\], not enrolled: leave them out, or take verification",
+        ),
         ({"who_queries": np.array([0, 0, 1, 1, 2, np.nan])}, "who_queries holds NaN or None"),
         ({"who_enrolled": np.array([0, 0, 1, 1, 2, None])}, "who_enrolled holds NaN or None"),
         ({"sizes": (1, 0)}, r"sizes is \(1, 0\) and repeats 20, expected whole numbers from 1"),
@@ -326,7 +376,10 @@ NAN = np.where(np.arange(6)[:, None] == 3, np.nan, Z)
         ({"sizes": (1.5,)}, r"sizes is \(1.5,\)"),
         ({"repeats": 0}, "repeats 0, expected whole numbers from 1"),
         ({"metric": "cosine"}, "metric is 'cosine', expected 'euclidean' or 'within'"),
-        ({"enrolled": Z[::2], "who_enrolled": WHO[::2], "metric": "within"}, "every person has one example"),
+        (
+            {"enrolled": Z[::2], "who_enrolled": WHO[::2], "metric": "within"},
+            "every person has one example",
+        ),
     ],
 )
 def test_identification_says_what_is_wrong(change: dict[str, Any], message: str):
@@ -341,15 +394,27 @@ def test_identification_says_what_is_wrong(change: dict[str, Any], message: str)
         ({"who": WHO[:4]}, r"who has shape \(4,\), expected \(6,\)"),
         ({"z": NAN}, "z holds NaN or infinite values"),
         ({"z": Z[:, 0]}, r"z has shape \(6,\), expected \(n, d\)"),
-        ({"who": np.zeros(6)}, "who has 1 people, of whom 0.0 has 6 examples, expected two or more"),
-        ({"who": np.array(list("aabbbc"))}, "who has 3 people, of whom 'c' has 1 examples, expected two or more"),
+        (
+            {"who": np.zeros(6)},
+            "who has 1 people, of whom 0.0 has 6 examples, expected two or more",
+        ),
+        (
+            {"who": np.array(list("aabbbc"))},
+            "who has 3 people, of whom 'c' has 1 examples, expected two or more",
+        ),
         ({"sizes": [-1]}, r"sizes is \(-1,\)"),
         ({"repeats": 0}, "repeats 0"),
         ({"enrol": 1.0}, "enrol is 1.0, expected a share between 0 and 1"),
         ({"enrol": 0}, "enrol is 0, expected a share between 0 and 1"),
-        ({"covariance": np.eye(3)}, r"covariance is \(3, 3\), expected \(2, 2\), positive definite"),
+        (
+            {"covariance": np.eye(3)},
+            r"covariance is \(3, 3\), expected \(2, 2\), positive definite",
+        ),
         ({"covariance": np.ones((2, 2))}, "positive definite: take within_covariance"),
-        ({"covariance": np.array([[1.0, 0.5], [0, 1]])}, "positive definite: take within_covariance"),
+        (
+            {"covariance": np.array([[1.0, 0.5], [0, 1]])},
+            "positive definite: take within_covariance",
+        ),
         ({"covariance": np.full((2, 2), np.nan)}, "positive definite: take within_covariance"),
     ],
 )

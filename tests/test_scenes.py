@@ -29,7 +29,15 @@ def test_the_record(data: Dataset):
     assert data.x.shape == (1200, 3, SIDE, SIDE)
     assert data.x.dtype == np.uint8
     assert (data.kind, data.name, data.label_name) == ("image", "scenes", "digit")
-    assert set(data.factors) == {"scene", "writer", "size", "shift_x", "shift_y", "contrast", "zoom"}
+    assert set(data.factors) == {
+        "scene",
+        "writer",
+        "size",
+        "shift_x",
+        "shift_y",
+        "contrast",
+        "zoom",
+    }
     assert data.split is not None
     assert (data.split == np.repeat(["train", "test"], [1050, 150])).all()
     assert CATALOGUE["scenes"].licence.startswith("CC0")
@@ -38,7 +46,12 @@ def test_the_record(data: Dataset):
 
 def test_the_default_number_of_images():
     # The signature, not the images: they take seconds.
-    assert scenes.load.__kwdefaults__ == {"digits": "handwriting", "images": 20_000, "seed": 0, "progress": True}
+    assert scenes.load.__kwdefaults__ == {
+        "digits": "handwriting",
+        "images": 20_000,
+        "seed": 0,
+        "progress": True,
+    }
 
 
 def test_a_seed_gives_the_same_and_another_gives_others(data: Dataset):
@@ -72,7 +85,9 @@ def test_scenes_and_digits_are_balanced_and_independent(data: Dataset):
         ("zoom", CROP[0] / SIDE, CROP[1] / SIDE),
     ],
 )
-def test_factors_fill_their_range_and_do_not_tell_the_digit(data: Dataset, name: str, low: float, high: float):
+def test_factors_fill_their_range_and_do_not_tell_the_digit(
+    data: Dataset, name: str, low: float, high: float
+):
     values = data.factors[name]
     assert values.dtype == np.float32
     assert low - 1e-5 <= values.min() < low + 0.05 * (high - low)
@@ -90,18 +105,24 @@ def test_no_block_is_both_in_train_and_in_test(blocks: dict[str, scenes._Blocks]
         assert 0.15 < share < 0.27, name
         known = {block.tobytes() for block in train}
         assert not any(block.tobytes() in known for block in test), name
-        assert 0 <= min(train.min(), test.min()) <= max(train.max(), test.max()) <= scenes.DIM + 1e-6
+        assert (
+            0 <= min(train.min(), test.min()) <= max(train.max(), test.max()) <= scenes.DIM + 1e-6
+        )
 
 
 def test_a_crop_comes_from_blocks_of_its_scene_and_part():
     planted = [
-        scenes._Blocks(np.full((4, 3, BLOCK, BLOCK), value), np.full((2, 3, BLOCK, BLOCK), value + 0.05))
+        scenes._Blocks(
+            np.full((4, 3, BLOCK, BLOCK), value), np.full((2, 3, BLOCK, BLOCK), value + 0.05)
+        )
         for value in (0.1, 0.3)
     ]
     scene, test = np.array([0, 1, 0, 1]), np.array([False, False, True, True])
     behind, zoom = scenes._crop(planted, scene, test, np.random.default_rng(0))
     assert behind.shape == (4, 3, SIDE, SIDE)
-    assert np.allclose(behind, np.array([0.1, 0.3, 0.15, 0.35])[:, None, None, None], atol=1e-6)  # flat up to the edges
+    assert np.allclose(
+        behind, np.array([0.1, 0.3, 0.15, 0.35])[:, None, None, None], atol=1e-6
+    )  # flat up to the edges
     assert zoom.shape == (4,)
 
 
@@ -179,11 +200,16 @@ def test_mnist_takes_its_own_split(mnist: Dataset, monkeypatch: pytest.MonkeyPat
     data = load("scenes", digits="mnist", images=400)
     assert mnist.split is not None
     assert data.split is not None
-    writers = {part: set(mnist.factors["writer"][mnist.split == part].tolist()) for part in ("train", "test")}
+    writers = {
+        part: set(mnist.factors["writer"][mnist.split == part].tolist())
+        for part in ("train", "test")
+    }
     for part in ("train", "test"):
         assert set(data.factors["writer"][data.split == part].tolist()) <= writers[part]
     assert "CC BY-SA" in data.licence
-    with pytest.raises(ValueError, match=r"images is 70000, of which 61250 are for train, but mnist has 60000"):
+    with pytest.raises(
+        ValueError, match=r"images is 70000, of which 61250 are for train, but mnist has 60000"
+    ):
         load("scenes", digits="mnist", images=70_000)
 
 

@@ -53,7 +53,10 @@ def small_pools(monkeypatch: pytest.MonkeyPatch) -> None:
 @given(st.lists(st.integers(-12, 11), max_size=20), st.slices(12))
 def test_rows_are_those_of_an_array(rows: list[int], some: slice):
     array: Any = np.arange(24).reshape(12, 2)
-    two, odd = Shards([array[:5], array[5:]]), Shards([array[:5], array[5:]]).pick(np.arange(1, 12, 2))
+    two, odd = (
+        Shards([array[:5], array[5:]]),
+        Shards([array[:5], array[5:]]).pick(np.arange(1, 12, 2)),
+    )
     keys: list[Any] = [some, np.array(rows, int), np.arange(12) % 3 == 0]
     for key in keys:
         np.testing.assert_array_equal(two[key], array[key])
@@ -72,9 +75,16 @@ def test_files_of_different_shapes_are_refused():
 
 
 @pytest.mark.usefixtures("small_pools")
-def test_every_row_comes_once_with_its_own_label_from_memory_and_from_disk(x: np.ndarray, mapped: Any):
+def test_every_row_comes_once_with_its_own_label_from_memory_and_from_disk(
+    x: np.ndarray, mapped: Any
+):
     y = np.arange(500)
-    sources: list[Any] = [x, mapped, Shards([mapped[:123], mapped[123:]]), Shards([mapped]).pick(np.arange(0, 500, 3))]
+    sources: list[Any] = [
+        x,
+        mapped,
+        Shards([mapped[:123], mapped[123:]]),
+        Shards([mapped]).pick(np.arange(0, 500, 3)),
+    ]
     for some in sources:
         labels = y if len(some) == 500 else y[::3]
         feed = BatchLoader(Examples(some, labels), 32, CPU)
@@ -101,7 +111,9 @@ def test_a_process_reads_only_its_own_part_of_a_pool(mapped: Any, monkeypatch: p
         feed = BatchLoader(Examples(mapped, order), 32, CPU)
         parts.append([b.y.numpy() for b in feed.batches((0, 1))])
     assert np.array_equal(np.sort(np.concatenate([np.concatenate(part) for part in parts])), order)
-    first = [set(np.searchsorted(blocks, np.concatenate(part[:2]), side="right")) for part in parts]  # of one pool
+    first = [
+        set(np.searchsorted(blocks, np.concatenate(part[:2]), side="right")) for part in parts
+    ]  # of one pool
     assert len(first[0] & first[1]) <= 1
 
 
@@ -198,7 +210,9 @@ def folders(x: np.ndarray, tmp_path: Path) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize("kind", ["npy", "parquet"])
-def test_a_folder_of_shards_is_opened_where_it_lies(folders: dict[str, Path], x: np.ndarray, kind: str):
+def test_a_folder_of_shards_is_opened_where_it_lies(
+    folders: dict[str, Path], x: np.ndarray, kind: str
+):
     said: list[str] = []
     data = open_data(folders[kind], log=said.append)
     assert on_disk(data.x)
@@ -216,7 +230,14 @@ def test_a_folder_of_shards_is_opened_where_it_lies(folders: dict[str, Path], x:
 @pytest.mark.parametrize("kind", ["npy", "parquet"])
 @pytest.mark.usefixtures("small_pools")
 def test_shards_train_a_model_as_an_array_does(folders: dict[str, Path], x: np.ndarray, kind: str):
-    small: dict[str, Any] = {"width": 16, "depth": 1, "d_label": 2, "d_rest": 3, "epochs": 2, "backbone": "mlp"}
+    small: dict[str, Any] = {
+        "width": 16,
+        "depth": 1,
+        "d_label": 2,
+        "d_rest": 3,
+        "epochs": 2,
+        "backbone": "mlp",
+    }
     small |= {"alignment_steps": 2, "finetune_epochs": 1}
     data = open_data(folders[kind], log=quiet)
     model = WVAE(**small).fit(data.x, data.y)
@@ -227,7 +248,9 @@ def test_shards_train_a_model_as_an_array_does(folders: dict[str, Path], x: np.n
 def test_shards_that_do_not_match_are_told(folders: dict[str, Path], x: np.ndarray):
     npy = folders["npy"]
     np.save(npy / "part-1-labels.npy", np.zeros(7))
-    with pytest.raises(ValueError, match=r"part-1-labels.npy has 7 values, part-1.npy 300 examples"):
+    with pytest.raises(
+        ValueError, match=r"part-1-labels.npy has 7 values, part-1.npy 300 examples"
+    ):
         open_data(npy, log=quiet)
     (npy / "part-1-labels.npy").unlink()
     with pytest.raises(ValueError, match=r"part-1.npy has no part-1-labels.npy beside it"):
@@ -237,7 +260,9 @@ def test_shards_that_do_not_match_are_told(folders: dict[str, Path], x: np.ndarr
     with pytest.raises(ValueError, match="expected examples of one shape and type"):
         open_data(npy, log=quiet)
     table = folders["parquet"]
-    write_parquet(table / "part-1.parquet", x[:9].astype(float), labels=np.arange(9) % 2, writer=["w"] * 9)
+    write_parquet(
+        table / "part-1.parquet", x[:9].astype(float), labels=np.arange(9) % 2, writer=["w"] * 9
+    )
     with pytest.raises(ValueError, match="expected examples of one shape and type"):
         open_data(table, log=quiet)
 
@@ -268,5 +293,11 @@ def test_memory_does_not_grow_with_the_data(tmp_path: Path):
         x[:: n // 100] = 7
         x.flush()
         command = [sys.executable, "-c", PROGRAM, str(tmp_path / f"{n}.npy")]
-        peaks.append(int(subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout))
+        peaks.append(
+            int(
+                subprocess.run(
+                    command, check=True, capture_output=True, text=True, timeout=300
+                ).stdout
+            )
+        )
     assert peaks[1] - peaks[0] < 160

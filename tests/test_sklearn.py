@@ -25,7 +25,14 @@ from wvae.training.examples import Examples, check_examples
 from wvae.training.loop import TrainingError, evaluate
 from wvae.training.pipeline import hold_out
 
-SMALL: dict[str, Any] = {"d_label": 2, "d_rest": 2, "width": 16, "depth": 1, "epochs": 4, "batch_size": 8}
+SMALL: dict[str, Any] = {
+    "d_label": 2,
+    "d_rest": 2,
+    "width": 16,
+    "depth": 1,
+    "epochs": 4,
+    "batch_size": 8,
+}
 SMALL |= {"learning_rate": 2e-2, "alignment_steps": 20, "finetune_epochs": 1, "device": "cpu"}
 NOT_MET = {
     "check_sample_weight_equivalence_on_dense_data": (
@@ -35,7 +42,9 @@ NOT_MET = {
 }
 
 # The checks have no say about trainings of a few steps, but warnings are errors.
-pytestmark = pytest.mark.filterwarnings("ignore::wvae.training.diagnostics.TrainingWarning", "ignore:.*max_iter")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::wvae.training.diagnostics.TrainingWarning", "ignore:.*max_iter"
+)
 
 
 @parametrize_with_checks([WVAE(**SMALL)], expected_failed_checks=lambda estimator: NOT_MET)
@@ -64,9 +73,14 @@ def test_a_table_simply_works(wine: tuple[np.ndarray, np.ndarray]):
     assert model.likelihood_ == "gaussian"
     assert model.score(X[130:], y[130:]) > 0.9
     got, spread = model.reconstruct(X[130:]), X.std(0)
-    assert (np.abs(got - X[130:]).mean(0) < 0.85 * spread).all()  # in the units of each column, 0.1 or 300
+    assert (
+        np.abs(got - X[130:]).mean(0) < 0.85 * spread
+    ).all()  # in the units of each column, 0.1 or 300
     probe = make_pipeline(StandardScaler(), LogisticRegression())
-    assert cross_val_score(probe, model.transform(X), y).mean() < cross_val_score(probe, X, y).mean() - 0.3
+    assert (
+        cross_val_score(probe, model.transform(X), y).mean()
+        < cross_val_score(probe, X, y).mean() - 0.3
+    )
     other = model.rewrite(X[130:], np.full(48, "white"))
     assert (model.predict(other) == "white").mean() > 0.9
 
@@ -76,7 +90,9 @@ def test_a_table_in_another_unit_is_the_same_table(wine: tuple[np.ndarray, np.nd
     unit = 10.0 ** np.arange(-6, 7)
     one, two = small().fit(X, y), small().fit(X * unit + unit, y)
     np.testing.assert_allclose(one.predict_proba(X), two.predict_proba(X * unit + unit), atol=1e-3)
-    np.testing.assert_allclose(two.reconstruct(X * unit + unit), one.reconstruct(X) * unit + unit, rtol=0.02)
+    np.testing.assert_allclose(
+        two.reconstruct(X * unit + unit), one.reconstruct(X) * unit + unit, rtol=0.02
+    )
 
 
 def test_gaussian_pixels_are_drawn_as_pixels_and_can_be_encoded_again(planted: Dataset):
@@ -94,9 +110,14 @@ def test_likelihoods_follow_the_values(wine: tuple[np.ndarray, np.ndarray]):
     assert model.likelihood_ == "bernoulli"
     assert small(likelihood="gaussian").fit(unit, y).likelihood_ == "gaussian"
     assert small().fit((255 * unit).astype(np.uint8), y).likelihood_ == "bernoulli"
-    with pytest.raises(ValueError, match=r"likelihood is 'bernoulli', which needs values in \[0, 1\]"):
+    with pytest.raises(
+        ValueError, match=r"likelihood is 'bernoulli', which needs values in \[0, 1\]"
+    ):
         small(likelihood="bernoulli").fit(X, y)
-    with pytest.raises(ValueError, match=r"X holds values from 0.13 to 1680, expected \[0, 1\] as in training: scale"):
+    with pytest.raises(
+        ValueError,
+        match=r"X holds values from 0.13 to 1680, expected \[0, 1\] as in training: scale",
+    ):
         model.predict(X)
 
 
@@ -156,7 +177,9 @@ def test_a_gaussian_model_saves_and_loads(wine: tuple[np.ndarray, np.ndarray], t
         file.write_text(file.read_text().replace(wrong, '"pixels": false'))
 
 
-def test_a_code_does_not_depend_on_its_company(wine: tuple[np.ndarray, np.ndarray], fitted: WVAE, planted: Dataset):
+def test_a_code_does_not_depend_on_its_company(
+    wine: tuple[np.ndarray, np.ndarray], fitted: WVAE, planted: Dataset
+):
     X, y = wine
     for model, x in ((small().fit(X, y), X), (fitted, planted.x[:50])):
         for call in (model.transform, model.predict_proba):
@@ -171,7 +194,9 @@ def test_in_a_pipeline_a_grid_and_cross_validation(wine: tuple[np.ndarray, np.nd
     X, y = wine
     pipeline = make_pipeline(StandardScaler(), small(batch_size=16))
     assert cross_val_score(pipeline, X, y, cv=3).min() > 0.8
-    search = GridSearchCV(pipeline, {"wvae__d_rest": [1, 2], "wvae__likelihood": ["auto", "gaussian"]}, cv=2)
+    search = GridSearchCV(
+        pipeline, {"wvae__d_rest": [1, 2], "wvae__likelihood": ["auto", "gaussian"]}, cv=2
+    )
     assert search.fit(X, y).best_estimator_.transform(X).shape[1] in (1, 2)
     reader = make_pipeline(small(code="label"), LogisticRegression()).fit(X, y)
     assert reader.score(X, y) > 0.8
@@ -187,7 +212,10 @@ def test_random_states_as_scikit_learn_takes_them(wine: tuple[np.ndarray, np.nda
     again = small(random_state=runs[1][1], epochs=1).fit(X, y)
     np.testing.assert_array_equal(again.transform(X), runs[1][0])
     assert model.get_params()["random_state"] is seed
-    same = [small(random_state=np.random.RandomState(3), epochs=1).fit(X, y).transform(X) for _ in range(2)]
+    same = [
+        small(random_state=np.random.RandomState(3), epochs=1).fit(X, y).transform(X)
+        for _ in range(2)
+    ]
     np.testing.assert_array_equal(same[0], same[1])
 
 
@@ -196,7 +224,9 @@ def test_a_read_only_memory_map_of_a_table(wine: tuple[np.ndarray, np.ndarray], 
     np.save(tmp_path / "x.npy", X)
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     assert np.shares_memory(check_examples(mapped).x, mapped)
-    np.testing.assert_array_equal(small().fit(mapped, y).transform(mapped), small().fit(X, y).transform(X))
+    np.testing.assert_array_equal(
+        small().fit(mapped, y).transform(mapped), small().fit(X, y).transform(X)
+    )
 
 
 def test_a_column_of_labels_is_taken_with_a_warning(wine: tuple[np.ndarray, np.ndarray]):
@@ -216,9 +246,14 @@ def test_a_warm_start_goes_on(wine: tuple[np.ndarray, np.ndarray]):
     assert losses[1][1] < 0.8 * losses[1][0]
     assert warm.n_iter_ == 4
     # Learning rate and the like may change, and the alignment; the architecture may not, nor may classes or columns.
-    assert warm.set_params(learning_rate=1e-3, alignment="gaussian", epochs=1).fit(X, y).n_iter_ == 1
+    assert (
+        warm.set_params(learning_rate=1e-3, alignment="gaussian", epochs=1).fit(X, y).n_iter_ == 1
+    )
     before = warm.transform(X)
-    with pytest.raises(ValueError, match=r"warm_start is True, but .* another architecture .*\(decoder.body.0.weight"):
+    with pytest.raises(
+        ValueError,
+        match=r"warm_start is True, but .* another architecture .*\(decoder.body.0.weight",
+    ):
         warm.set_params(d_rest=3).fit(X, y)
     warm.set_params(d_rest=2)
     with pytest.raises(ValueError, match=r"classes are \['red', 'rose'\], and before they were"):
@@ -256,7 +291,10 @@ def test_partial_fit_of_some_classes_keeps_the_others(wine: tuple[np.ndarray, np
     model = small().partial_fit(X[y == "red"], y[y == "red"], classes=["red", "rose", "white"])
     assert model.classes_.tolist() == ["red", "rose", "white"]
     assert np.isfinite(model.transform(X)).all()
-    with pytest.raises(ValueError, match="centres are not known, of an imported model or of a label that partial_fit"):
+    with pytest.raises(
+        ValueError,
+        match="centres are not known, of an imported model or of a label that partial_fit",
+    ):
         model.rewrite(X[:1], np.array(["rose"]))
     model.partial_fit(X[:3], [None, *y[1:3]])
     assert model.rewrite(X[:1], np.array(["red"])).shape == (1, 13)
@@ -303,8 +341,18 @@ def test_partial_fit_after_fit_goes_on_from_it(wine: tuple[np.ndarray, np.ndarra
 
 def test_early_stopping_ends_at_the_best_epoch(wine: tuple[np.ndarray, np.ndarray], tmp_path: Path):
     X, y = wine
-    changes: dict[str, Any] = {"early_stopping": True, "n_iter_no_change": 3, "epochs": 60, "width": 64}
-    changes |= {"validation_fraction": 0.3, "alignment": "none", "finetune_epochs": 0, "rest_kl_weight": 0.05}
+    changes: dict[str, Any] = {
+        "early_stopping": True,
+        "n_iter_no_change": 3,
+        "epochs": 60,
+        "width": 64,
+    }
+    changes |= {
+        "validation_fraction": 0.3,
+        "alignment": "none",
+        "finetune_epochs": 0,
+        "rest_kl_weight": 0.05,
+    }
     model = small(**changes).fit(X, y, checkpoint=tmp_path)
     losses = [row["validation.loss"] for row in model.history_]
     assert model.n_iter_ == len(losses) < 60
@@ -336,19 +384,38 @@ def test_groups_are_on_one_side_only(wine: tuple[np.ndarray, np.ndarray]):
     assert watched is not None
     for part in (train, watched):
         assert np.unique(part.y).tolist() == [0, 1, 2]
-    assert small(early_stopping=True, n_iter_no_change=1).fit(X, y, groups=groups).history_[0]["validation.loss"] > 0
+    assert (
+        small(early_stopping=True, n_iter_no_change=1)
+        .fit(X, y, groups=groups)
+        .history_[0]["validation.loss"]
+        > 0
+    )
 
 
 @pytest.mark.parametrize(
     ("changes", "groups", "message"),
     [
-        ({}, lambda y: np.arange(178), "groups came, which only early_stopping uses: take early_stopping=True"),
-        ({"early_stopping": True}, lambda y: np.arange(177), r"groups has shape \(177,\), expected \(178,\)"),
+        (
+            {},
+            lambda y: np.arange(178),
+            "groups came, which only early_stopping uses: take early_stopping=True",
+        ),
+        (
+            {"early_stopping": True},
+            lambda y: np.arange(177),
+            r"groups has shape \(177,\), expected \(178,\)",
+        ),
         ({"early_stopping": True}, lambda y: np.zeros(178), "groups holds one group only"),
-        ({"early_stopping": True}, lambda y: y, "all examples of 1 of the labels are in groups held out"),
+        (
+            {"early_stopping": True},
+            lambda y: y,
+            "all examples of 1 of the labels are in groups held out",
+        ),
     ],
 )
-def test_groups_that_cannot_be_used(wine: tuple[np.ndarray, np.ndarray], changes: Any, groups: Any, message: str):
+def test_groups_that_cannot_be_used(
+    wine: tuple[np.ndarray, np.ndarray], changes: Any, groups: Any, message: str
+):
     X, y = wine
     with pytest.raises(ValueError, match=message):
         small(**changes).fit(X, y, groups=groups(y))
@@ -363,12 +430,20 @@ def test_what_is_left_out_decides_nothing(wine: tuple[np.ndarray, np.ndarray]):
     x = ((X - X.min(0)) / np.ptp(X, axis=0)).astype(np.float32)
     x[0], odd = 7, np.where(np.arange(178) == 0, "corked", y)
     weight = (np.arange(178) > 0).astype(float)
-    for model in (small(epochs=1).fit(x, odd, sample_weight=weight), small().partial_fit(x, odd, sample_weight=weight)):
+    for model in (
+        small(epochs=1).fit(x, odd, sample_weight=weight),
+        small().partial_fit(x, odd, sample_weight=weight),
+    ):
         assert (model.classes_.tolist(), model.likelihood_) == (np.unique(y).tolist(), "bernoulli")
 
 
 def test_examples_are_looked_at_once():
-    for x, pixels in (([[0.0, 1.0]], True), ([[0.0, 1.1]], False), ([[-0.1, 1.0]], False), ([[0.5, 0.5]], True)):
+    for x, pixels in (
+        ([[0.0, 1.0]], True),
+        ([[0.0, 1.1]], False),
+        ([[-0.1, 1.0]], False),
+        ([[0.5, 0.5]], True),
+    ):
         assert check_examples(np.array(x)).unit_range == pixels
     assert check_examples(np.full((2, 3), 255, np.uint8)).unit_range
 
@@ -392,7 +467,8 @@ def test_weights_say_which_examples_matter(wine: tuple[np.ndarray, np.ndarray]):
     wrong = rng.random(178) < 0.5
     told = np.where(wrong, np.roll(np.unique(y), 1)[np.unique(y, return_inverse=True)[1]], y)
     plain, knowing, fooled = (
-        small(epochs=12).fit(X, told, sample_weight=w).score(X, y) for w in (None, 1e-3 + ~wrong, 1e-3 + wrong)
+        small(epochs=12).fit(X, told, sample_weight=w).score(X, y)
+        for w in (None, 1e-3 + ~wrong, 1e-3 + wrong)
     )
     assert knowing > 0.9
     assert fooled < 0.1
@@ -417,17 +493,23 @@ def test_bad_weights(wine: tuple[np.ndarray, np.ndarray], weight: np.ndarray, me
 
 
 @pytest.mark.parametrize("separation", ["covariance", "hsic", "adversary", "swap"])
-def test_terms_of_whole_batches_cannot_be_weighed(wine: tuple[np.ndarray, np.ndarray], separation: str):
+def test_terms_of_whole_batches_cannot_be_weighed(
+    wine: tuple[np.ndarray, np.ndarray], separation: str
+):
     X, y = wine
     model = small(separation=separation, separation_weight=1.0, epochs=1)
-    with pytest.raises(ValueError, match=f"separation is '{separation}', .* leave out sample_weight"):
+    with pytest.raises(
+        ValueError, match=f"separation is '{separation}', .* leave out sample_weight"
+    ):
         model.fit(X, y, sample_weight=np.ones(178))
     unknown = y.astype(object)
     unknown[::2] = None
     if separation == "covariance":  # it asks for no label
         assert model.fit(X, unknown).score(X, y) >= 0
     else:
-        with pytest.raises(ValueError, match=f"separation is '{separation}', which needs every label"):
+        with pytest.raises(
+            ValueError, match=f"separation is '{separation}', which needs every label"
+        ):
             model.fit(X, unknown)
 
 
@@ -469,8 +551,20 @@ def test_examples_without_a_label_help(planted: Dataset, planted_test: Dataset):
     rows = np.concatenate([np.flatnonzero(planted.y == k)[:5] for k in np.unique(planted.y)])
     few = np.full(400, None, object)
     few[rows] = planted.y[rows]
-    changes: dict[str, Any] = {"width": 48, "d_label": 3, "d_rest": 3, "augment": 0.0, "alignment": "none"}
-    changes |= {"finetune_epochs": 0, "batch_size": 20, "backbone": "mlp", "learning_rate": 1e-2, "style_weight": 1.0}
+    changes: dict[str, Any] = {
+        "width": 48,
+        "d_label": 3,
+        "d_rest": 3,
+        "augment": 0.0,
+        "alignment": "none",
+    }
+    changes |= {
+        "finetune_epochs": 0,
+        "batch_size": 20,
+        "backbone": "mlp",
+        "learning_rate": 1e-2,
+        "style_weight": 1.0,
+    }
     alone = small(**changes, epochs=400).fit(planted.x[rows], planted.y[rows].astype(object))
     helped = small(**changes, epochs=20).fit(planted.x, few)
     x, y = planted_test.x, planted_test.y.astype(object)

@@ -25,7 +25,9 @@ from wvae.datasets.sources import digits8x8, emnist, mnist
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
-needs_mnist = pytest.mark.skipif(not (SHARED / "mnist").is_dir(), reason="MNIST's files are not in ../shared/data")
+needs_mnist = pytest.mark.skipif(
+    not (SHARED / "mnist").is_dir(), reason="MNIST's files are not in ../shared/data"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +51,9 @@ def test_digits8x8() -> None:
     assert data.x.shape == (1797, 8, 8)
     assert (data.x.min(), data.x.max()) == (0, 255)
     values, y = load_digits(return_X_y=True)
-    np.testing.assert_allclose(data.x.reshape(-1, 64) * (16 / 255), values, atol=0.5 * 16 / 255 + 1e-9)
+    np.testing.assert_allclose(
+        data.x.reshape(-1, 64) * (16 / 255), values, atol=0.5 * 16 / 255 + 1e-9
+    )
     np.testing.assert_array_equal(data.y, y)
     assert data.y.dtype == np.int64
     assert data.factors == {}
@@ -83,7 +87,9 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 
 @needs_mnist
-def test_mnist_from_a_folder_and_from_the_cache(real: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mnist_from_a_folder_and_from_the_cache(
+    real: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("WVAE_MIRROR", str(SHARED))
     first = load("mnist", progress=False)
     assert {row.name: row.cached for row in status()}["mnist"]
@@ -98,7 +104,18 @@ def test_mnist_is_whole(real: Dataset) -> None:
     assert real.x.shape == (70_000, 28, 28)
     assert real.x.dtype == np.uint8
     assert real.y.dtype == np.int64
-    assert np.bincount(real.y).tolist() == [6903, 7877, 6990, 7141, 6824, 6313, 6876, 7293, 6825, 6958]
+    assert np.bincount(real.y).tolist() == [
+        6903,
+        7877,
+        6990,
+        7141,
+        6824,
+        6313,
+        6876,
+        7293,
+        6825,
+        6958,
+    ]
     assert real.split is not None
     assert (real.split == np.repeat(["train", "test"], [60_000, 10_000])).all()
     # What is known of the images: the first train digit is a 5, and the mean grey value of the train part.
@@ -126,7 +143,9 @@ def test_mnist_has_its_writers(real: Dataset) -> None:
 
 
 def idx(kind: int, shape: tuple[int, ...], values: bytes) -> bytes:
-    return gzip.compress(struct.pack(f">HBB{len(shape)}I", 0, kind, len(shape), *shape) + values, mtime=0)
+    return gzip.compress(
+        struct.pack(f">HBB{len(shape)}I", 0, kind, len(shape), *shape) + values, mtime=0
+    )
 
 
 @pytest.mark.parametrize(
@@ -175,7 +194,9 @@ def content(train: int = 30, test: int = 20) -> tuple[dict[str, Any], np.ndarray
     for name, rows in (("train", slice(0, train)), ("test", slice(train, None))):
         n = len(upright[rows])
         parts[name] = {
-            "images": upright[rows].transpose(0, 2, 1).reshape(n, 784),  # each image column by column
+            "images": upright[rows]
+            .transpose(0, 2, 1)
+            .reshape(n, 784),  # each image column by column
             "labels": (np.arange(n) % 10)[:, None].astype(np.float64),
             "writers": rng.integers(0, 4000, (n, 1)).astype(np.float64),
         }
@@ -206,7 +227,8 @@ def test_emnist(tmp_path: Path, cache: Path) -> None:
     assert list(data.factors) == ["writer"]
     assert data.factors["writer"].dtype == np.int64
     np.testing.assert_array_equal(
-        data.factors["writer"], np.concatenate([parts["train"]["writers"], parts["test"]["writers"]])[:, 0]
+        data.factors["writer"],
+        np.concatenate([parts["train"]["writers"], parts["test"]["writers"]])[:, 0],
     )
     assert data.split is not None
     assert (data.split == np.repeat(["train", "test"], [30, 20])).all()
@@ -225,7 +247,9 @@ def test_emnist_labels_go_through_the_mapping(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["short", "flipped", "empty header"])
-def test_emnist_damaged_in_the_cache_is_fetched_again(tmp_path: Path, cache: Path, damage: str) -> None:
+def test_emnist_damaged_in_the_cache_is_fetched_again(
+    tmp_path: Path, cache: Path, damage: str
+) -> None:
     parts, upright = content()
     publish(tmp_path, parts)
     load("emnist", progress=False)
@@ -244,7 +268,9 @@ def test_emnist_damaged_in_the_cache_is_fetched_again(tmp_path: Path, cache: Pat
 def test_emnist_damaged_at_the_source(tmp_path: Path, cache: Path) -> None:
     parts, upright = content()
     publish(tmp_path, parts, damage=True)
-    with pytest.raises(DownloadError, match=r"matlab\.zip.*matlab/emnist-digits\.mat cannot be read"):
+    with pytest.raises(
+        DownloadError, match=r"matlab\.zip.*matlab/emnist-digits\.mat cannot be read"
+    ):
         load("emnist", progress=False)
     assert list((cache / "emnist").iterdir()) == []
     publish(tmp_path, parts)
@@ -281,10 +307,16 @@ def change(parts: dict[str, Any], what: str) -> None:
     [
         ("no train", "'train' is missing"),
         ("no writers", "'writers' is missing"),
-        ("other size", r"train\.images has shape \(30, 700\) and dtype uint8, expected \(n, 784\) uint8"),
+        (
+            "other size",
+            r"train\.images has shape \(30, 700\) and dtype uint8, expected \(n, 784\) uint8",
+        ),
         ("floats", r"dtype float64, expected \(n, 784\) uint8"),
         ("fewer labels", r"train\.labels has shape \(29, 1\), expected \(30, 1\)"),
-        ("broken writer", r"train\.writers has shape \(30, 1\), expected \(30, 1\) of whole numbers"),
+        (
+            "broken writer",
+            r"train\.writers has shape \(30, 1\), expected \(30, 1\) of whole numbers",
+        ),
         ("letters", "mapping.*digits 0-9"),
         ("unknown label", "mapping.*digits 0-9"),
         ("not a struct", "'images' is missing"),

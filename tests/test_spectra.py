@@ -21,7 +21,9 @@ def planted(n: int = 600, seed: int = 0, voices: float = 0.05) -> tuple[torch.Te
     label, voice = rng.integers(LABELS, size=n), rng.integers(VOICES, size=n)
     words = patterns.normal(0, 0.2, (LABELS, BANDS, FRAMES))
     timbres = voices * patterns.normal(0, 1, (VOICES, BANDS, 1))
-    passing = np.repeat(rng.normal(0, 0.3, (n, BANDS // 4, 2)), FRAMES // 2, 2)  # of the lowest bands, in each half
+    passing = np.repeat(
+        rng.normal(0, 0.3, (n, BANDS // 4, 2)), FRAMES // 2, 2
+    )  # of the lowest bands, in each half
     x = 0.5 + words[label] + timbres[voice] + rng.normal(0, 0.02, (n, BANDS, FRAMES))
     x[:, : BANDS // 4] += passing
     return torch.from_numpy(x).float(), label, voice
@@ -68,7 +70,9 @@ def test_directions_are_what_is_promised() -> None:
     np.testing.assert_allclose(v @ within @ v.T, np.eye(DIRECTIONS), atol=1e-3)
     between = np.cov(halves[:, 0].T, halves[:, 1].T, bias=True)[:BANDS, BANDS:]
     variance = (v @ between @ v.T).diagonal() + 0.5
-    np.testing.assert_allclose(variance / variance.sum(), statistics.weight.numpy() / TOTAL, atol=1e-3)
+    np.testing.assert_allclose(
+        variance / variance.sum(), statistics.weight.numpy() / TOTAL, atol=1e-3
+    )
 
 
 def test_fit_leaves_its_data_alone() -> None:
@@ -87,7 +91,9 @@ def test_channels_are_averaged_and_odd_frames_counted() -> None:
     halves = statistics.halves(x)
     torch.testing.assert_close(halves[:, 0], x[:, :, :, :3].mean((1, 3)))
     torch.testing.assert_close(halves[:, 1], x[:, :, :, 3:].mean((1, 3)))
-    torch.testing.assert_close(statistics(x), halves.mean(1))  # until it is fitted: the bands themselves
+    torch.testing.assert_close(
+        statistics(x), halves.mean(1)
+    )  # until it is fitted: the bands themselves
 
 
 @pytest.mark.parametrize("shape", [(), (40,), (64, 1)])

@@ -14,7 +14,13 @@ NAMES = [f"{name}{i}" for name, (n, _) in GROUPS.items() for i in range(n)]
 SIDE = 28
 
 
-def drawn(thickness: float = 4.0, slant: float = 0.0, height: float = 16.0, x: float = 13.5, y: float = 13.5) -> Tensor:
+def drawn(
+    thickness: float = 4.0,
+    slant: float = 0.0,
+    height: float = 16.0,
+    x: float = 13.5,
+    y: float = 13.5,
+) -> Tensor:
     """Draw one upright stroke, (SIDE, SIDE): sheared by slant, its edges a pixel soft."""
     rows, columns = torch.arange(SIDE).view(-1, 1) - y, torch.arange(SIDE) - x
     across = (thickness / 2 + 0.5 - (columns - slant * rows).abs()).clamp(0, 1)
@@ -30,7 +36,9 @@ def test_sizes_and_weights_agree() -> None:
     statistics = GreyStyleFeatures((SIDE, SIDE))
     assert statistics.size == SIZE == len(NAMES) == len(statistics.weight)
     assert statistics(torch.rand(3, SIDE, SIDE)).shape == (3, SIZE)
-    assert statistics.weight.sum().item() == pytest.approx(sum(share for _, share in GROUPS.values()))
+    assert statistics.weight.sum().item() == pytest.approx(
+        sum(share for _, share in GROUPS.values())
+    )
     assert statistics.state_dict() == {}  # nothing of it is in a model's file
 
 
@@ -51,7 +59,9 @@ def test_slant_is_the_shear() -> None:
 def test_slant_does_not_move_the_width_without_slant() -> None:
     found = measured(drawn(), drawn(slant=0.5))
     assert found["width1"][1] == pytest.approx(found["width1"][0], abs=0.1)
-    assert found["width0"][1] > found["width0"][0] + 0.5  # and the negative control: the plain width
+    assert (
+        found["width0"][1] > found["width0"][0] + 0.5
+    )  # and the negative control: the plain width
 
 
 @pytest.mark.parametrize("thickness", [3.0, 8.0, 14.0])
@@ -74,7 +84,9 @@ def test_edges_are_pressure_and_sharpness() -> None:
     faint = measured(drawn(), 0.5 * drawn())
     assert faint["edges0"][1] == pytest.approx(0.5 * faint["edges0"][0], rel=1e-2)
     assert faint["thickness0"][1] == pytest.approx(faint["thickness0"][0], rel=1e-2)
-    blurred = torch.nn.functional.avg_pool2d(drawn().view(1, 1, SIDE, SIDE), 5, 1, 2).view(SIDE, SIDE)
+    blurred = torch.nn.functional.avg_pool2d(drawn().view(1, 1, SIDE, SIDE), 5, 1, 2).view(
+        SIDE, SIDE
+    )
     assert measured(drawn(), blurred)["edges1"][1] < 0.9 * faint["edges1"][0]
 
 
@@ -91,12 +103,22 @@ def test_a_step_of_whole_pixels_changes_nothing(right: int, down: int) -> None:
     image = drawn(3.0, 0.3, 12.0)
     moved = image.roll((down, right), (0, 1))
     statistics = GreyStyleFeatures((SIDE, SIDE))
-    torch.testing.assert_close(statistics(image[None]), statistics(moved[None]), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        statistics(image[None]), statistics(moved[None]), atol=1e-4, rtol=1e-4
+    )
 
 
 def test_an_image_does_not_depend_on_the_others_in_its_batch() -> None:
     statistics = GreyStyleFeatures((SIDE, SIDE))
-    images = torch.stack([drawn(2.0, 0.4), torch.zeros(SIDE, SIDE), drawn(7.0), torch.ones(SIDE, SIDE), drawn(4, -0.3)])
+    images = torch.stack(
+        [
+            drawn(2.0, 0.4),
+            torch.zeros(SIDE, SIDE),
+            drawn(7.0),
+            torch.ones(SIDE, SIDE),
+            drawn(4, -0.3),
+        ]
+    )
     together = statistics(images)
     for image, found in zip(images, together, strict=True):
         torch.testing.assert_close(statistics(image[None])[0], found, atol=1e-5, rtol=1e-5)
@@ -107,8 +129,11 @@ BLANKS = {
     "black": torch.zeros(SIDE, SIDE),
     "white": torch.ones(SIDE, SIDE),
     "grey": torch.full((SIDE, SIDE), 0.5),
-    "one pixel": torch.nn.functional.one_hot(torch.tensor(400), SIDE * SIDE).float().view(SIDE, SIDE),
-    "one faint pixel": 1e-4 * torch.nn.functional.one_hot(torch.tensor(400), SIDE * SIDE).float().view(SIDE, SIDE),
+    "one pixel": torch.nn.functional.one_hot(torch.tensor(400), SIDE * SIDE)
+    .float()
+    .view(SIDE, SIDE),
+    "one faint pixel": 1e-4
+    * torch.nn.functional.one_hot(torch.tensor(400), SIDE * SIDE).float().view(SIDE, SIDE),
     "one column": drawn(0.5, height=40),
     "stroke": drawn(),
 }
@@ -128,12 +153,16 @@ def test_images_of_nothing_are_finite_and_bounded_with_finite_gradients(name: st
 def test_channels_are_averaged() -> None:
     statistics = GreyStyleFeatures((3, SIDE, SIDE))
     image = torch.stack([drawn(), drawn(slant=0.4), torch.zeros(SIDE, SIDE)])
-    torch.testing.assert_close(statistics(image[None]), GreyStyleFeatures((SIDE, SIDE))(image.mean(0)[None]))
+    torch.testing.assert_close(
+        statistics(image[None]), GreyStyleFeatures((SIDE, SIDE))(image.mean(0)[None])
+    )
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 9), (1, 3, 5), (17, 6)])
 def test_any_size_will_do(shape: tuple[int, ...]) -> None:
-    found = GreyStyleFeatures(shape)(torch.rand(2, *shape, generator=torch.Generator().manual_seed(0)))
+    found = GreyStyleFeatures(shape)(
+        torch.rand(2, *shape, generator=torch.Generator().manual_seed(0))
+    )
     assert found.shape == (2, SIZE)
     assert found.isfinite().all()
 

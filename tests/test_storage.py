@@ -61,7 +61,9 @@ def test_what_is_saved_comes_back(fitted: WVAE, saved: Path, planted_test: Datas
     np.testing.assert_array_equal(again.predict_proba(x), fitted.predict_proba(x))
     for one, other in zip(again.posterior(x), fitted.posterior(x), strict=True):
         np.testing.assert_array_equal(one, other)
-    np.testing.assert_array_equal(again.rewrite(x, planted_test.y), fitted.rewrite(x, planted_test.y))
+    np.testing.assert_array_equal(
+        again.rewrite(x, planted_test.y), fitted.rewrite(x, planted_test.y)
+    )
     assert again.evaluate(x, planted_test.y) == fitted.evaluate(x, planted_test.y)
     assert again.get_params() == fitted.get_params() | {"device": "auto"}
     assert (again.shape_, again.n_iter_, again.n_features_in_) == ((8, 8), 25, 64)
@@ -196,10 +198,15 @@ def test_a_replacement_removes_what_a_killed_one_put_aside(tmp_path: Path):
     for name in ("new", f".f.{'0a1b' * 8}.old", f".f.g.{'0a1b' * 8}.old"):
         (tmp_path / name).mkdir()
     storage.replace_folder(tmp_path / "new", tmp_path / "f")
-    assert sorted(p.name for p in tmp_path.iterdir()) == [f".f.g.{'0a1b' * 8}.old", "f"]  # the latter is of f.g
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        f".f.g.{'0a1b' * 8}.old",
+        "f",
+    ]  # the latter is of f.g
 
 
-def test_json_that_cannot_be_written_leaves_the_old_file(tmp_path: Path, no_temporaries: Callable[[], None]):
+def test_json_that_cannot_be_written_leaves_the_old_file(
+    tmp_path: Path, no_temporaries: Callable[[], None]
+):
     write_json(tmp_path / "a.json", [1])
     with pytest.raises(TypeError):
         write_json(tmp_path / "a.json", {"b": object()})
@@ -208,7 +215,11 @@ def test_json_that_cannot_be_written_leaves_the_old_file(tmp_path: Path, no_temp
 
 
 def test_tensors_come_back_bit_by_bit(tmp_path: Path):
-    tensors = {"a": torch.randn(3, 4).T, "b": torch.arange(5, dtype=torch.uint8), "c": torch.tensor(1.5)}
+    tensors = {
+        "a": torch.randn(3, 4).T,
+        "b": torch.arange(5, dtype=torch.uint8),
+        "c": torch.tensor(1.5),
+    }
     write_tensors(tmp_path / "t", tensors, {"note": "ü"})
     again, about = read_tensors(tmp_path / "t")
     assert about == {"note": "ü"}
@@ -241,7 +252,9 @@ def export(model: WVAE, data: Dataset, out: Path, overwrite: bool) -> None:
     export_onnx(model, out, overwrite=overwrite)
 
 
-WRITERS: dict[Write, str] = {  # all that write a folder, with the file by which an earlier one is known
+WRITERS: dict[
+    Write, str
+] = {  # all that write a folder, with the file by which an earlier one is known
     save: "model.safetensors",
     fit: "model.safetensors",
     start_run: "metrics.json",
@@ -272,7 +285,7 @@ def dry(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for where in (storage, export_module):
         monkeypatch.setattr(where, "atomic_folder", begin)
-    for name in ("experiments.training.check_examples", "experiments.run.locked"):
+    for name in ("workflows.fit.check_examples", "workflows.run_folder.locked"):
         monkeypatch.setattr(f"wvae.{name}", begin)
 
 
@@ -285,7 +298,9 @@ def test_foreign_content_is_never_replaced(
     photos = tmp_path / "photos"
     before = folder_of(photos, "photo.png")
     for path in (photos, photos / "photo.png"):
-        with pytest.raises(OutputExistsError, match=rf"{path.name} is there and is not .*never replaced.*--out"):
+        with pytest.raises(
+            OutputExistsError, match=rf"{path.name} is there and is not .*never replaced.*--out"
+        ):
             write(fitted, planted, path, overwrite)
     assert content(photos) == before
 
@@ -312,12 +327,16 @@ def begins(write: Write, model: WVAE, data: Dataset, out: Path, overwrite: bool)
 
 @pytest.mark.usefixtures("dry")
 @pytest.mark.parametrize("write", WRITERS)
-def test_an_earlier_output_is_replaced_only_if_asked(write: Write, fitted: WVAE, planted: Dataset, tmp_path: Path):
+def test_an_earlier_output_is_replaced_only_if_asked(
+    write: Write, fitted: WVAE, planted: Dataset, tmp_path: Path
+):
     before = folder_of(tmp_path / "old", WRITERS[write])
     if write is save:  # in Python, saving replaces a model
         begins(write, fitted, planted, tmp_path / "old", False)
     else:
-        with pytest.raises(OutputExistsError, match="old is there already: take another --out, or --overwrite"):
+        with pytest.raises(
+            OutputExistsError, match="old is there already: take another --out, or --overwrite"
+        ):
             write(fitted, planted, tmp_path / "old", False)
     begins(write, fitted, planted, tmp_path / "old", True)
     assert content(tmp_path / "old") == before
@@ -336,7 +355,9 @@ def test_empty_folders_and_leftovers_of_killed_processes_are_no_content(
 
 @pytest.mark.usefixtures("dry")
 @pytest.mark.parametrize("write", GROWING)
-def test_an_unfinished_output_is_gone_on_with(write: Write, fitted: WVAE, planted: Dataset, tmp_path: Path):
+def test_an_unfinished_output_is_gone_on_with(
+    write: Write, fitted: WVAE, planted: Dataset, tmp_path: Path
+):
     (tmp_path / "new.partial").mkdir()
     (tmp_path / "new.partial" / GROWING[write]).write_text(json.dumps({"data": "a"}))
     begins(write, fitted, planted, tmp_path / "new", False)
@@ -384,10 +405,16 @@ def test_what_pixels_are_is_true_or_false(saved: Path, value: Any):
     assert "unit_range is" in refusal(edited(saved, unit_range=value))
 
 
-def test_a_folder_from_before_there_were_gaussians_is_read(saved: Path, fitted: WVAE, planted_test: Dataset):
+def test_a_folder_from_before_there_were_gaussians_is_read(
+    saved: Path, fitted: WVAE, planted_test: Dataset
+):
     about = json.loads((saved / "config.json").read_text())
     new = ("kind", "likelihood", "early_stopping", "validation_fraction", "n_iter_no_change")
-    edited(saved, pixels=..., config={name: value for name, value in about["config"].items() if name not in new})
+    edited(
+        saved,
+        pixels=...,
+        config={name: value for name, value in about["config"].items() if name not in new},
+    )
     again = WVAE.load(saved)
     assert again.likelihood_ == "bernoulli"
     np.testing.assert_array_equal(again.transform(planted_test.x), fitted.transform(planted_test.x))
@@ -407,7 +434,9 @@ def test_a_folder_from_before_there_were_gaussians_is_read(saved: Path, fitted: 
 )
 def test_config_and_weights_that_do_not_fit(saved: Path, changes: dict[str, Any]):
     if "config" in changes:
-        changes = {"config": json.loads((saved / "config.json").read_text())["config"] | changes["config"]}
+        changes = {
+            "config": json.loads((saved / "config.json").read_text())["config"] | changes["config"]
+        }
     assert "damaged" in refusal(edited(saved, **changes))
 
 
@@ -473,14 +502,18 @@ def test_the_published_weights_give_the_known_figures(original_model: Path, mnis
     assert model.score(mnist.x[:500].transpose(0, 2, 1), y[:500]) < 0.5
 
 
-def test_the_published_weights_survive_a_model_folder(original_model: Path, mnist: Dataset, tmp_path: Path):
+def test_the_published_weights_survive_a_model_folder(
+    original_model: Path, mnist: Dataset, tmp_path: Path
+):
     model = import_original(original_model)
     model.save(tmp_path / "m")
     again = WVAE.load(tmp_path / "m")
     np.testing.assert_array_equal(again.predict(mnist.x[:50]), model.predict(mnist.x[:50]))
 
 
-def chainer_arrays(n_latent: int, classes: int | None, side: int = 28, width: int = 20) -> dict[str, np.ndarray]:
+def chainer_arrays(
+    n_latent: int, classes: int | None, side: int = 28, width: int = 20
+) -> dict[str, np.ndarray]:
     """Make what Chainer's save_npz wrote for the notebook's network, with random weights."""
     rng = np.random.default_rng(n_latent)
     sizes = {
@@ -495,8 +528,12 @@ def chainer_arrays(n_latent: int, classes: int | None, side: int = 28, width: in
     }
     if classes:
         sizes["l_c"] = (classes, n_latent)
-    arrays = {f"{link}/W": rng.normal(size=size).astype(np.float32) * 0.2 for link, size in sizes.items()}
-    return arrays | {f"{link}/b": rng.normal(size=size[0]).astype(np.float32) for link, size in sizes.items()}
+    arrays = {
+        f"{link}/W": rng.normal(size=size).astype(np.float32) * 0.2 for link, size in sizes.items()
+    }
+    return arrays | {
+        f"{link}/b": rng.normal(size=size[0]).astype(np.float32) for link, size in sizes.items()
+    }
 
 
 def write_chainer(path: Path, arrays: dict[str, np.ndarray]) -> Path:
@@ -507,7 +544,9 @@ def write_chainer(path: Path, arrays: dict[str, np.ndarray]) -> Path:
 
 @pytest.mark.parametrize("classes", [10, 26, None])
 @pytest.mark.parametrize("n_latent", [1, 10])
-def test_import_is_the_notebooks_forward_pass_on_transposed_images(tmp_path: Path, n_latent: int, classes: int | None):
+def test_import_is_the_notebooks_forward_pass_on_transposed_images(
+    tmp_path: Path, n_latent: int, classes: int | None
+):
     arrays = chainer_arrays(n_latent, classes)
     model = import_original(write_chainer(tmp_path / "x.model", arrays))
     x = np.random.default_rng(0).random((6, 28, 28), dtype=np.float32)
@@ -527,7 +566,9 @@ def test_import_is_the_notebooks_forward_pass_on_transposed_images(tmp_path: Pat
     np.testing.assert_allclose(model.reconstruct(x), image, atol=1e-5)
     if classes:
         scores = np.exp(linear("l_c", a))
-        np.testing.assert_allclose(model.predict_proba(x), scores / scores.sum(1, keepdims=True), atol=1e-5)
+        np.testing.assert_allclose(
+            model.predict_proba(x), scores / scores.sum(1, keepdims=True), atol=1e-5
+        )
         np.testing.assert_array_equal(model.predict(x), scores.argmax(1))
         assert model.classes_.tolist() == list(range(classes))
     else:

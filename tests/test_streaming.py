@@ -73,7 +73,9 @@ def test_the_file_is_that_of_all_rows_at_once(
     encode_to_file(fitted, data, tmp_path / "deep" / "codes.parquet")
     at_once = code_columns(fitted.encode(data.x), data) | {"predicted": fitted.predict(data.x)}
     write_columns(tmp_path / "at-once.parquet", at_once)
-    found, expected = (parquet.read_table(tmp_path / name) for name in ("deep/codes.parquet", "at-once.parquet"))
+    found, expected = (
+        parquet.read_table(tmp_path / name) for name in ("deep/codes.parquet", "at-once.parquet")
+    )
     assert found.schema == expected.schema
     assert found.equals(expected)
     assert list(codes_of(fitted, data)) == found.column_names
@@ -123,7 +125,9 @@ def test_planted_clusters_are_found(
     np.testing.assert_array_equal(nearest(z_rest, centres), clusters)
 
 
-def test_centres_come_from_all_over_the_data(fitted: WVAE, data: Dataset, monkeypatch: pytest.MonkeyPatch):
+def test_centres_come_from_all_over_the_data(
+    fitted: WVAE, data: Dataset, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(streaming, "MOST", 1000)
     x = Sharded(data.x)
     sliced = replace(data, x=x)  # pyright: ignore[reportArgumentType]
@@ -131,15 +135,22 @@ def test_centres_come_from_all_over_the_data(fitted: WVAE, data: Dataset, monkey
     assert x.read == [100] * 10
     np.testing.assert_array_equal(centres, learn_centres(fitted, data, 5, seed=1))
     assert (centres != learn_centres(fitted, data, 5, seed=2)).any()
-    np.testing.assert_array_equal(learn_centres(fitted, data, 5), learn_centres(fitted, data, 5, seed=0))  # the model's
+    np.testing.assert_array_equal(
+        learn_centres(fitted, data, 5), learn_centres(fitted, data, 5, seed=0)
+    )  # the model's
 
 
 def test_clusters_that_cannot_be(fitted: WVAE, data: Dataset, tmp_path: Path):
     for k in (1, 2651):
-        with pytest.raises(ValueError, match=f"k is {k}, expected 2 to 2650, half of the rows that centres"):
+        with pytest.raises(
+            ValueError, match=f"k is {k}, expected 2 to 2650, half of the rows that centres"
+        ):
             encode_to_file(fitted, data, tmp_path / "codes.parquet", k=k)
     named = replace(data, factors={"cluster": data.factors["writer"]})
-    with pytest.raises(ValueError, match="planted has a column 'cluster', which is the name of the cluster that is fo"):
+    with pytest.raises(
+        ValueError,
+        match="planted has a column 'cluster', which is the name of the cluster that is fo",
+    ):
         encode_to_file(fitted, named, tmp_path / "codes.parquet", k=5)
     encode_to_file(fitted, named, tmp_path / "codes.parquet")
     assert [path.name for path in tmp_path.iterdir()] == ["codes.parquet"]
@@ -153,7 +164,9 @@ def test_clusters_that_cannot_be(fitted: WVAE, data: Dataset, tmp_path: Path):
 def folder(tmp_path: Path) -> Path:
     for start in (0, 1000, 2000):
         rows = np.arange(start, min(start + 1000, 2500))
-        write_columns(tmp_path / "codes.partial" / parts.part_name(start), {"z": rows / 2, "row": rows})
+        write_columns(
+            tmp_path / "codes.partial" / parts.part_name(start), {"z": rows / 2, "row": rows}
+        )
     return tmp_path / "codes.partial"
 
 
@@ -161,18 +174,24 @@ def test_every_row_is_there_once(folder: Path):
     assert parts.check_parts(folder, 2500, 1000) == 3
     rows = np.r_[1000:1999, 1000]
     write_columns(folder / parts.part_name(1000), {"row": rows})
-    with pytest.raises(ValueError, match=r"part-000000001000.parquet has not each of its rows once: delete it"):
+    with pytest.raises(
+        ValueError, match=r"part-000000001000.parquet has not each of its rows once: delete it"
+    ):
         parts.check_parts(folder, 2500, 1000)
     (folder / parts.part_name(1000)).write_bytes(b"PAR1")
     with pytest.raises(ValueError, match=r"part-000000001000.parquet is damaged \(.*\): delete it"):
         parts.check_parts(folder, 2500, 1000)
     (folder / parts.part_name(1000)).unlink()
-    with pytest.raises(ValueError, match=r"rows are missing: 1,000–1,999; the others are in .*codes.partial"):
+    with pytest.raises(
+        ValueError, match=r"rows are missing: 1,000–1,999; the others are in .*codes.partial"
+    ):
         parts.check_parts(folder, 2500, 1000)
     assert parts.missing_parts(folder, 2500, 1000) == [slice(1000, 2000)]
     write_columns(folder / parts.part_name(1000), {"row": np.arange(1000, 2000)})
     write_columns(folder / parts.part_name(500), {"row": np.arange(500, 1000)})
-    with pytest.raises(ValueError, match=r"has parts of other rows, 'part-000000000500.parquet': delete them"):
+    with pytest.raises(
+        ValueError, match=r"has parts of other rows, 'part-000000000500.parquet': delete them"
+    ):
         parts.check_parts(folder, 2500, 1000)
 
 
@@ -182,7 +201,9 @@ def test_unfinished_codes_of_something_else_are_not_continued(folder: Path):
         path.unlink()
     parts.begin(folder, about)
     parts.check_folder(out, folder, about, overwrite=False)
-    with pytest.raises(RunError, match=r"codes.partial holds unfinished codes of something else \(data\)"):
+    with pytest.raises(
+        RunError, match=r"codes.partial holds unfinished codes of something else \(data\)"
+    ):
         parts.check_folder(out, folder, about | {"data": "b"}, overwrite=False)
     parts.finish(folder, out)
     parts.check_folder(out, folder, about, overwrite=True)

@@ -28,7 +28,9 @@ def sheared(slant: float, width: float = 4, height: float = 20) -> Array:
 
 def turned(degrees: float, thickness: float, length: float) -> Array:
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    return drawn(lambda x, y: (abs(c * x + s * y) <= length / 2) & (abs(c * y - s * x) <= thickness / 2))
+    return drawn(
+        lambda x, y: (abs(c * x + s * y) <= length / 2) & (abs(c * y - s * x) <= thickness / 2)
+    )
 
 
 def measure(image: Array, name: str) -> float:
@@ -67,7 +69,9 @@ def test_a_thin_ring_is_as_wide_as_said():
 def test_thickness_of_a_bar_in_any_direction(thickness: float, degrees: float):
     length = 26
     expected = thickness * length / (thickness + length)
-    assert measure(turned(degrees, thickness, length), "thickness") == pytest.approx(expected, rel=0.1)
+    assert measure(turned(degrees, thickness, length), "thickness") == pytest.approx(
+        expected, rel=0.1
+    )
 
 
 def test_thickness_of_a_line_without_ends():
@@ -106,15 +110,23 @@ def test_bytes_channels_and_chunks_make_no_difference(monkeypatch: pytest.Monkey
     for name, values in measured(images).items():
         np.testing.assert_allclose(values, plain[name])
         np.testing.assert_allclose(coloured[name], plain[name] * (0.5 if name == "ink" else 1))
-        np.testing.assert_allclose(measured((255 * images).round().astype(np.uint8))[name], values, atol=0.02)
+        np.testing.assert_allclose(
+            measured((255 * images).round().astype(np.uint8))[name], values, atol=0.02
+        )
 
 
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        (np.zeros((4, 9)), r"x has shape \(4, 9\), expected images, \(n, h, w\) or \(n, channels, h, w\), not empty"),
+        (
+            np.zeros((4, 9)),
+            r"x has shape \(4, 9\), expected images, \(n, h, w\) or \(n, channels, h, w\), not empty",
+        ),
         (np.zeros((0, 9, 9)), r"x has shape \(0, 9, 9\)"),
-        (np.full((1, 9, 9), 255.0), r"x is float64, from 255.0 to 255.0, expected uint8, or floating in \[0, 1\]"),
+        (
+            np.full((1, 9, 9), 255.0),
+            r"x is float64, from 255.0 to 255.0, expected uint8, or floating in \[0, 1\]",
+        ),
         (np.full((1, 9, 9), np.nan), "x is float64, from nan to nan"),
         (np.full((1, 9, 9), -0.1), "from -0.1 to -0.1, .* divide by the white value"),
         (np.zeros((1, 9, 9), int), "x is int64, from 0 to 0, expected uint8"),
@@ -139,7 +151,10 @@ def labels(classes: int, seed: int = 7) -> Array:
 
 
 def explain(z: Array, y: Array | None = None, **values: Array) -> dict[str, float]:
-    train, test = ({name: column[rows] for name, column in values.items()} for rows in (slice(ROWS), slice(ROWS, N)))
+    train, test = (
+        {name: column[rows] for name, column in values.items()}
+        for rows in (slice(ROWS), slice(ROWS, N))
+    )
     more: dict[str, Any] = {} if y is None else {"y_train": y[:ROWS], "y_test": y[ROWS:]}
     return explained(z[:ROWS], train, z[ROWS:], test, **more)
 
@@ -159,7 +174,12 @@ def test_given_the_label_its_share_is_added():
     # Half of the variance is the label's and half is in the code.
     z, y = noise(1), labels(2)
     found = explain(z, y, width=z[:, 0] + 2 * y)
-    assert list(found) == ["rest.r2.width", "rest.r2.mean", "rest.r2.given_label.width", "rest.r2.given_label.mean"]
+    assert list(found) == [
+        "rest.r2.width",
+        "rest.r2.mean",
+        "rest.r2.given_label.width",
+        "rest.r2.given_label.mean",
+    ]
     assert found["rest.r2.width"] == pytest.approx(0.5, abs=0.06)
     assert found["rest.r2.given_label.width"] == pytest.approx(1, abs=0.01)
 
@@ -184,7 +204,10 @@ Z, Y, SLANT = noise()[:12], np.arange(12) % 2, noise()[:12, 0]
         ({"values_train": {}, "values_test": {}}, r"factors are \[\] in train and \[\] in test"),
         ({"values_train": {"a": SLANT[:3]}}, r"a of train has shape \(3,\), expected \(12,\)"),
         ({"values_test": {"a": SLANT * 0}}, "a of test is 0.0 throughout"),
-        ({"values_test": {"a": Y.astype(str)}}, "a of test is not of finite numbers: for a factor of words take style"),
+        (
+            {"values_test": {"a": Y.astype(str)}},
+            "a of test is not of finite numbers: for a factor of words take style",
+        ),
         ({"values_test": {"a": np.where(Y, np.nan, 1)}}, "a of test holds NaN or None"),
         ({"y_train": Y}, "labels came in part: expected both y_train and y_test, or neither"),
         ({"y_test": Y}, "labels came in part"),
@@ -192,7 +215,12 @@ Z, Y, SLANT = noise()[:12], np.arange(12) % 2, noise()[:12, 0]
     ],
 )
 def test_explained_says_what_is_wrong(change: dict[str, Any], message: str):
-    good: dict[str, Any] = {"train": Z, "values_train": {"a": SLANT}, "test": Z, "values_test": {"a": SLANT}}
+    good: dict[str, Any] = {
+        "train": Z,
+        "values_train": {"a": SLANT},
+        "test": Z,
+        "values_test": {"a": SLANT},
+    }
     with pytest.raises(ValueError, match=message):
         explained(**(good | change))
 
@@ -232,7 +260,9 @@ def test_a_writer_known_by_the_label_alone_is_not_known_within_it():
     who = np.where(np.random.default_rng(1).random(N) < 0.75, y, 1 - y)
     found = name_them(np.c_[y + 0.1 * noise(1)[:, 0], noise(1, seed=2)], who, y)
     assert found["rest.factor.accuracy"] == pytest.approx(0.75, abs=0.05)
-    assert found["rest.factor.within_label"] == pytest.approx(found["rest.factor.within_label.chance"], abs=0.02)
+    assert found["rest.factor.within_label"] == pytest.approx(
+        found["rest.factor.within_label.chance"], abs=0.02
+    )
 
 
 def test_within_a_label_style_may_point_elsewhere():
@@ -248,7 +278,9 @@ def test_strangers_count_as_wrong_over_all_and_are_left_out_within():
     who, y = labels(2), np.zeros(N, int)
     asked = np.array(["ann", "bob"])[who].astype(object)
     asked[ROWS::5] = "eve"
-    found = name_them(9.0 * who[:, None] + 0.1 * noise(1), asked.astype(str), np.where(np.arange(N) < 3, 1, y))
+    found = name_them(
+        9.0 * who[:, None] + 0.1 * noise(1), asked.astype(str), np.where(np.arange(N) < 3, 1, y)
+    )
     assert found["rest.factor.accuracy"] == pytest.approx(0.8, abs=0.01)
     assert found["rest.factor.within_label"] == 1
 
@@ -268,7 +300,10 @@ def test_one_code_of_each_writer_is_enough_within_a_label():
         ({"factor_test": Y + 7}, r"factor of test has \[7, 8\], unseen in train"),
         ({"factor_test": np.array([1, None] * 6)}, "factor of test holds NaN or None"),
         ({"y_test": Y + 1}, r"y of test has \[2\], unseen in train"),
-        ({"y_train": Y, "y_test": Y}, "no label has two categories in training, .* such as the writer"),
+        (
+            {"y_train": Y, "y_test": Y},
+            "no label has two categories in training, .* such as the writer",
+        ),
         ({"test": Z * np.nan}, "test holds NaN"),
     ],
 )
@@ -301,18 +336,30 @@ def test_a_certain_error_costs_a_finite_price_and_bytes_are_scaled():
     found = reconstruction(white, black, np.arange(2))
     assert found["rest.reconstruction"] == pytest.approx(-3 * np.log(1e-6))
     assert found["rest.reconstruction.mse"] == 1
-    assert reconstruction(white, white, np.arange(2))["rest.reconstruction"] == pytest.approx(0, abs=1e-5)
+    assert reconstruction(white, white, np.arange(2))["rest.reconstruction"] == pytest.approx(
+        0, abs=1e-5
+    )
 
 
 @pytest.mark.parametrize(
     ("x", "decoded", "y", "message"),
     [
-        (np.zeros((2, 3)), np.zeros((2, 4)), Y[:2], r"x has shape \(2, 3\) and decoded \(2, 4\), expected the same"),
+        (
+            np.zeros((2, 3)),
+            np.zeros((2, 4)),
+            Y[:2],
+            r"x has shape \(2, 3\) and decoded \(2, 4\), expected the same",
+        ),
         (np.zeros(2), np.zeros(2), Y[:2], r"x has shape \(2,\) and decoded \(2,\)"),
         (np.zeros((0, 3)), np.zeros((0, 3)), Y[:0], r"x has shape \(0, 3\)"),
         (np.zeros((2, 3)), np.zeros((2, 3)), Y[:3], r"y has shape \(3,\), expected \(2,\)"),
         (np.zeros((2, 3)), np.zeros((2, 3)), np.array([1, np.nan]), "y holds NaN or None"),
-        (np.zeros((2, 3)), np.full((2, 3), 1.5), Y[:2], "decoded is float64, from 1.5 to 1.5, expected uint8"),
+        (
+            np.zeros((2, 3)),
+            np.full((2, 3), 1.5),
+            Y[:2],
+            "decoded is float64, from 1.5 to 1.5, expected uint8",
+        ),
         (np.full((2, 3), 7), np.zeros((2, 3)), Y[:2], "x is int64, from 7 to 7"),
     ],
 )

@@ -28,7 +28,10 @@ def sufficient(z: Array, y: Array, **more: Any) -> dict[str, float]:
 
 def extra(z: Array, y: Array, **factors: Array) -> dict[str, float]:
     """Return `factors_in_label` without what its keys begin with."""
-    train, test = ({name: values[rows] for name, values in factors.items()} for rows in (slice(ROWS), slice(ROWS, N)))
+    train, test = (
+        {name: values[rows] for name, values in factors.items()}
+        for rows in (slice(ROWS), slice(ROWS, N))
+    )
     found = factors_in_label(z[:ROWS], y[:ROWS], train, z[ROWS:], y[ROWS:], test)
     return {key.removeprefix("sufficiency.leak."): value for key, value in found.items()}
 
@@ -84,7 +87,12 @@ def test_what_a_factor_adds_to_the_label_is_told_exactly():
 
 def test_a_category_in_the_code_counts_by_accuracy():
     y, writer = labels(2), labels(4, seed=3)
-    found = extra(np.c_[writer * 4.0 + 0.1 * noise(1)[:, 0]], y, writer=writer, room=np.array(list("abcd"))[writer])
+    found = extra(
+        np.c_[writer * 4.0 + 0.1 * noise(1)[:, 0]],
+        y,
+        writer=writer,
+        room=np.array(list("abcd"))[writer],
+    )
     chance = 0.25
     assert found["writer"] == pytest.approx(1 - chance, abs=0.06)
     assert found["room"] == found["writer"] == found["max"]
@@ -104,7 +112,9 @@ def test_scores_depend_on_the_seed_alone_and_global_states_are_left_alone():
     z = noise() + y[:, None]
     assert sufficient(z, y, seed=1) == sufficient(z, y, seed=1) != sufficient(z, y, seed=2)
     few = {"slant": z[:60, 0] + noise(seed=5)[:60, 0]}
-    once, again, other = (factors_in_label(z[:60], y[:60], few, z[:60], y[:60], few, seed=seed) for seed in (1, 1, 2))
+    once, again, other = (
+        factors_in_label(z[:60], y[:60], few, z[:60], y[:60], few, seed=seed) for seed in (1, 1, 2)
+    )
     assert once == again != other
     np.testing.assert_equal(np.random.get_state(legacy=False), before)  # noqa: NPY002
     assert torch.equal(torch.random.get_rng_state(), torch_before)
@@ -120,7 +130,10 @@ SLANT = noise()[:12, 0]
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"train": Z[:9], "y_train": Y[:9]}, r"train has shape \(9, 2\), expected codes \(n, d\) of 10 rows"),
+        (
+            {"train": Z[:9], "y_train": Y[:9]},
+            r"train has shape \(9, 2\), expected codes \(n, d\) of 10 rows",
+        ),
         ({"train": Z * np.inf}, "train holds NaN or infinite values"),
         ({"test": Z[:, :1]}, "train has 2 columns and test 1"),
         ({"y_test": Y[:3]}, r"y of test has shape \(3,\), expected \(12,\)"),
@@ -146,7 +159,11 @@ def test_both_say_what_is_wrong_with_codes_and_labels(change: dict[str, Any], me
         ({"a": SLANT[:5]}, {"a": SLANT}, r"a of train has shape \(5,\), expected \(12,\)"),
         ({"a": SLANT}, {"a": np.where(Y, np.nan, SLANT)}, "a of test holds NaN or None"),
         ({"a": SLANT}, {"a": Y.astype(str)}, "a of test is not of finite numbers"),
-        ({"a": SLANT * 0}, {"a": SLANT}, "a of train is 0.0 throughout, expected values that vary: leave it out"),
+        (
+            {"a": SLANT * 0},
+            {"a": SLANT},
+            "a of train is 0.0 throughout, expected values that vary: leave it out",
+        ),
         ({"a": Y * 0}, {"a": Y}, "a of train has 1 categories in 12 rows"),
         ({"a": Y}, {"a": Y + 5}, r"a of test has \[5, 6\], unseen in train"),
     ],

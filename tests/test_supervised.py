@@ -15,7 +15,9 @@ def named(planted: Dataset) -> Supervised:
     return train_cnn(planted.x, planted.factors["writer"], epochs=30)
 
 
-def test_it_learns_a_planted_factor_and_names_it_on_new_images(named: Supervised, planted_test: Dataset):
+def test_it_learns_a_planted_factor_and_names_it_on_new_images(
+    named: Supervised, planted_test: Dataset
+):
     truth = planted_test.factors["writer"]
     assert (named.predict(planted_test.x) == truth).mean() > 0.9
     assert (named.predict(planted_test.x) == np.roll(truth, 1)).mean() < 0.5
@@ -38,7 +40,10 @@ def test_same_seed_same_answers_and_the_global_seed_is_left_alone(planted: Datas
 
 def test_strings_odd_sizes_and_floats_are_welcome():
     rng = np.random.default_rng(0)
-    x, target = rng.random((131, 9, 7)), np.array(["x", "y"])[np.arange(131) % 2]  # a last batch of 3
+    x, target = (
+        rng.random((131, 9, 7)),
+        np.array(["x", "y"])[np.arange(131) % 2],
+    )  # a last batch of 3
     epochs: list[int] = []
     network = train_cnn(x, target, epochs=2, on_epoch=epochs.append)
     assert epochs == [1, 2]

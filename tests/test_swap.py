@@ -13,7 +13,9 @@ from wvae.evaluation.swap import swap, swap_pairs
 Array = np.ndarray
 
 
-@pytest.mark.parametrize("y", [np.repeat([0, 1, 2], [80, 15, 5]), np.array(["b", "a"] * 10), np.arange(9)])
+@pytest.mark.parametrize(
+    "y", [np.repeat([0, 1, 2], [80, 15, 5]), np.array(["b", "a"] * 10), np.arange(9)]
+)
 def test_labels_of_a_pair_differ_and_rows_are_rows(y: Array):
     a, b = swap_pairs(y, 5000, seed=1)
     assert a.shape == b.shape == (5000,)
@@ -82,9 +84,17 @@ def test_a_case_worked_out_by_hand():
 
 def test_writers_are_optional_and_so_is_their_ceiling():
     y, rest = np.array([0, 1]), np.array([[0.0], [1.0]])
-    assert swap(y, y, rest, rest) == {"swap.label": 1, "swap.label.0": 1, "swap.label.1": 1, "swap.rest_r2": 1}
+    assert swap(y, y, rest, rest) == {
+        "swap.label": 1,
+        "swap.label.0": 1,
+        "swap.label.1": 1,
+        "swap.rest_r2": 1,
+    }
     more = swap(y, y, rest, rest, np.array([4, 5]), np.array([5, 5]))
-    assert {k: v for k, v in more.items() if "factor" in k} == {"swap.factor": 0.5, "swap.factor.chance": 0.5}
+    assert {k: v for k, v in more.items() if "factor" in k} == {
+        "swap.factor": 0.5,
+        "swap.factor.chance": 0.5,
+    }
 
 
 def test_labels_may_be_objects():
@@ -133,7 +143,9 @@ def test_a_decoder_that_uses_both_codes_scores_full(toy: Toy):
 
 def test_a_decoder_that_ignores_z_label_scores_no_label(toy: Toy):
     found = toy.scores(label_of=toy.b, rest_of=toy.b)
-    assert found["swap.rest_r2"] == found["swap.factor"] == 1  # why the label must be read beside them
+    assert (
+        found["swap.rest_r2"] == found["swap.factor"] == 1
+    )  # why the label must be read beside them
     assert found["swap.label"] == 0
     assert all(found[f"swap.label.{digit}"] == 0 for digit in range(10))
 
@@ -181,10 +193,16 @@ WRITERS: dict[str, Any] = {"who": Y, "who_read": Y}
         ({"y_wanted": Y[:, None]}, r"y_wanted has shape \(3, 1\), expected \(n,\)"),
         ({"y_wanted": Y[:0]}, r"y_wanted has shape \(0,\), expected \(n,\) with at least one row"),
         ({"y_read": np.array([0, 1, np.nan])}, "y_read holds NaN or None"),
-        ({"y_read": Y.astype(str)}, "y_wanted holds numbers and y_read words, expected the same: convert"),
+        (
+            {"y_read": Y.astype(str)},
+            "y_wanted holds numbers and y_read words, expected the same: convert",
+        ),
         ({"rest": REST[:2]}, r"rest has shape \(2, 2\), expected \(3, d\)"),
         ({"rest_again": REST[:, 0]}, r"rest_again has shape \(3,\), expected \(3, d\)"),
-        ({"rest_again": REST[:, :1]}, r"rest has shape \(3, 2\) and rest_again \(3, 1\), expected the same"),
+        (
+            {"rest_again": REST[:, :1]},
+            r"rest has shape \(3, 2\) and rest_again \(3, 1\), expected the same",
+        ),
         ({"rest": REST * np.nan}, "rest holds NaN or infinite values"),
         ({"rest_again": REST + np.inf}, "rest_again holds NaN or infinite values"),
         ({"who": Y}, "writers came in part"),
@@ -195,7 +213,10 @@ WRITERS: dict[str, Any] = {"who": Y, "who_read": Y}
         (WRITERS | {"who_read": Y[:2]}, "who_read has 2 rows and y_wanted 3"),
         (WRITERS | {"who_read_before": Y[:2]}, "who_read_before has 2 rows and y_wanted 3"),
         (WRITERS | {"who_read": Y.astype(str)}, "who holds numbers and who_read words"),
-        (WRITERS | {"who_read_before": Y.astype(str)}, "who holds numbers and who_read_before words"),
+        (
+            WRITERS | {"who_read_before": Y.astype(str)},
+            "who holds numbers and who_read_before words",
+        ),
     ],
 )
 def test_swap_says_what_is_wrong(change: dict[str, Any], message: str):

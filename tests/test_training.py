@@ -33,8 +33,19 @@ def data(planted: Dataset) -> Examples:
 
 @pytest.fixture(scope="module")
 def config() -> Config:
-    small: dict[str, Any] = {"d_label": 2, "d_rest": 3, "width": 16, "depth": 1, "epochs": 4, "batch_size": 64}
-    small |= {"backbone": "mlp", "augment": 0.0, "style_weight": 1.0}  # patterns of 8×8 pixels have little style
+    small: dict[str, Any] = {
+        "d_label": 2,
+        "d_rest": 3,
+        "width": 16,
+        "depth": 1,
+        "epochs": 4,
+        "batch_size": 64,
+    }
+    small |= {
+        "backbone": "mlp",
+        "augment": 0.0,
+        "style_weight": 1.0,
+    }  # patterns of 8×8 pixels have little style
     return Config(**small, learning_rate=2e-3, rest_kl_weight=1.0, device="cpu")
 
 
@@ -60,7 +71,9 @@ def stop_after(epoch: int) -> Callable[[Row], None]:
 
 @pytest.mark.parametrize(("backbone", "nats"), [("mlp", 29), ("article", 29), ("conv", 36)])
 def test_it_learns(data: Examples, config: Config, backbone: str, nats: float):
-    model = fresh(config, backbone=backbone, d_label=3, width=48, epochs=25, batch_size=32, learning_rate=1e-2)
+    model = fresh(
+        config, backbone=backbone, d_label=3, width=48, epochs=25, batch_size=32, learning_rate=1e-2
+    )
     before = evaluate(model, data)
     history = train(model, data)
     after = evaluate(model, data)
@@ -75,7 +88,9 @@ def test_nothing_is_learnt_from_shuffled_labels(data: Examples, config: Config):
     wrong = Examples(data.x, np.random.default_rng(0).permutation(data.y))
     model = fresh(config, epochs=12, learning_rate=1e-2)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", TrainingWarning)  # which tell so, or not: see test_diagnosis
+        warnings.simplefilter(
+            "ignore", TrainingWarning
+        )  # which tell so, or not: see test_diagnosis
         train(model, wrong)
     assert evaluate(model, data)["accuracy"] < 0.6
 
@@ -86,9 +101,20 @@ def test_history_has_a_row_for_each_epoch_with_every_term(data: Examples, config
     history = train(model, data, test=data, on_epoch=seen.append)
     assert history == seen
     assert [row["epoch"] for row in history] == [1, 2, 3, 4]
-    terms = {"reconstruction", "kl_label", "kl_rest", "classification", "separation", "style", "loss", "accuracy"}
+    terms = {
+        "reconstruction",
+        "kl_label",
+        "kl_rest",
+        "classification",
+        "separation",
+        "style",
+        "loss",
+        "accuracy",
+    }
     for row in history:
-        assert set(row) == {"epoch", "seconds"} | {f"{part}.{term}" for part in ("train", "test") for term in terms}
+        assert set(row) == {"epoch", "seconds"} | {
+            f"{part}.{term}" for part in ("train", "test") for term in terms
+        }
         for part in ("train", "test"):
             parts = sum(row[f"{part}.{term}"] for term in terms - {"loss", "accuracy"})
             assert parts == pytest.approx(row[f"{part}.loss"], rel=1e-5)
@@ -99,7 +125,9 @@ def test_same_seed_same_weights_and_another_seed_others(data: Examples, config: 
     for seed in (1, 1, 2):
         torch.manual_seed(len(runs))  # the global generator must have no say
         model = fresh(config, random_state=seed)
-        runs.append((weights(model), [row["train.loss"] for row in train(model, data)], weights(model)))
+        runs.append(
+            (weights(model), [row["train.loss"] for row in train(model, data)], weights(model))
+        )
     assert torch.equal(runs[0][0], runs[1][0])
     assert runs[0][1] == runs[1][1]
     assert torch.equal(runs[0][2], runs[1][2])
@@ -127,17 +155,29 @@ PARTS: dict[str, dict[str, Any]] = {
     "adversary": {"separation": "adversary", "separation_weight": 1.0, "augment": 0.5},
     "swap": {"separation": "swap", "separation_weight": 1.0},
     "hsic": {"separation": "hsic", "separation_weight": 1.0},
-    "article": {"backbone": "article", "style_weight": 0.0, "label_prior": "standard", "decoder_label_input": "code"},
+    "article": {
+        "backbone": "article",
+        "style_weight": 0.0,
+        "label_prior": "standard",
+        "decoder_label_input": "code",
+    },
 }
 
 
 @pytest.mark.parametrize("stop", [1, 2])
 @pytest.mark.parametrize("part", PARTS)
 def test_a_resumed_run_equals_an_unbroken_one_to_the_bit(
-    data: Examples, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int, part: str
+    data: Examples,
+    config: Config,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stop: int,
+    part: str,
 ):
     monkeypatch.setattr(checkpoint, "SAVE_EVERY_SECONDS", 0.0)
-    monkeypatch.setattr(training, "CRITIC_RESET", 2)  # so that it falls before, at and after the break
+    monkeypatch.setattr(
+        training, "CRITIC_RESET", 2
+    )  # so that it falls before, at and after the break
     config = replace(config, **PARTS[part])
     whole, broken, resumed = fresh(config), fresh(config), fresh(config)
     history = train(whole, data)
@@ -145,16 +185,22 @@ def test_a_resumed_run_equals_an_unbroken_one_to_the_bit(
         train(broken, data, checkpoint=tmp_path / "c", on_epoch=stop_after(stop))
     assert not torch.equal(weights(broken), weights(whole))
     epochs: list[float] = []
-    again = train(resumed, data, checkpoint=tmp_path / "c", on_epoch=lambda row: epochs.append(row["epoch"]))
+    again = train(
+        resumed, data, checkpoint=tmp_path / "c", on_epoch=lambda row: epochs.append(row["epoch"])
+    )
     assert epochs == list(range(stop + 1, 5))  # the epochs before were not repeated
     assert torch.equal(weights(resumed), weights(whole))
-    assert all(torch.equal(v, whole.state_dict()[n]) for n, v in resumed.state_dict().items())  # buffers, too
+    assert all(
+        torch.equal(v, whole.state_dict()[n]) for n, v in resumed.state_dict().items()
+    )  # buffers, too
     for one, other in zip(again, history, strict=True):
         assert one | {"seconds": 0} == other | {"seconds": 0}
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_last_batch_of_one_example_and_blank_images_do_no_harm(data: Examples, config: Config, part: str):
+def test_a_last_batch_of_one_example_and_blank_images_do_no_harm(
+    data: Examples, config: Config, part: str
+):
     x, y = data.x[:65].copy(), data.y[:65]  # batches of 64 and of 1
     x[y == 0] = 0
     x[:2] = 255
@@ -186,7 +232,9 @@ def test_a_finished_training_is_not_repeated(data: Examples, config: Config, tmp
     assert [p.name for p in tmp_path.iterdir()] == ["checkpoint.safetensors"]
 
 
-def test_a_checkpoint_of_another_config_is_refused_with_what_changed(data: Examples, config: Config, tmp_path: Path):
+def test_a_checkpoint_of_another_config_is_refused_with_what_changed(
+    data: Examples, config: Config, tmp_path: Path
+):
     train(fresh(config), data, checkpoint=tmp_path)
     with pytest.raises(TrainingError, match="another training") as caught:
         train(fresh(config, epochs=9, learning_rate=1e-3), data, checkpoint=tmp_path)
@@ -198,20 +246,28 @@ def test_a_checkpoint_of_another_config_is_refused_with_what_changed(data: Examp
 
 
 @pytest.mark.parametrize("damage", ["cut", "text", "empty", "other"])
-def test_a_damaged_checkpoint_is_a_clear_error(data: Examples, config: Config, tmp_path: Path, damage: str):
+def test_a_damaged_checkpoint_is_a_clear_error(
+    data: Examples, config: Config, tmp_path: Path, damage: str
+):
     file = tmp_path / "checkpoint.safetensors"
     train(fresh(config, epochs=1), data, checkpoint=tmp_path)
     whole = file.read_bytes()
     if damage == "other":
         write_tensors(file, {"a": torch.zeros(1)}, {})
     else:
-        file.write_bytes({"cut": whole[: len(whole) // 2], "text": b"<html>not found</html>", "empty": b""}[damage])
+        file.write_bytes(
+            {"cut": whole[: len(whole) // 2], "text": b"<html>not found</html>", "empty": b""}[
+                damage
+            ]
+        )
     with pytest.raises(ModelFileError, match=r"checkpoint\.safetensors is damaged") as caught:
         train(fresh(config, epochs=1), data, checkpoint=tmp_path)
     assert "\n" not in str(caught.value)
 
 
-def test_a_checkpoint_of_other_data_is_a_clear_error(data: Examples, config: Config, tmp_path: Path):
+def test_a_checkpoint_of_other_data_is_a_clear_error(
+    data: Examples, config: Config, tmp_path: Path
+):
     train(fresh(config, epochs=1), data, checkpoint=tmp_path)
     other = Examples(data.x[:, :6, :6], data.y)
     with pytest.raises(TrainingError, match="other data") as caught:
@@ -219,7 +275,9 @@ def test_a_checkpoint_of_other_data_is_a_clear_error(data: Examples, config: Con
     assert "\n" not in str(caught.value)
 
 
-def test_a_checkpoint_of_other_labels_is_refused_too(data: Examples, config: Config, tmp_path: Path):
+def test_a_checkpoint_of_other_labels_is_refused_too(
+    data: Examples, config: Config, tmp_path: Path
+):
     train(fresh(config, epochs=1), data, checkpoint=tmp_path)
     with pytest.raises(TrainingError, match="other data"):
         train(fresh(config, epochs=1), Examples(data.x, (data.y + 1) % 4), checkpoint=tmp_path)
@@ -260,7 +318,9 @@ def test_what_was_trained_up_to_the_fault_is_kept(
     assert weights(resumed).isfinite().all()
 
 
-def test_no_checkpoint_is_promised_where_none_was_written(data: Examples, config: Config, tmp_path: Path):
+def test_no_checkpoint_is_promised_where_none_was_written(
+    data: Examples, config: Config, tmp_path: Path
+):
     x = np.full(data.x.shape, np.nan, np.float32)
     with pytest.raises(TrainingError) as caught:
         train(fresh(config), Examples(x, data.y), checkpoint=tmp_path / "c")
@@ -279,7 +339,9 @@ class Fixed(torch.nn.Module):
     def augmented(self, x: torch.Tensor, generator: object, own: object) -> torch.Tensor:
         return x
 
-    def forward(self, x: torch.Tensor, y: torch.Tensor, noise: object, weights: object) -> dict[str, torch.Tensor]:
+    def forward(
+        self, x: torch.Tensor, y: torch.Tensor, noise: object, weights: object
+    ) -> dict[str, torch.Tensor]:
         return {"loss": x.mean() + 0 * self.weight.sum()}
 
 
@@ -292,11 +354,15 @@ def test_a_smaller_last_batch_counts_by_its_examples(config: Config):
         assert row["train.loss"] == pytest.approx(0.3)
 
 
-def test_evaluate_counts_a_smaller_last_batch_too(data: Examples, config: Config, monkeypatch: pytest.MonkeyPatch):
+def test_evaluate_counts_a_smaller_last_batch_too(
+    data: Examples, config: Config, monkeypatch: pytest.MonkeyPatch
+):
     model = fresh(config)
     whole = evaluate(model, Examples(data.x[:70], data.y[:70]))
     monkeypatch.setattr(examples, "EVALUATION_BATCH", 64)
-    monkeypatch.setattr(training, "batches", lambda n: (slice(s, min(s + 64, n)) for s in range(0, n, 64)))
+    monkeypatch.setattr(
+        training, "batches", lambda n: (slice(s, min(s + 64, n)) for s in range(0, n, 64))
+    )
     parts = evaluate(model, Examples(data.x[:70], data.y[:70]))
     for term in ("kl_label", "kl_rest", "accuracy"):  # these have no noise in them
         assert parts[term] == pytest.approx(whole[term], rel=1e-6)
@@ -324,7 +390,9 @@ def test_evaluate_averages_over_samples(data: Examples, config: Config):
     x, y = few.batch(slice(None), torch.device("cpu"))
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        draws = [model(x, y, training.draw_noise(config, rank_slice(40), generator)) for _ in range(2)]
+        draws = [
+            model(x, y, training.draw_noise(config, rank_slice(40), generator)) for _ in range(2)
+        ]
     assert two["loss"] == pytest.approx(np.mean([float(d["loss"]) for d in draws]), rel=1e-6)
 
 
@@ -361,7 +429,9 @@ def test_constant_is_constant(data: Examples, config: Config, monkeypatch: pytes
     assert set(rates(replace(config, schedule="constant"), data, monkeypatch)) == {0.002}
 
 
-def test_a_read_only_memory_map_is_read_and_left_alone(data: Examples, config: Config, tmp_path: Path):
+def test_a_read_only_memory_map_is_read_and_left_alone(
+    data: Examples, config: Config, tmp_path: Path
+):
     file = tmp_path / "x.npy"
     np.save(file, data.x)
     before = file.read_bytes()
@@ -390,6 +460,11 @@ def test_a_gpu_that_is_not_there_is_told(config: Config):
 
 
 def test_history_is_written_as_one_object_per_line(tmp_path: Path):
-    training.write_history(tmp_path / "history.jsonl", [{"epoch": 1.0}, {"epoch": 2.0, "train.loss": 0.1}])
+    training.write_history(
+        tmp_path / "history.jsonl", [{"epoch": 1.0}, {"epoch": 2.0, "train.loss": 0.1}]
+    )
     lines = (tmp_path / "history.jsonl").read_text().splitlines()
-    assert [json.loads(line) for line in lines] == [{"epoch": 1.0}, {"epoch": 2.0, "train.loss": 0.1}]
+    assert [json.loads(line) for line in lines] == [
+        {"epoch": 1.0},
+        {"epoch": 2.0, "train.loss": 0.1},
+    ]

@@ -37,8 +37,12 @@ def worlds(planted: Dataset) -> list[Dataset]:
     return [replace(planted, name="grey"), replace(planted, name="colour", x=colour)]
 
 
-def test_every_world_is_measured_drawn_and_told(worlds: list[Dataset], config: Config, tmp_path: Path):
-    folder = reproduce_worlds(worlds, config, tmp_path / "run", title="small", command="wvae reproduce worlds")
+def test_every_world_is_measured_drawn_and_told(
+    worlds: list[Dataset], config: Config, tmp_path: Path
+):
+    folder = reproduce_worlds(
+        worlds, config, tmp_path / "run", title="small", command="wvae reproduce worlds"
+    )
     metrics = json.loads((folder / "metrics.json").read_text())
     for name in ("grey", "colour"):
         for key in (
@@ -66,13 +70,17 @@ def test_sound_is_on_the_page(planted: Dataset, config: Config, tmp_path: Path):
     mel = np.random.default_rng(0).random((len(planted), 64, 64), dtype=np.float32)
     mel[:, :32] += (planted.factors["writer"] / 5)[:, None, None]
     data = replace(planted, x=(mel / mel.max()).astype(np.float32), kind="audio", name="speech")
-    with pytest.raises(ValueError, match=r"speech does not say the samples per second of its sounds"):
+    with pytest.raises(
+        ValueError, match=r"speech does not say the samples per second of its sounds"
+    ):
         reproduce_worlds([data], config, tmp_path / "run")
     data = replace(data, rate=16_000)
     folder = reproduce_worlds([data], config, tmp_path / "run")
     sounds = list((folder / "sounds" / "speech").glob("*.wav"))
     assert len(sounds) == 3 * 5
-    assert {path.name[:4] for path in sounds} == {f"{group}-{place}-" for group in range(3) for place in range(5)}
+    assert {path.name[:4] for path in sounds} == {
+        f"{group}-{place}-" for group in range(3) for place in range(5)
+    }
     assert {soundfile.info(path).samplerate for path in sounds} == {16_000}
     assert json.loads((folder / "speech" / "rows.json").read_text())["rate"] == 16_000
     assert (folder / "report.html").read_text().count("<audio") == 15
@@ -80,7 +88,11 @@ def test_sound_is_on_the_page(planted: Dataset, config: Config, tmp_path: Path):
 
 def test_the_hidden_factor_is_the_first_category_that_repeats(planted: Dataset):
     n = len(planted)
-    factors = {"slant": np.linspace(0, 1, n), "id": np.arange(n), "writer": planted.factors["writer"]}
+    factors = {
+        "slant": np.linspace(0, 1, n),
+        "id": np.arange(n),
+        "writer": planted.factors["writer"],
+    }
     assert hidden_factor(replace(planted, factors=factors)) == "writer"
     with pytest.raises(ValueError, match=r"no hidden category.*slant"):
         hidden_factor(replace(planted, factors={"slant": np.linspace(0, 1, n)}))

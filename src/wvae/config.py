@@ -19,7 +19,9 @@ REFERENCE_VALUES = 28 * 28  # of an example, for which the weights are meant
 MIN_BATCH_SIZE = 32  # smaller ones are for those who ask
 
 
-def _parameter(default: Any, meaning: str, low: float | None = None, high: float | None = None) -> Any:
+def _parameter(
+    default: Any, meaning: str, low: float | None = None, high: float | None = None
+) -> Any:
     return field(default=default, metadata={"meaning": meaning, "low": low, "high": high})
 
 
@@ -51,7 +53,8 @@ class Config:
     d_rest: int = _parameter(16, "dimensions of z_rest", 1)
 
     kind: Literal["image", "audio", "table"] = _parameter(
-        "image", "what an example is; style features and slanting suit images only, shifts in time spectrograms"
+        "image",
+        "what an example is; style features and slanting suit images only, shifts in time spectrograms",
     )
     likelihood: Literal["auto", "bernoulli", "gaussian"] = _parameter(
         "auto",
@@ -66,17 +69,27 @@ class Config:
     depth: int = _parameter(2, "hidden layers of encoder and of decoder (article: always 1)", 1)
 
     label_prior: Literal["standard", "class"] = _parameter(
-        "class", "prior of z_label: N(0, I), or one learnt mean per class, which makes the label free of charge"
+        "class",
+        "prior of z_label: N(0, I), or one learnt mean per class, which makes the label free of charge",
     )
     decoder_label_input: Literal["code", "class"] = _parameter(
-        "class", "what of z_label the decoder sees: the code itself, or only the class it means, so no style can pass"
+        "class",
+        "what of z_label the decoder sees: the code itself, or only the class it means, so no style can pass",
     )
-    label_kl_weight: float = _parameter(4.0, "weight of KL(q(z_label|x) || p(z_label)); above 1 drives style out", 0)
+    label_kl_weight: float = _parameter(
+        4.0, "weight of KL(q(z_label|x) || p(z_label)); above 1 drives style out", 0
+    )
     style_weight: float = _parameter(
-        10.0, "weight of the style features of an image, which z_rest must explain, too; 0 leaves them out", 0
+        10.0,
+        "weight of the style features of an image, which z_rest must explain, too; 0 leaves them out",
+        0,
     )
-    rest_kl_weight: float = _parameter(0.5, "weight of KL(q(z_rest|x) || p(z_rest)), the beta of a beta-VAE", 0)
-    classifier_weight: float = _parameter(20.0, "weight of the classifier's cross-entropy; 0 trains without labels", 0)
+    rest_kl_weight: float = _parameter(
+        0.5, "weight of KL(q(z_rest|x) || p(z_rest)), the beta of a beta-VAE", 0
+    )
+    classifier_weight: float = _parameter(
+        20.0, "weight of the classifier's cross-entropy; 0 trains without labels", 0
+    )
     separation: Literal["none", "covariance", "hsic", "adversary", "swap"] = _parameter(
         "none", "term that keeps the label out of z_rest while training"
     )
@@ -85,10 +98,14 @@ class Config:
         "transport",
         "map after training that gives z_rest one distribution for all labels: equal means, Gaussians, or all",
     )
-    alignment_steps: int = _parameter(800, "steps of alignment='transport' at most: it stops when no label is read", 1)
+    alignment_steps: int = _parameter(
+        800, "steps of alignment='transport' at most: it stops when no label is read", 1
+    )
 
     finetune_epochs: int = _parameter(
-        5, "passes after the alignment in which the decoder practises swapped codes; 0 leaves it as it is", 0
+        5,
+        "passes after the alignment in which the decoder practises swapped codes; 0 leaves it as it is",
+        0,
     )
 
     epochs: int = _parameter(30, "passes over the training data", 1)
@@ -102,30 +119,44 @@ class Config:
     min_steps_per_epoch: int = _parameter(
         25, "steps in one pass, at least: few examples are cut into smaller batches, down to 32", 1
     )
-    learning_rate: float = _parameter(3e-3, "Adam's step size (its peak, if the schedule moves it)", 1e-8, 10)
-    schedule: Literal["constant", "one-cycle", "linear"] = _parameter("one-cycle", "course of the learning rate")
+    learning_rate: float = _parameter(
+        3e-3, "Adam's step size (its peak, if the schedule moves it)", 1e-8, 10
+    )
+    schedule: Literal["constant", "one-cycle", "linear"] = _parameter(
+        "one-cycle", "course of the learning rate"
+    )
     adam_beta2: float = _parameter(0.999, "decay of Adam's mean of squared gradients", 0, 0.999999)
     lr_multipliers: Literal["uniform", "per_layer"] = _parameter(
         "uniform",
         "step sizes: one for all, or more for biases and small layers, less for large ones (backbone article)",
     )
     init: Literal["random", "data"] = _parameter(
-        "random", "where training starts: data centres the input and draws the mean picture (Bernoulli likelihood)"
+        "random",
+        "where training starts: data centres the input and draws the mean picture (Bernoulli likelihood)",
     )
-    early_stopping: bool = _parameter(False, "stop when the loss of rows held out no longer falls, at the best epoch")
+    early_stopping: bool = _parameter(
+        False, "stop when the loss of rows held out no longer falls, at the best epoch"
+    )
     validation_fraction: float = _parameter(
         0.1, "share of the rows (or groups) held out for early_stopping", 0.001, 0.9
     )
-    n_iter_no_change: int = _parameter(10, "epochs without a better validation loss that early_stopping waits", 1)
+    n_iter_no_change: int = _parameter(
+        10, "epochs without a better validation loss that early_stopping waits", 1
+    )
     test_samples: int = _parameter(10, "samples of the codes that a test loss is averaged over", 1)
     random_state: int = _parameter(0, "seed of weights, shuffling and noise", 0, 2**32 - 1)
     precision: Literal["float32", "bfloat16"] = _parameter(
-        "float32", "numbers in the networks' matrix products while training; bfloat16 is faster where there are units"
+        "float32",
+        "numbers in the networks' matrix products while training; bfloat16 is faster where there are units",
     )
-    device: Literal["auto", "cpu", "cuda"] = _parameter("auto", "where to compute; auto takes a GPU if there is one")
+    device: Literal["auto", "cpu", "cuda"] = _parameter(
+        "auto", "where to compute; auto takes a GPU if there is one"
+    )
 
     @classmethod
-    def preset(cls, name: Preset = "best", objective: Objective | None = None, **changes: Any) -> Config:
+    def preset(
+        cls, name: Preset = "best", objective: Objective | None = None, **changes: Any
+    ) -> Config:
         """Return a preset, with changes.
 
         Parameters
@@ -149,7 +180,9 @@ class Config:
         if name not in get_args(Preset):
             raise ValueError(f"preset is {name!r}, expected one of {', '.join(get_args(Preset))}")
         if objective is not None and objective not in get_args(Objective):
-            raise ValueError(f"objective is {objective!r}, expected one of {', '.join(get_args(Objective))}")
+            raise ValueError(
+                f"objective is {objective!r}, expected one of {', '.join(get_args(Objective))}"
+            )
         check_parameter_names(changes)
         return replace(cls(), **_PRESETS[name] | _objective(name, objective) | changes)
 
@@ -177,7 +210,9 @@ class Config:
         for spec in parameters():
             # A grid search hands over NumPy's numbers; from here on they are Python's, which JSON can write.
             object.__setattr__(self, spec.name, _checked(spec, getattr(self, spec.name)))
-        if self.decoder_label_input == "class" and not (self.label_prior == "class" and self.classifier_weight):
+        if self.decoder_label_input == "class" and not (
+            self.label_prior == "class" and self.classifier_weight
+        ):
             raise ValueError(
                 "decoder_label_input is 'class', which needs label_prior='class' and classifier_weight above 0: "
                 "take decoder_label_input='code', or give those"
@@ -237,7 +272,11 @@ def parameters() -> tuple[Parameter, ...]:
     for f in fields(Config):
         choices = get_args(hints[f.name])
         default = None if f.default is MISSING else f.default
-        specs.append(Parameter(f.name, str if choices else hints[f.name], default, choices=choices, **f.metadata))
+        specs.append(
+            Parameter(
+                f.name, str if choices else hints[f.name], default, choices=choices, **f.metadata
+            )
+        )
     return tuple(specs)
 
 
@@ -287,7 +326,11 @@ def _objective(preset: Preset, objective: Objective | None) -> dict[str, Any]:
         without = {"classifier_weight": 0.0, "separation": "none", "separation_weight": 0.0}
         without |= {"style_weight": 0.0, "alignment": "none", "finetune_epochs": 0}
         if preset == "best":
-            without |= {"label_prior": "standard", "decoder_label_input": "code", "label_kl_weight": 1.0}
+            without |= {
+                "label_prior": "standard",
+                "decoder_label_input": "code",
+                "label_kl_weight": 1.0,
+            }
         return without
     return {}
 

@@ -21,10 +21,27 @@ from .io.chainer import read_original
 from .io.model_folder import Code, SavedModel, check_code, read_saved, write_saved
 from .model import SplitVAE
 from .training.examples import Array, Examples, check_examples, check_shape, labelled
-from .training.inference import Posterior, aligned, centres_of, column_names, decoded, posterior, probabilities
+from .training.inference import (
+    Posterior,
+    aligned,
+    centres_of,
+    column_names,
+    decoded,
+    posterior,
+    probabilities,
+)
 from .training.initialise import restore_model
 from .training.loop import Row, evaluate, make_optimiser
-from .training.pipeline import Fit, check_same_classes, continued, copied, learn, learn_on, prepared, seeded
+from .training.pipeline import (
+    Fit,
+    check_same_classes,
+    continued,
+    copied,
+    learn,
+    learn_on,
+    prepared,
+    seeded,
+)
 from .validation import check_weights, coded, column, missing_in
 
 
@@ -104,7 +121,9 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
     )
 
     @classmethod
-    def preset(cls, name: Preset = "best", objective: Objective | None = None, **changes: Any) -> Self:
+    def preset(
+        cls, name: Preset = "best", objective: Objective | None = None, **changes: Any
+    ) -> Self:
         """Return an estimator with the hyper-parameters of `Config.preset`."""
         return cls(**asdict(Config.preset(name, objective, **changes)))
 
@@ -158,12 +177,16 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             self._examples(X)
             check_same_classes(found.classes, self.classes_)
         model = continued(self.model_, config) if warm else found.build_model(config)
-        seen = None if test is None else labelled(*test, model.shape, found.classes, model.unit_range)
+        seen = (
+            None if test is None else labelled(*test, model.shape, found.classes, model.unit_range)
+        )
         options: dict[str, Any] = {"test": seen, "checkpoint": checkpoint, "on_epoch": on_epoch}
         fit = learn(model, found.data, groups=found.groups, fresh=not warm, **options)
         return self._learnt(fit, found.classes, X)
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None, *, sample_weight: Any = None) -> Self:
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, *, sample_weight: Any = None
+    ) -> Self:
         """Pass once over some more data, at a constant learning rate.
 
         The scale of the data and the style of each label are measured in the first call, so let it be large. After each
@@ -191,7 +214,11 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             # Copies, so that a failure leaves the model as it was.
             model, optimiser = copied(self.model_, self._optimiser or make_optimiser(self.model_))
             history, centres = self.history_, self.label_centres_
-        self._learnt(learn_on(model, found.data, optimiser, history, centres), found.classes, X if first else None)
+        self._learnt(
+            learn_on(model, found.data, optimiser, history, centres),
+            found.classes,
+            X if first else None,
+        )
         self._optimiser = optimiser
         return self
 
@@ -203,7 +230,10 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
     def sample(self, X: Any, seed: int = 0) -> tuple[Array, Array]:
         """Return one sample of each posterior, z_label (n, d_label) and z_rest (n, d_rest), aligned."""
         rng = np.random.default_rng(seed)
-        z_label, z_rest = (mean + sd * rng.standard_normal(mean.shape, np.float32) for mean, sd in self.posterior(X))
+        z_label, z_rest = (
+            mean + sd * rng.standard_normal(mean.shape, np.float32)
+            for mean, sd in self.posterior(X)
+        )
         return z_label, aligned(self._fitted(), z_label, z_rest)
 
     def posterior(self, X: Any) -> Posterior:
@@ -213,7 +243,9 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
     def transform(self, X: Any) -> Array:
         """Return posterior means: z_rest, z_label or both side by side, as `code` says."""
         z_label, z_rest = self.encode(X)
-        return {"rest": z_rest, "label": z_label, "both": np.hstack([z_label, z_rest])}[self._code()]
+        return {"rest": z_rest, "label": z_label, "both": np.hstack([z_label, z_rest])}[
+            self._code()
+        ]
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """Return the names of the columns of `transform`."""
@@ -228,7 +260,11 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
 
         With ``code="both"`` that is all it takes; with ``"rest"`` the labels to write must be given as `y`.
         """
-        code, d_label, Z = self._code(), int(self._fitted().config.d_label), np.asarray(Z, np.float32)
+        code, d_label, Z = (
+            self._code(),
+            int(self._fitted().config.d_label),
+            np.asarray(Z, np.float32),
+        )
         if code == "both":
             if Z.ndim != 2:
                 raise ValueError(f"Z has shape {Z.shape}, expected (n, d_label + d_rest)")
@@ -236,7 +272,9 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         if code == "label":
             raise ValueError("z_label alone holds no style to draw from; take code='both'")
         if y is None:
-            raise ValueError("z_rest alone does not say which label to write: give y, or take code='both'")
+            raise ValueError(
+                "z_rest alone does not say which label to write: give y, or take code='both'"
+            )
         return self.decode(self._centres(y), Z)
 
     def reconstruct(self, X: Any) -> Array:
@@ -265,12 +303,18 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         found = self.predict(X)
         y, weight = column(y, len(found)), check_weights(sample_weight, len(found))
         known = ~missing_in(y, self.classes_)
-        return float(accuracy_score(y[known], found[known], sample_weight=None if weight is None else weight[known]))
+        return float(
+            accuracy_score(
+                y[known], found[known], sample_weight=None if weight is None else weight[known]
+            )
+        )
 
     def evaluate(self, X: Any, y: Any, samples: int | None = None) -> Row:
         """Return every term of the objective on given data, in nats, averaged over samples of the codes."""
         model = self._fitted()
-        return evaluate(model, Examples(self._examples(X), coded(y, len(X), self.classes_)), samples)
+        return evaluate(
+            model, Examples(self._examples(X), coded(y, len(X), self.classes_)), samples
+        )
 
     def save(self, path: str | Path) -> None:
         """Write a model folder: config.json and model.safetensors."""
@@ -327,13 +371,19 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
     def _examples(self, X: Any) -> Array:
         """Return X checked against what the model was fitted to."""
         model, found = self._fitted(), check_examples(X)
-        if found.x.ndim == 2 and len(self.shape_) == 1:  # a table: scikit-learn compares number and names of columns
+        if (
+            found.x.ndim == 2 and len(self.shape_) == 1
+        ):  # a table: scikit-learn compares number and names of columns
             validate_data(self, X, reset=False, skip_check_array=True)
         return check_shape(found, self.shape_, model.unit_range)
 
     def _set(self, fit: Fit, classes: Array) -> None:
         model = self.model_ = fit.model.eval()
-        self.config_, self.likelihood_, self.shape_ = model.config, model.observation.likelihood, model.shape
+        self.config_, self.likelihood_, self.shape_ = (
+            model.config,
+            model.observation.likelihood,
+            model.shape,
+        )
         self.classes_, self.label_centres_, self.history_ = classes, fit.centres, fit.history
         self.n_features_in_, self.n_iter_ = int(np.prod(model.shape)), len(fit.history)
         self._optimiser: torch.optim.Optimizer | None = None
@@ -347,7 +397,9 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
 
     def _fitted(self) -> SplitVAE:
         if not hasattr(self, "model_"):
-            raise NotFittedError("this WVAE is not fitted yet: call fit(X, y) first, or wvae.load(path)")
+            raise NotFittedError(
+                "this WVAE is not fitted yet: call fit(X, y) first, or wvae.load(path)"
+            )
         return self.model_
 
     def _centres(self, y: Any) -> Array:

@@ -120,7 +120,9 @@ class SplitVAE(nn.Module):
     torch.Size([6, 4, 4])
     """
 
-    def __init__(self, config: Config, shape: tuple[int, ...], n_classes: int, unit_range: bool = True) -> None:
+    def __init__(
+        self, config: Config, shape: tuple[int, ...], n_classes: int, unit_range: bool = True
+    ) -> None:
         super().__init__()
         self.config, self.shape, self.n_classes = config, tuple(shape), n_classes
         self.unit_range = unit_range
@@ -129,7 +131,9 @@ class SplitVAE(nn.Module):
         # With fewer dimensions than the classes need to be placed independently of each other, a linear
         # head would have to cross one class to reach the next. Then the head gives class weights, and the
         # mean of z_label is the weighted mean of the classes' prior means.
-        self.mixes_class_means = config.decoder_label_input == "class" and config.d_label < n_classes - 1
+        self.mixes_class_means = (
+            config.decoder_label_input == "class" and config.d_label < n_classes - 1
+        )
         self._add_encoder()
         self.decoder = backbones.decoder(config, self.shape)
         self.classifier = backbones.head(config, config.d_label, n_classes)
@@ -139,7 +143,9 @@ class SplitVAE(nn.Module):
         if config.label_prior == "class":
             self.prior_mean = nn.Parameter(_initial_class_means(n_classes, config.d_label))
         if self.mixes_class_means:
-            with torch.no_grad():  # Bayes' rule for these Gaussians is a linear classifier: start there
+            with (
+                torch.no_grad()
+            ):  # Bayes' rule for these Gaussians is a linear classifier: start there
                 self.classifier.weight.copy_(self.prior_mean)
                 self.classifier.bias.copy_(-0.5 * self.prior_mean.square().sum(1))
 
@@ -171,7 +177,9 @@ class SplitVAE(nn.Module):
         """
         with self._autocast(x):
             h = self.trunk(self.observation.standardise(x))  # (B, width)
-            label_mean, label_log_variance = backbones.apply_side_by_side(h, self.label_mean, self.label_log_variance)
+            label_mean, label_log_variance = backbones.apply_side_by_side(
+                h, self.label_mean, self.label_log_variance
+            )
         if self.mixes_class_means:
             label_mean = _float32(label_mean).softmax(-1) @ self.prior_mean  # (B, d_label)
         q_label = _gaussian(label_mean, label_log_variance)
@@ -191,7 +199,9 @@ class SplitVAE(nn.Module):
         """Return the style features of x, (B, size), in their own units."""
         return self.style.features(x)
 
-    def augment(self, x: Tensor, generator: torch.Generator, own: RankSlice | None = None) -> Tensor:
+    def augment(
+        self, x: Tensor, generator: torch.Generator, own: RankSlice | None = None
+    ) -> Tensor:
         """Return the batch with a share of it varied, as ``config.augment`` and the kind of data say.
 
         Parameters
@@ -244,7 +254,9 @@ class SplitVAE(nn.Module):
 
     # ------------------------------------------------------------------------------------ objective
 
-    def forward(self, x: Tensor, y: Tensor, noise: Noise, weights: ExampleWeights | None = None) -> dict[str, Tensor]:
+    def forward(
+        self, x: Tensor, y: Tensor, noise: Noise, weights: ExampleWeights | None = None
+    ) -> dict[str, Tensor]:
         """Return the batch means of all weighted terms, of their sum ``loss``, and of the accuracy.
 
         Parameters

@@ -44,7 +44,9 @@ def check_labels(y: Any, n: int) -> tuple[Array, Array]:
     if y.dtype.kind == "O":
         kinds = {type(value).__name__ for value in known}
         if len(kinds) > 1:
-            raise TypeError(f"y mixes {' and '.join(sorted(kinds))}, expected labels of one kind: convert them")
+            raise TypeError(
+                f"y mixes {' and '.join(sorted(kinds))}, expected labels of one kind: convert them"
+            )
     if y.dtype.kind == "f" and not (np.isfinite(known).all() and (known == np.round(known)).all()):
         raise ValueError(
             "Unknown label type: y holds fractions or infinity (it is continuous), expected classes (integers or "
@@ -59,7 +61,9 @@ def check_labels(y: Any, n: int) -> tuple[Array, Array]:
         raise ValueError(f"y holds {found}{unknown}: nothing to split off, expected at least two")
     if counts.min() < 2:
         rare = classes[counts.argmin()]
-        raise ValueError(f"label {rare!r} has one example, expected at least two: drop it or merge it with another")
+        raise ValueError(
+            f"label {rare!r} has one example, expected at least two: drop it or merge it with another"
+        )
     out = np.full(n, UNLABELLED, np.int64)
     out[~missing] = indices
     return classes, out
@@ -79,14 +83,18 @@ def indices_of(y: Any, classes: Array) -> Array:
     y = np.asarray(y)
     indices = np.searchsorted(classes, y).clip(max=len(classes) - 1)
     if len(y) and (classes[indices] != y).any():
-        raise ValueError(f"label {y[classes[indices] != y][0]!r} was not seen in training; known: {classes.tolist()}")
+        raise ValueError(
+            f"label {y[classes[indices] != y][0]!r} was not seen in training; known: {classes.tolist()}"
+        )
     return indices.astype(np.int64)
 
 
 def column(y: Any, n: int) -> Array:
     """Return labels as an array, (n,), or raise a ValueError; a column (n, 1) is taken with a warning."""
     if y is None:
-        raise ValueError("WVAE requires y to be passed, but the target y is None: give a label for each row of X")
+        raise ValueError(
+            "WVAE requires y to be passed, but the target y is None: give a label for each row of X"
+        )
     y = np.asarray(y)
     if y.shape == (n, 1):
         y = column_or_1d(y, warn=True)
@@ -98,7 +106,9 @@ def column(y: Any, n: int) -> Array:
 def missing_in(y: Array, classes: Array | None = None) -> Array:
     """Return where a label, (n,), is not known: NaN, None, or −1 if the classes are given and do not have it."""
     if y.dtype.kind == "O":  # pandas' NA is unlike itself in a way of its own
-        return np.array([v is None or type(v).__name__ in ("NAType", "NaTType") or v != v for v in y], bool)
+        return np.array(
+            [v is None or type(v).__name__ in ("NAType", "NaTType") or v != v for v in y], bool
+        )
     missing = np.isnan(y) if y.dtype.kind == "f" else np.zeros(len(y), bool)
     if y.dtype.kind in "if" and classes is not None and UNLABELLED not in classes.tolist():
         missing |= y == UNLABELLED
@@ -117,9 +127,13 @@ def check_weights(sample_weight: Any, n: int) -> Array | None:
         return None
     weight = np.asarray(sample_weight, np.float64)
     if weight.shape != (n,):
-        raise ValueError(f"sample_weight has shape {weight.shape}, expected ({n},), one weight for each row of X")
+        raise ValueError(
+            f"sample_weight has shape {weight.shape}, expected ({n},), one weight for each row of X"
+        )
     if not (np.isfinite(weight).all() and (weight >= 0).all()):
-        raise ValueError("sample_weight holds NaN, infinity or negative numbers, expected weights from 0 on")
+        raise ValueError(
+            "sample_weight holds NaN, infinity or negative numbers, expected weights from 0 on"
+        )
     if not weight.any():
         raise ValueError("sample_weight is zero everywhere, expected at least one non-zero number")
     return weight

@@ -20,8 +20,20 @@ from .commands import Factor, Label, Model
 from .terminal import end_on_request, going_on, make_log, print_metrics
 from .terminal import progress as progress_on
 
-EXTRAS = {"onnx": "onnx", "onnxscript": "onnx", "onnxruntime": "onnx", "soundfile": "audio", "librosa": "audio"}
-EXTRAS |= {"PIL": "files", "datasets": "hf", "charset_normalizer": "files", "accelerate": "processes", "ray": "ray"}
+EXTRAS = {
+    "onnx": "onnx",
+    "onnxscript": "onnx",
+    "onnxruntime": "onnx",
+    "soundfile": "audio",
+    "librosa": "audio",
+}
+EXTRAS |= {
+    "PIL": "files",
+    "datasets": "hf",
+    "charset_normalizer": "files",
+    "accelerate": "processes",
+    "ray": "ray",
+}
 
 app: typer.Typer = typer.Typer(
     help="You have data and one label that explains part of it; wvae gives you the rest.",
@@ -29,7 +41,9 @@ app: typer.Typer = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-data_app: typer.Typer = typer.Typer(help="Data sets: what there is, and download.", no_args_is_help=True)
+data_app: typer.Typer = typer.Typer(
+    help="Data sets: what there is, and download.", no_args_is_help=True
+)
 app.add_typer(data_app, name="data")
 
 
@@ -52,7 +66,10 @@ def with_hyper_parameters(command: Callable[..., None]) -> Callable[..., None]:
         )
         flags.append(
             inspect.Parameter(
-                spec.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
+                spec.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=None,
+                annotation=Annotated[kind | None, option],
             )
         )
     command.__signature__ = signature.replace(parameters=own + flags)  # type: ignore[attr-defined]
@@ -65,7 +82,9 @@ def with_hyper_parameters(command: Callable[..., None]) -> Callable[..., None]:
 def reproduce(
     which: Annotated[
         Literal["plane", "writers", "all", "worlds"],
-        typer.Argument(help="Experiment I, Experiment II, or both; or digits, speech and scenes side by side."),
+        typer.Argument(
+            help="Experiment I, Experiment II, or both; or digits, speech and scenes side by side."
+        ),
     ] = "all",
     data: Annotated[
         list[str] | None,
@@ -75,16 +94,28 @@ def reproduce(
         ),
     ] = None,
     preset: Annotated[
-        Preset, typer.Option(help="article: the notebook to the letter; quick: its loss in a tenth of the steps.")
+        Preset,
+        typer.Option(
+            help="article: the notebook to the letter; quick: its loss in a tenth of the steps."
+        ),
     ] = "best",
     objective: Annotated[
-        Objective | None, typer.Option(help="The notebook's three variants. (default: the preset's)")
+        Objective | None,
+        typer.Option(help="The notebook's three variants. (default: the preset's)"),
     ] = None,
     draws: Annotated[int, typer.Option(min=1, help="How often Experiment II is repeated.")] = 10,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the first draw and of everything else.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="Folder to make. (default: runs/WHICH-DATA-PRESET)")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the folder if it is there.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print the report's path and nothing else.")] = False,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the first draw and of everything else.")
+    ] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to make. (default: runs/WHICH-DATA-PRESET)")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the folder if it is there.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Print the report's path and nothing else.")
+    ] = False,
     **changes: Any,
 ) -> None:
     """Run the article's two experiments, or three worlds side by side; ends with the path of a report.
@@ -94,9 +125,13 @@ def reproduce(
     """
     config = _config(preset, objective, seed, changes)
     if which != "worlds" and data and len(data) > 1:
-        raise ValueError(f"--data came {len(data)} times, expected once: only `wvae reproduce worlds` takes more")
+        raise ValueError(
+            f"--data came {len(data)} times, expected once: only `wvae reproduce worlds` takes more"
+        )
     named = data or (["handwriting"] if which != "worlds" else [])
-    out = out or Path("runs") / "-".join(filter(None, [which, *named, preset, objective])).replace("/", "-")
+    out = out or Path("runs") / "-".join(filter(None, [which, *named, preset, objective])).replace(
+        "/", "-"
+    )
 
     from .. import datasets
     from ..experiments.reproduce import reproduce as run
@@ -123,29 +158,55 @@ def reproduce(
 def fit(
     data: Annotated[str, typer.Argument(help="Data set of `wvae data list`, or a path.")],
     label: Annotated[
-        str | None, typer.Option(help="Column of the label. (default: label, y, target or class)", metavar="NAME")
+        str | None,
+        typer.Option(
+            help="Column of the label. (default: label, y, target or class)", metavar="NAME"
+        ),
     ] = None,
     factor: Annotated[
         list[str] | None,
-        typer.Option(help="Column of a hidden factor, not to be learnt from, again for more.", metavar="NAME"),
+        typer.Option(
+            help="Column of a hidden factor, not to be learnt from, again for more.", metavar="NAME"
+        ),
     ] = None,
-    size: Annotated[int | None, typer.Option(help="Bring images to squares of N pixels.", metavar="N")] = None,
-    rate: Annotated[int | None, typer.Option(help="Bring sounds to HZ samples per second.", metavar="HZ")] = None,
-    out: Annotated[Path | None, typer.Option(help="Model folder to make. (default: models/DATA-PRESET)")] = None,
+    size: Annotated[
+        int | None, typer.Option(help="Bring images to squares of N pixels.", metavar="N")
+    ] = None,
+    rate: Annotated[
+        int | None, typer.Option(help="Bring sounds to HZ samples per second.", metavar="HZ")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Model folder to make. (default: models/DATA-PRESET)")
+    ] = None,
     preset: Annotated[
-        Preset, typer.Option(help="article: the notebook to the letter; quick: its loss in a tenth of the steps.")
+        Preset,
+        typer.Option(
+            help="article: the notebook to the letter; quick: its loss in a tenth of the steps."
+        ),
     ] = "best",
     objective: Annotated[
-        Objective | None, typer.Option(help="The notebook's three variants. (default: the preset's)")
+        Objective | None,
+        typer.Option(help="The notebook's three variants. (default: the preset's)"),
     ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, help="Seed of everything, also of the test rows if the data leave it open.")
+        int,
+        typer.Option(
+            min=0, help="Seed of everything, also of the test rows if the data leave it open."
+        ),
     ] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the model folder if it is there.")] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a training that was interrupted, and do not begin a new one.")
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the model folder if it is there.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print the folder's path and nothing else.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with a training that was interrupted, and do not begin a new one.",
+        ),
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Print the folder's path and nothing else.")
+    ] = False,
     **changes: Any,
 ) -> None:
     """Train a model on the train rows of data; ends with the path of a model folder.
@@ -183,14 +244,18 @@ def fit(
 @app.command()
 def measure(
     model: Model,
-    data: Annotated[str, typer.Argument(help="Data set or path; its test rows must be new to the model.")],
+    data: Annotated[
+        str, typer.Argument(help="Data set or path; its test rows must be new to the model.")
+    ],
     label: Label = None,
     factor: Factor = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Seed of test rows and probes. (default: the model's)")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="JSON file for all figures.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print the verdict and nothing else.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Print the verdict and nothing else.")
+    ] = False,
 ) -> None:
     """Measure how clean a model's split is, what each code knows, and what swapping and searching are worth.
 
@@ -240,7 +305,9 @@ def list_data() -> None:
 
 @data_app.command("get")
 def get_data(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Data sets to download and check.")],
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME...", help="Data sets to download and check.")
+    ],
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
 ) -> None:
     """Download data sets into the cache (WVAE_CACHE) and check them; WVAE_MIRROR names a mirror for closed networks."""
@@ -249,7 +316,9 @@ def get_data(
     for name in names:
         loaded = datasets.load(name, progress=not quiet)
         factors = f", factors: {', '.join(loaded.factors)}" if loaded.factors else ""
-        print(f"{name}: {len(loaded):,} examples of shape {loaded.shape}, {len(loaded.classes)} labels{factors}")
+        print(
+            f"{name}: {len(loaded):,} examples of shape {loaded.shape}, {len(loaded.classes)} labels{factors}"
+        )
 
 
 @app.command("import")
@@ -264,7 +333,9 @@ def import_model(
     print(out)
 
 
-def _config(preset: Preset, objective: Objective | None, seed: int, changes: dict[str, Any]) -> Config:
+def _config(
+    preset: Preset, objective: Objective | None, seed: int, changes: dict[str, Any]
+) -> Config:
     chosen = {name: value for name, value in changes.items() if value is not None}
     return Config.preset(preset, objective, random_state=seed, **chosen)
 
@@ -302,10 +373,15 @@ def main() -> None:
         if error.name is None or error.name.startswith("wvae"):
             raise
         extra = EXTRAS.get(error.name.partition(".")[0], "report")
-        print(f"wvae: the package {error.name} is not installed: pip install 'wvae[{extra}]'", file=sys.stderr)
+        print(
+            f"wvae: the package {error.name} is not installed: pip install 'wvae[{extra}]'",
+            file=sys.stderr,
+        )
         sys.exit(2)
     except (ValueError, TypeError, OSError, RuntimeError) as error:
-        known = type(error).__module__.startswith("wvae") or isinstance(error, ValueError | TypeError | OSError)
+        known = type(error).__module__.startswith("wvae") or isinstance(
+            error, ValueError | TypeError | OSError
+        )
         if not known:
             raise
         print(f"wvae: {error}", file=sys.stderr)

@@ -16,16 +16,26 @@ if TYPE_CHECKING:
 Model = Annotated[Path, typer.Argument(help="Model folder, as `wvae fit` makes it.")]
 Data = Annotated[str, typer.Argument(help="Data set or path, as `wvae fit` takes them.")]
 Label = Annotated[
-    str | None, typer.Option(help="Column of the label, if it is called otherwise than in training.", metavar="NAME")
+    str | None,
+    typer.Option(
+        help="Column of the label, if it is called otherwise than in training.", metavar="NAME"
+    ),
 ]
 Factor = Annotated[
-    list[str] | None, typer.Option(help="Column of a hidden factor, again for more. (default: all)", metavar="NAME")
+    list[str] | None,
+    typer.Option(help="Column of a hidden factor, again for more. (default: all)", metavar="NAME"),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print the file's path and nothing else.")]
 
 
 def opened(
-    model: Path, data: str, label: str | None, factors: list[str] | None, quiet: bool, *, unlabelled: bool = False
+    model: Path,
+    data: str,
+    label: str | None,
+    factors: list[str] | None,
+    quiet: bool,
+    *,
+    unlabelled: bool = False,
 ) -> tuple[WVAE, Dataset]:
     """Return the model of a folder, and data opened as its training opened them."""
     from .. import load
@@ -42,21 +52,32 @@ def encode(
     label: Label = None,
     factor: Factor = None,
     k: Annotated[
-        int | None, typer.Option("--k", help="Number of clusters of z_rest, for a column `cluster`.", metavar="N")
+        int | None,
+        typer.Option(
+            "--k", help="Number of clusters of z_rest, for a column `cluster`.", metavar="N"
+        ),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Seed of the clusters. (default: the model's)", show_default=False)
+        int | None,
+        typer.Option(
+            min=0, help="Seed of the clusters. (default: the model's)", show_default=False
+        ),
     ] = None,
     on: Annotated[
         Literal["ray"] | None,
-        typer.Option(help="ray: on the cluster at RAY_ADDRESS or, if that is not set, on all cores of this machine."),
+        typer.Option(
+            help="ray: on the cluster at RAY_ADDRESS or, if that is not set, on all cores of this machine."
+        ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Parquet file to write; on Ray a folder to make. (default: DATA-codes.parquet, DATA-codes)"),
+        typer.Option(
+            help="Parquet file to write; on Ray a folder to make. (default: DATA-codes.parquet, DATA-codes)"
+        ),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the folder if it is there; a file always is.")
+        bool,
+        typer.Option("--overwrite", help="Replace the folder if it is there; a file always is."),
     ] = False,
     quiet: Quiet = False,
 ) -> None:
@@ -70,7 +91,9 @@ def encode(
     interrupted encoding goes on where it stopped when the same command is given again.
     """
     if seed is not None and k is None:
-        raise ValueError(f"--seed {seed} is that of clusters, of which there are none: give --k, too")
+        raise ValueError(
+            f"--seed {seed} is that of clusters, of which there are none: give --k, too"
+        )
     if on is None:
         _no_folder(out, "codes.parquet")
     elif out is not None and out.is_file():
@@ -86,7 +109,12 @@ def encode(
     else:
         from ..workflows.encode_ray import encode_on_ray
 
-        options |= {"label": label, "factors": factor or (), "overwrite": overwrite, "log": make_log(quiet)}
+        options |= {
+            "label": label,
+            "factors": factor or (),
+            "overwrite": overwrite,
+            "log": make_log(quiet),
+        }
         with going_on(out, quiet), progress(quiet) as bars:
             encode_on_ray(model, estimator, data, loaded, out, **options, progress=bars)
     print(out)
@@ -95,16 +123,23 @@ def encode(
 def cluster(
     model: Model,
     data: Data,
-    k: Annotated[str, typer.Option("--k", help="Number of clusters, or auto.", metavar="N|auto")] = "auto",
+    k: Annotated[
+        str, typer.Option("--k", help="Number of clusters, or auto.", metavar="N|auto")
+    ] = "auto",
     on: Annotated[
-        Literal["rest", "label", "pixels"], typer.Option(help="Cluster z_rest or, for contrast, z_label or the data.")
+        Literal["rest", "label", "pixels"],
+        typer.Option(help="Cluster z_rest or, for contrast, z_label or the data."),
     ] = "rest",
-    method: Annotated[Literal["kmeans", "gmm"], typer.Option(help="K-Means, or Gaussians with axes.")] = "kmeans",
+    method: Annotated[
+        Literal["kmeans", "gmm"], typer.Option(help="K-Means, or Gaussians with axes.")
+    ] = "kmeans",
     label: Label = None,
     factor: Factor = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Parquet file for every row's cluster.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print one sentence and nothing else.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Print one sentence and nothing else.")
+    ] = False,
 ) -> None:
     """Find clusters of z_rest, say how stable they are, and score them by the factors that are known.
 
@@ -119,7 +154,16 @@ def cluster(
 
     estimator, loaded = opened(model, data, label, factor, quiet, unlabelled=True)
     with progress(quiet) as bars:
-        found = run(estimator, loaded, k=number, on=on, method=method, factors=factor, seed=seed, progress=bars)
+        found = run(
+            estimator,
+            loaded,
+            k=number,
+            on=on,
+            method=method,
+            factors=factor,
+            seed=seed,
+            progress=bars,
+        )
     if out is not None:
         write_columns(out, found.columns(loaded))
     if not quiet:
@@ -137,10 +181,12 @@ def swap(
     a: Annotated[str, typer.Argument(help="Whose label: an image, a sound, an .npy, or DATA:ROW.")],
     b: Annotated[str, typer.Argument(help="Whose style: the same.")],
     out: Annotated[
-        Path | None, typer.Option(help="File to write: .png, .wav or .npy. (default: A-in-B with one of them)")
+        Path | None,
+        typer.Option(help="File to write: .png, .wav or .npy. (default: A-in-B with one of them)"),
     ] = None,
     rate: Annotated[
-        int | None, typer.Option(help="Samples per second of a .wav. (default: the model's)", metavar="HZ")
+        int | None,
+        typer.Option(help="Samples per second of a .wav. (default: the model's)", metavar="HZ"),
     ] = None,
     quiet: Quiet = False,
 ) -> None:
@@ -159,14 +205,20 @@ def export(
     model: Model,
     to: Annotated[Literal["onnx"], typer.Option(help="Format of the files.")] = "onnx",
     out: Annotated[Path | None, typer.Option(help="Folder to make. (default: MODEL-onnx)")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an earlier export.")
+    ] = False,
 ) -> None:
     """Write encoder.onnx and decoder.onnx, which any program can run without wvae; ends with their folder's path."""
     from .. import load
     from ..io.onnx import export_onnx
 
     estimator = load(str(model))
-    print(export_onnx(estimator, out or model.with_name(f"{model.resolve().name}-{to}"), overwrite=overwrite))
+    print(
+        export_onnx(
+            estimator, out or model.with_name(f"{model.resolve().name}-{to}"), overwrite=overwrite
+        )
+    )
 
 
 def _number(k: str) -> int | None:

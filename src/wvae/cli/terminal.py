@@ -48,7 +48,9 @@ def going_on(out: Path, quiet: bool) -> Generator[None]:
     except KeyboardInterrupt as cause:
         kept = f"what is done is kept in {partial}: the same command goes on from there"
         log(f"stopped; {kept if partial.exists() else 'nothing was done yet'}")
-        raise typer.Exit(128 + (signal.SIGTERM if isinstance(cause, Terminated) else signal.SIGINT)) from None
+        raise typer.Exit(
+            128 + (signal.SIGTERM if isinstance(cause, Terminated) else signal.SIGINT)
+        ) from None
 
 
 def print_metrics(found: dict[str, float], label: str) -> None:
@@ -63,14 +65,24 @@ def print_metrics(found: dict[str, float], label: str) -> None:
         console.print(title.format(label=label), style="bold")
         table = Table(box=None, pad_edge=False)
         for column in ("", "value", "chance", "95 % interval"):
-            table.add_column(column, justify="right" if column else "left", no_wrap=True, min_width=7 if column else 34)
+            table.add_column(
+                column,
+                justify="right" if column else "left",
+                no_wrap=True,
+                min_width=7 if column else 34,
+            )
         for row in (row for row in lines if row.group == group):
             value = f"{row.value:,.0f}" if row.name.endswith("people") else f"{row.value:.3f}"
             chance = "" if row.chance is None else f"{row.chance:.3f}"
             table.add_row(
-                row.name, value, chance, f"{row.interval[0]:.3f}–{row.interval[1]:.3f}" if row.interval else ""
+                row.name,
+                value,
+                chance,
+                f"{row.interval[0]:.3f}–{row.interval[1]:.3f}" if row.interval else "",
             )
-        console.print(table if table.row_count else "nothing: the data know no writer or other category")
+        console.print(
+            table if table.row_count else "nothing: the data know no writer or other category"
+        )
         console.print()
 
 
@@ -95,7 +107,9 @@ def print_scores(scores: dict[str, dict[str, float]], chance: dict[str, dict[str
     table = numbers("agreement with", "purity", "ARI", "AMI")
     for name, found in scores.items():
         table.add_row(name, *(f"{value:.3f}" for value in found.values()))
-        table.add_row("  at random", *(f"{value:.3f}" for value in chance[name].values()), style="dim")
+        table.add_row(
+            "  at random", *(f"{value:.3f}" for value in chance[name].values()), style="dim"
+        )
     Console().print(table)
 
 

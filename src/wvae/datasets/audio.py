@@ -53,7 +53,9 @@ def read_wav(path: str | Path | BinaryIO, rate: int) -> Array:
     try:
         channels, file_rate = soundfile.read(path, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
-        raise ValueError(f"{name} is not a readable sound file ({error.error_string}): convert it to wav") from error
+        raise ValueError(
+            f"{name} is not a readable sound file ({error.error_string}): convert it to wav"
+        ) from error
     if not len(channels):
         raise ValueError(f"{name} is empty, expected at least one sample: drop it")
     wave = channels.mean(1)
@@ -64,7 +66,12 @@ def read_wav(path: str | Path | BinaryIO, rate: int) -> Array:
 
 
 def log_mel(
-    waves: Sequence[Array], rate: int, *, mels: int = 64, frames: int = 64, names: Sequence[str] | None = None
+    waves: Sequence[Array],
+    rate: int,
+    *,
+    mels: int = 64,
+    frames: int = 64,
+    names: Sequence[str] | None = None,
 ) -> Array:
     """Compute log-mel spectrograms, (n, mels, frames) float32 in [0, 1], low frequencies first.
 
@@ -176,9 +183,13 @@ def invert(log_mel: Array, rate: int, *, seconds: float = 0.5) -> Array:
     # Interpolate between the middles of the given frames, at the closer frames that Griffin-Lim needs.
     length = max(samples, n_fft)
     frames = np.arange(length // hop + 1) * (hop * x.shape[1] / samples) - 0.5
-    x = np.stack([np.interp(frames, np.arange(x.shape[1]), band) for band in x.clip(0, 1)])  # (mels, T)
+    x = np.stack(
+        [np.interp(frames, np.arange(x.shape[1]), band) for band in x.clip(0, 1)]
+    )  # (mels, T)
     # Amplitudes, not powers: least squares of powers would leave nothing of the soft bands beside the loud ones.
-    amplitude = np.where(x > 0, 10 ** ((x - 1) * RANGE_DB / 20), 0.0)  # the lowest value stands for silence
+    amplitude = np.where(
+        x > 0, 10 ** ((x - 1) * RANGE_DB / 20), 0.0
+    )  # the lowest value stands for silence
     magnitude = librosa.feature.inverse.mel_to_stft(amplitude, sr=rate, n_fft=n_fft, power=1.0)
     wave = librosa.griffinlim(
         magnitude,
@@ -207,7 +218,9 @@ def _mel_bands(rate: int, n_fft: int, mels: int) -> Array:
         warnings.simplefilter("ignore", UserWarning)  # about empty bands: the error below says more
         bands = librosa.filters.mel(sr=rate, n_fft=n_fft, n_mels=mels)
     if not bands.any(1).all():
-        raise ValueError(f"mels is {mels}, expected fewer, such as 64: at {rate} samples per second bands are empty")
+        raise ValueError(
+            f"mels is {mels}, expected fewer, such as 64: at {rate} samples per second bands are empty"
+        )
     return bands
 
 
@@ -215,7 +228,9 @@ def _checked(wave: Array, name: str) -> Array:
     """Return the wave as float32 without its mean, or raise an error that names it."""
     wave = np.asarray(wave)
     if wave.ndim != 1 or wave.dtype.kind != "f":
-        raise TypeError(f"{name} has shape {wave.shape} and dtype {wave.dtype}, expected (samples,), floating")
+        raise TypeError(
+            f"{name} has shape {wave.shape} and dtype {wave.dtype}, expected (samples,), floating"
+        )
     if not wave.size:
         raise ValueError(f"{name} is empty, expected at least one sample: drop it")
     if not np.isfinite(wave).all():

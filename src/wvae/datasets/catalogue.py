@@ -66,8 +66,16 @@ _SOURCES = (
     Source("digits8x8", "scikit-learn's small digits", "1,797 × 8×8", "CC BY 4.0"),
     Source("mnist", "MNIST with QMNIST's writers", "70,000 × 28×28", "CC BY-SA 3.0; writers: BSD"),
     Source("emnist", "EMNIST Digits with writers", "280,000 × 28×28", "public domain (US)"),
-    Source("scenes", "digits over photographs", "20,000 × 3×32×32", "CC0, CC BY 2.0; digits: theirs"),
-    Source("fsdd", "spoken digits of six speakers", "3,000 × 64×64", "CC BY-SA 4.0", ("digit", "speaker")),
+    Source(
+        "scenes", "digits over photographs", "20,000 × 3×32×32", "CC0, CC BY 2.0; digits: theirs"
+    ),
+    Source(
+        "fsdd",
+        "spoken digits of six speakers",
+        "3,000 × 64×64",
+        "CC BY-SA 4.0",
+        ("digit", "speaker"),
+    ),
 )
 CATALOGUE: dict[str, Source] = {source.name: source for source in _SOURCES}
 
@@ -107,7 +115,9 @@ def load(name: str, **options: Any) -> Dataset:
         return source.loader()(**options)
     if label not in source.labels:
         if source.labels:
-            raise ValueError(f"{name} has no label {label!r}, expected {' or '.join(source.labels)}")
+            raise ValueError(
+                f"{name} has no label {label!r}, expected {' or '.join(source.labels)}"
+            )
         raise ValueError(f"{name} has no label {label!r}, it has only one label: write {name!r}")
     return replace(source.loader()(**options, label=label), name=f"{name}-{label}")
 
@@ -175,5 +185,7 @@ def _find(name: str) -> Source:
     if name not in CATALOGUE:
         close = get_close_matches(name, CATALOGUE, n=1)
         hint = f" – did you mean {close[0]!r}?" if close else ""
-        raise ValueError(f"no data set is called {name!r}, expected one of {', '.join(CATALOGUE)}{hint}")
+        raise ValueError(
+            f"no data set is called {name!r}, expected one of {', '.join(CATALOGUE)}{hint}"
+        )
     return CATALOGUE[name]

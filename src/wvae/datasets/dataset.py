@@ -75,15 +75,23 @@ class Dataset:
     def __post_init__(self) -> None:
         dtype = self.x.dtype
         if dtype.name not in ("uint8", "float32"):
-            raise ValueError(f"x has dtype {dtype}, expected uint8 or float32: convert it with x.astype(...)")
+            raise ValueError(
+                f"x has dtype {dtype}, expected uint8 or float32: convert it with x.astype(...)"
+            )
         if self.rate is not None and self.kind != "audio":
-            raise ValueError(f"rate is {self.rate} for {self.kind} data, expected audio data: omit rate")
+            raise ValueError(
+                f"rate is {self.rate} for {self.kind} data, expected audio data: omit rate"
+            )
         if self.rate is not None and self.rate < 1:
-            raise ValueError(f"rate is {self.rate}, expected a positive number of samples per second, or None")
+            raise ValueError(
+                f"rate is {self.rate}, expected a positive number of samples per second, or None"
+            )
         if self.split is not None:
             values = set(np.unique(self.split).tolist())
             if not values <= {"train", "test"}:
-                raise ValueError(f"split has the values {sorted(values)}, expected only 'train' and 'test'")
+                raise ValueError(
+                    f"split has the values {sorted(values)}, expected only 'train' and 'test'"
+                )
         for column, values in self._columns().items():
             if values.shape != (len(self.x),):
                 raise ValueError(

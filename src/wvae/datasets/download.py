@@ -173,7 +173,9 @@ def _download(url: str, file: RemoteFile, path: Path, progress: bool) -> None:
     receive = partial(_receive, file, progress)
     path.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".download-", dir=path.parent) as folder, _quiet_pooch():
-        manager = pooch.create(folder, "", registry={file.name: md5}, urls={file.name: url}, retry_if_failed=RETRIES)
+        manager = pooch.create(
+            folder, "", registry={file.name: md5}, urls={file.name: url}, retry_if_failed=RETRIES
+        )
         try:
             # pooch declares other names for a downloader's arguments than it uses.
             manager.fetch(file.name, unzip, receive)  # pyright: ignore[reportArgumentType]
@@ -191,7 +193,9 @@ def _download(url: str, file: RemoteFile, path: Path, progress: bool) -> None:
 
 def _receive(file: RemoteFile, progress: bool, url: str, output: str, _: object) -> None:
     """Write what one address sends to `output`; pooch retries after a RequestException."""
-    os.unlink(output)  # pooch's file can be read by its owner only; a new one has the usual permissions
+    os.unlink(
+        output
+    )  # pooch's file can be read by its owner only; a new one has the usual permissions
     if url.startswith("file:"):
         try:
             source = open(url2pathname(urlsplit(url).path), "rb")  # noqa: SIM115 (closed below)

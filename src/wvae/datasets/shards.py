@@ -9,8 +9,12 @@ from typing import Any, Protocol
 import numpy as np
 
 Array = np.ndarray
-CHUNK_BYTES = 1 << 18  # after which the pages that were read are let go: around every row the system maps 64 kB
-BLOCK_BYTES = 1 << 16  # of a memory map, read in one go where rows are shuffled: long for a disk, short for a shuffle
+CHUNK_BYTES = (
+    1 << 18
+)  # after which the pages that were read are let go: around every row the system maps 64 kB
+BLOCK_BYTES = (
+    1 << 16
+)  # of a memory map, read in one go where rows are shuffled: long for a disk, short for a shuffle
 
 
 class Part(Protocol):
@@ -59,12 +63,20 @@ class Shards:
     def __init__(self, parts: Sequence[Part | Array], rows: Array | None = None) -> None:
         kinds = {(part.shape[1:], part.dtype) for part in parts}
         if len(kinds) != 1:
-            found = ", ".join(sorted(f"{shape} {dtype}" for shape, dtype in kinds)) or "no file at all"
+            found = (
+                ", ".join(sorted(f"{shape} {dtype}" for shape, dtype in kinds)) or "no file at all"
+            )
             raise ValueError(f"the files hold {found}, expected examples of one shape and type")
         self.parts, self.rows = list(parts), rows
-        (inner, self.dtype), self.starts = kinds.pop(), np.cumsum([0, *(part.shape[0] for part in parts)])
+        (inner, self.dtype), self.starts = (
+            kinds.pop(),
+            np.cumsum([0, *(part.shape[0] for part in parts)]),
+        )
         self.shape = (int(self.starts[-1]) if rows is None else len(rows), *inner)
-        self.ndim, self.nbytes = len(self.shape), int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+        self.ndim, self.nbytes = (
+            len(self.shape),
+            int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize,
+        )
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -79,15 +91,24 @@ class Shards:
             rows = np.arange(*key.indices(len(self)))
         else:
             rows = np.asarray(key)
-            rows = np.flatnonzero(rows) if rows.dtype == bool else np.where(rows < 0, rows + len(self), rows)
+            rows = (
+                np.flatnonzero(rows)
+                if rows.dtype == bool
+                else np.where(rows < 0, rows + len(self), rows)
+            )
         if not len(rows):
             return np.empty((0, *self.shape[1:]), self.dtype)
         if rows.min() < 0 or rows.max() >= len(self):
             raise IndexError(f"row {rows.max()} of {len(self)} was asked for")
         out = np.empty((len(rows), *self.shape[1:]), self.dtype)
-        order = np.arange(len(rows)) if (np.diff(rows) >= 0).all() else np.argsort(rows, kind="stable")
+        order = (
+            np.arange(len(rows)) if (np.diff(rows) >= 0).all() else np.argsort(rows, kind="stable")
+        )
         rows = rows[order] if self.rows is None else self.rows[rows[order]]
-        cuts, step = np.searchsorted(rows, self.starts), max(1, CHUNK_BYTES // max(1, out[:1].nbytes))
+        cuts, step = (
+            np.searchsorted(rows, self.starts),
+            max(1, CHUNK_BYTES // max(1, out[:1].nbytes)),
+        )
         for part, start, low, high in zip(self.parts, self.starts, cuts, cuts[1:], strict=False):
             for at in range(int(low), int(high), step):
                 some = slice(at, min(at + step, high))

@@ -96,7 +96,9 @@ def gmm(z: Array, k: int, seed: int = 0, covariance: Covariance = "diag") -> Arr
     # EM subtracts squared means from mean squares, which loses digits far from 0.
     points -= points.mean(0)
     mean_variance = max(float(points.var(0).mean()), 1e-12)
-    model = GaussianMixture(k, covariance_type=covariance, reg_covar=GMM_FLOOR * mean_variance, random_state=seed)
+    model = GaussianMixture(
+        k, covariance_type=covariance, reg_covar=GMM_FLOOR * mean_variance, random_state=seed
+    )
     with _quiet_single_threaded_blas():
         return model.fit_predict(points)
 

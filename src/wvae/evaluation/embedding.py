@@ -13,7 +13,13 @@ PARALLEL_MINIMUM = 1000  # with fewer points, threads mostly wait for each other
 REPORT_INTERVAL = 50  # iterations between two calls of on_step
 
 
-def tsne(z: Array, *, perplexity: float = 30.0, seed: int = 0, on_step: Callable[[int], None] | None = None) -> Array:
+def tsne(
+    z: Array,
+    *,
+    perplexity: float = 30.0,
+    seed: int = 0,
+    on_step: Callable[[int], None] | None = None,
+) -> Array:
     """Return a t-SNE map of codes, (n, 2), by openTSNE.
 
     The map starts from the first two principal components. Codes without two of them (one

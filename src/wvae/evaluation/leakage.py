@@ -12,7 +12,17 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from .probes import Array, Kind, Probe, categories, checked_codes, checked_kinds, classified, nearest, standardised
+from .probes import (
+    Array,
+    Kind,
+    Probe,
+    categories,
+    checked_codes,
+    checked_kinds,
+    classified,
+    nearest,
+    standardised,
+)
 
 RESAMPLES = 1000
 ROWS = 10_000  # of permuted labels that a network gets: chance does not need all
@@ -81,7 +91,9 @@ def leakage(
     train, test = checked_codes(train, test)
     y, asked = categories(y_train, y_test, "y", train, test)
     probes = classified(train, y, test, seed, kinds)
-    found = {f"{name}.{kind}": float((probe.test == asked).mean()) for kind, probe in probes.items()}
+    found = {
+        f"{name}.{kind}": float((probe.test == asked).mean()) for kind, probe in probes.items()
+    }
     highest = max(found.values())
     # As many right among m rows drawn anew from the m: binomial, so that no row need be drawn.
     drawn = np.random.default_rng(seed).binomial(len(asked), highest, RESAMPLES) / len(asked)
@@ -109,8 +121,13 @@ def is_clean(scores: Mapping[str, float], *, name: str = "leakage", margin: floa
     """
     missing = [key for key in (f"{name}.max", f"{name}.majority") if key not in scores]
     if missing:
-        raise ValueError(f"scores lack {missing} among {list(scores)[:9]}, expected those of leakage(…, name={name!r})")
-    return scores[f"{name}.max"] <= max(scores[f"{name}.majority"], scores.get(f"{name}.null", 0.0)) + margin
+        raise ValueError(
+            f"scores lack {missing} among {list(scores)[:9]}, expected those of leakage(…, name={name!r})"
+        )
+    return (
+        scores[f"{name}.max"]
+        <= max(scores[f"{name}.majority"], scores.get(f"{name}.null", 0.0)) + margin
+    )
 
 
 def information(
@@ -139,7 +156,9 @@ def information(
         Of the choice among equally near neighbours.
     """
     frequency = np.bincount(asked) / len(asked)
-    entropy = -float((frequency * np.log(frequency, where=frequency > 0, out=np.zeros_like(frequency))).sum())
+    entropy = -float(
+        (frequency * np.log(frequency, where=frequency > 0, out=np.zeros_like(frequency))).sum()
+    )
     log_q = min(probes.values(), key=lambda probe: probe.loss).log_p
     lower = max(entropy + float(log_q[np.arange(len(asked)), asked].mean()), 0.0)
     known, unknown = standardised(train, test)
@@ -151,7 +170,9 @@ def information(
     return lower, max(entropy - float(np.interp(e, 1 - 1 / ways, np.log(ways))), lower)
 
 
-def _permuted(train: Array, y: Array, test: Array, asked: Array, kinds: list[Kind], seed: int) -> float:
+def _permuted(
+    train: Array, y: Array, test: Array, asked: Array, kinds: list[Kind], seed: int
+) -> float:
     """Return the largest accuracy of the cheap probes with labels that are independent of the codes."""
     rng = np.random.default_rng(seed)
     # In test too: a probe that knows nothing still names a tight cluster of codes as one, and may guess its true label.

@@ -72,7 +72,9 @@ class KSelection:
     candidates: tuple[Candidate, ...]
 
 
-def stability(z: Array, k: int, *, method: Method = kmeans, n_pairs: int = N_PAIRS, seed: int = 0) -> float:
+def stability(
+    z: Array, k: int, *, method: Method = kmeans, n_pairs: int = N_PAIRS, seed: int = 0
+) -> float:
     """Return how similar the clusterings of two random subsamples are, 0 at random, at most 1.
 
     Each pair of subsamples, 80 % of the points each, is clustered separately. The adjusted Rand
@@ -112,7 +114,9 @@ def stability(z: Array, k: int, *, method: Method = kmeans, n_pairs: int = N_PAI
     points = flat(z, k)
     n_subsample = round(SUBSAMPLE_SHARE * min(len(points), MAX_POINTS))
     if k > n_subsample:
-        raise ValueError(f"k is {k}, expected at most {n_subsample}, the number of points in each subsample")
+        raise ValueError(
+            f"k is {k}, expected at most {n_subsample}, the number of points in each subsample"
+        )
     rng = np.random.default_rng(seed)
     indices: list[float] = []
     for _ in range(n_pairs):
@@ -121,7 +125,9 @@ def stability(z: Array, k: int, *, method: Method = kmeans, n_pairs: int = N_PAI
         second_rows = np.sort(rng.permutation(rows)[:n_subsample])
         first = method(points[first_rows], k, seed=int(rng.integers(2**31)))
         second = method(points[second_rows], k, seed=int(rng.integers(2**31)))
-        _, in_first, in_second = np.intersect1d(first_rows, second_rows, assume_unique=True, return_indices=True)
+        _, in_first, in_second = np.intersect1d(
+            first_rows, second_rows, assume_unique=True, return_indices=True
+        )
         indices.append(float(adjusted_rand_score(first[in_first], second[in_second])))
     return float(np.mean(indices))
 
@@ -183,7 +189,9 @@ def choose_k(
     (3, False)
     """
     if len(z) < MIN_POINTS:
-        raise ValueError(f"there are {len(z)} points, expected at least {MIN_POINTS} to choose k: give k instead")
+        raise ValueError(
+            f"there are {len(z)} points, expected at least {MIN_POINTS} to choose k: give k instead"
+        )
     if max_k < 2:
         raise ValueError(f"max_k is {max_k}, expected at least 2")
     points, rng = flat(z, 1), np.random.default_rng(seed)
@@ -226,7 +234,9 @@ def _refinements(k: int, tried: dict[int, Candidate], max_k: int) -> list[int]:
 
 
 def _evaluate(z: Array, k: int, references: list[Array], method: Method, seed: int) -> Candidate:
-    reference_silhouettes = [_silhouette(points, method(points, k, seed=seed), k) for points in references]
+    reference_silhouettes = [
+        _silhouette(points, method(points, k, seed=seed), k) for points in references
+    ]
     return Candidate(
         k=k,
         silhouette=_silhouette(z, method(z, k, seed=seed), k),

@@ -28,7 +28,10 @@ EPOCHS, PATIENCE = 100, 10  # of a network: at most, and how many without gain
 MOST = 2000  # categories: a layer that tells more apart needs more memory than a laptop has
 PART = 8192  # rows whose categories scikit-learn spreads out at once, for the same reason
 NEAREST = 1, 3, 10, 30, 100  # neighbours that vote, of which validation chooses
-TREES, STEP = 2000, 10  # of boosting: in all, a tree for each class and iteration; iterations between two looks
+TREES, STEP = (
+    2000,
+    10,
+)  # of boosting: in all, a tree for each class and iteration; iterations between two looks
 
 
 class Probe(NamedTuple):
@@ -57,7 +60,11 @@ class _Rows(NamedTuple):
 
 
 def classified(
-    train: Array, known: Array, test: Array, seed: int = 0, kinds: Iterable[Kind] = ("logistic", "mlp")
+    train: Array,
+    known: Array,
+    test: Array,
+    seed: int = 0,
+    kinds: Iterable[Kind] = ("logistic", "mlp"),
 ) -> dict[str, Probe]:
     """Fit fresh probes on standardised codes to name categories, whole numbers from 0, (n,).
 
@@ -84,7 +91,9 @@ def classified(
     train, test = standardised(train, test)
     classes, place = np.unique(known, return_inverse=True)
     order = np.random.default_rng(seed).permutation(len(train))
-    first = np.unique(place[order], return_index=True)[1]  # stays, so that no category is missing in the fit
+    first = np.unique(place[order], return_index=True)[
+        1
+    ]  # stays, so that no category is missing in the fit
     valid, fit = np.split(np.delete(order, first), [max((len(order) - len(first)) // 7, 1)])
     fit = np.concatenate([order[first], fit])
     rows = _Rows(train[fit], place[fit], train[valid], place[valid], test, seed)
@@ -92,7 +101,9 @@ def classified(
     for kind in kinds:
         p, q = FITS[kind](rows)
         loss, log_q = _calibrated(p, q, rows)
-        found[kind] = Probe(float((p.argmax(1) == rows.truth).mean()), loss, classes[q.argmax(1)], log_q)
+        found[kind] = Probe(
+            float((p.argmax(1) == rows.truth).mean()), loss, classes[q.argmax(1)], log_q
+        )
     return found
 
 
@@ -171,10 +182,14 @@ FITS: dict[str, Callable[[_Rows], tuple[Array, Array]]] = {
 def _calibrated(p: Array, q: Array, rows: _Rows) -> tuple[float, Array]:
     """Return the loss on validation rows, nats, and log-probabilities of the test codes, (m, k): see `classified`."""
     frequency = np.bincount(rows.known) / len(rows.known)
-    floor = 1 / (len(rows.truth) + 2)  # v rows without an error do not show that errors are rarer than that
+    floor = 1 / (
+        len(rows.truth) + 2
+    )  # v rows without an error do not show that errors are rarer than that
 
     def log(p: Array, b: float) -> Array:
-        log_p = log_softmax((1 - b) * np.log(frequency) + b * np.log(np.clip(p, 1e-12, None, dtype=float)), axis=1)
+        log_p = log_softmax(
+            (1 - b) * np.log(frequency) + b * np.log(np.clip(p, 1e-12, None, dtype=float)), axis=1
+        )
         return np.log((1 - floor) * np.exp(log_p) + floor * frequency)
 
     def loss(b: float) -> float:
@@ -209,7 +224,10 @@ def regressed(train: Array, targets: Array, test: Array, seed: int = 0) -> Array
     is best for the target; codes and targets are standardised.
     """
     scale, unit = StandardScaler().fit(train), StandardScaler().fit(targets)
-    train, test, t = (np.asarray(z) for z in (scale.transform(train), scale.transform(test), unit.transform(targets)))
+    train, test, t = (
+        np.asarray(z)
+        for z in (scale.transform(train), scale.transform(test), unit.transform(targets))
+    )
     valid, fit = np.split(np.random.default_rng(seed).permutation(len(train)), [len(train) // 7])
 
     def read(probe: RidgeCV | MLPRegressor) -> tuple[Array, Array]:
@@ -217,7 +235,9 @@ def regressed(train: Array, targets: Array, test: Array, seed: int = 0) -> Array
         seen, unseen = (np.reshape(probe.predict(z), (len(z), -1)) for z in (train[valid], test))
         return np.square(seen - t[valid]).mean(0), unseen
 
-    error, found = read(RidgeCV(np.logspace(-2, 4, 7), alpha_per_target=True).fit(train[fit], t[fit]))
+    error, found = read(
+        RidgeCV(np.logspace(-2, 4, 7), alpha_per_target=True).fit(train[fit], t[fit])
+    )
     train, test, t = (z.astype(np.float32) for z in (train, test, t))
     size = {"hidden_layer_sizes": (128, 128), "batch_size": _batch(fit)}
     net, lowest, last = MLPRegressor(**size, random_state=seed), np.inf, 0
@@ -256,9 +276,13 @@ def checked_codes(train: Array, test: Array) -> tuple[Array, Array]:
     codes = np.asarray(train, np.float64), np.asarray(test, np.float64)
     for z, name, least in zip(codes, ("train", "test"), (10, 2), strict=True):
         if z.ndim != 2 or len(z) < least or not z.size:
-            raise ValueError(f"{name} has shape {z.shape}, expected codes (n, d) of {least} rows or more")
+            raise ValueError(
+                f"{name} has shape {z.shape}, expected codes (n, d) of {least} rows or more"
+            )
         if not np.isfinite(z).all():
-            raise ValueError(f"{name} holds NaN or infinite values, expected finite codes: look at the model's loss")
+            raise ValueError(
+                f"{name} holds NaN or infinite values, expected finite codes: look at the model's loss"
+            )
     if codes[0].shape[1] != codes[1].shape[1]:
         came = f"train has {codes[0].shape[1]} columns and test {codes[1].shape[1]}"
         raise ValueError(f"{came}, expected as many: codes of one model")
@@ -269,20 +293,31 @@ def checked_column(values: Array, name: str, codes: Array) -> Array:
     """Return a column of words or numbers, (n,), one for each code, or say what is wrong with it."""
     values = np.asarray(values)
     if values.shape != (len(codes),):
-        raise ValueError(f"{name} has shape {values.shape}, expected ({len(codes)},), one value for each row")
+        raise ValueError(
+            f"{name} has shape {values.shape}, expected ({len(codes)},), one value for each row"
+        )
     values = values.tolist()
     if any(v is None or v != v for v in values):
-        raise ValueError(f"{name} holds NaN or None, expected a value for each row: leave the unknown ones out")
-    return np.array(values)  # a column of objects, as pandas gives it, becomes one of words or numbers
+        raise ValueError(
+            f"{name} holds NaN or None, expected a value for each row: leave the unknown ones out"
+        )
+    return np.array(
+        values
+    )  # a column of objects, as pandas gives it, becomes one of words or numbers
 
 
 def checked_factors(train: Factors, test: Factors, *codes: Array) -> dict[str, tuple[Array, Array]]:
     """Return each factor's columns in train and test, or say which are missing."""
     if not train or set(train) != set(test):
-        raise ValueError(f"factors are {list(train)} in train and {list(test)} in test, expected the same, one or more")
+        raise ValueError(
+            f"factors are {list(train)} in train and {list(test)} in test, expected the same, one or more"
+        )
     a, b = codes
     return {
-        name: (checked_column(train[name], f"{name} of train", a), checked_column(test[name], f"{name} of test", b))
+        name: (
+            checked_column(train[name], f"{name} of train", a),
+            checked_column(test[name], f"{name} of test", b),
+        )
         for name in train
     }
 
@@ -292,10 +327,16 @@ def numbers(columns: dict[str, tuple[Array, Array]]) -> tuple[Array, Array]:
     for name, column in columns.items():
         for values, part in zip(column, ("train", "test"), strict=True):
             if values.dtype.kind not in "fiub" or not np.isfinite(values).all():
-                raise ValueError(f"{name} of {part} is not of finite numbers: for a factor of words take style.named")
+                raise ValueError(
+                    f"{name} of {part} is not of finite numbers: for a factor of words take style.named"
+                )
             if (values == values[0]).all():
-                raise ValueError(f"{name} of {part} is {values[0]} throughout, expected values that vary: leave it out")
-    known, asked = (np.stack(part, 1).astype(np.float64) for part in zip(*columns.values(), strict=True))
+                raise ValueError(
+                    f"{name} of {part} is {values[0]} throughout, expected values that vary: leave it out"
+                )
+    known, asked = (
+        np.stack(part, 1).astype(np.float64) for part in zip(*columns.values(), strict=True)
+    )
     return known, asked
 
 
@@ -303,13 +344,20 @@ def categories(
     known: Array, asked: Array, name: str, train: Array, test: Array, *, unseen: bool = False
 ) -> tuple[Array, Array]:
     """Return categories as numbers 0, 1, …, or say why not; `unseen` allows for some of test that training lacks."""
-    known, asked = checked_column(known, f"{name} of train", train), checked_column(asked, f"{name} of test", test)
+    known, asked = (
+        checked_column(known, f"{name} of train", train),
+        checked_column(asked, f"{name} of test", test),
+    )
     values, both = np.unique(np.concatenate([known, asked]), return_inverse=True)
     known, asked = np.split(both, [len(known)])
     n, new = len(np.unique(known)), np.setdiff1d(asked, known)
     if n < 2 or n > MOST or n == len(known):
         came = f"{name} of train has {n} categories in {len(known)} rows"
-        raise ValueError(f"{came}, expected 2 to {MOST}, and one with two rows or more: leave out rare ones")
+        raise ValueError(
+            f"{came}, expected 2 to {MOST}, and one with two rows or more: leave out rare ones"
+        )
     if len(new) and (not unseen or len(new) == len(np.unique(asked))):
-        raise ValueError(f"{name} of test has {values[new][:5].tolist()}, unseen in train: leave them out")
+        raise ValueError(
+            f"{name} of test has {values[new][:5].tolist()}, unseen in train: leave them out"
+        )
     return known, asked

@@ -61,12 +61,16 @@ def identification(
     queries, who_queries = _checked(queries, who_queries, "queries", "who_queries")
     sizes = _checked_draws(sizes, repeats)
     if enrolled.shape[1] != queries.shape[1]:
-        raise ValueError(f"enrolled has {enrolled.shape[1]} columns and queries {queries.shape[1]}, expected as many")
+        raise ValueError(
+            f"enrolled has {enrolled.shape[1]} columns and queries {queries.shape[1]}, expected as many"
+        )
     people, person = np.unique(np.concatenate([who_enrolled, who_queries]), return_inverse=True)
     known, asked = np.split(person, [len(enrolled)])
     strangers = people[np.setdiff1d(asked, known)].tolist()
     if strangers:
-        raise ValueError(f"who_queries has {strangers[:5]}, not enrolled: leave them out, or take verification")
+        raise ValueError(
+            f"who_queries has {strangers[:5]}, not enrolled: leave them out, or take verification"
+        )
     if metric == "within":
         whitening = _whitening(within_covariance(enrolled, who_enrolled), enrolled.shape[1])
         enrolled, queries = enrolled @ whitening, queries @ whitening
@@ -81,7 +85,9 @@ def identification(
         for n in sizes:
             rows = order[place < n]
             distance = cdist(_means(queries[rows], asked[rows]), centres)
-            nearest = distance == distance.min(1, keepdims=True)  # more than one, where people are tied
+            nearest = distance == distance.min(
+                1, keepdims=True
+            )  # more than one, where people are tied
             found[f"{key}.{n}"] += float((nearest[:, right].diagonal() / nearest.sum(1)).mean())
     top1 = {size: total / repeats for size, total in found.items()}
     return top1 | {f"{name}.people": len(people), f"{name}.chance": 1 / len(people)}
@@ -129,12 +135,16 @@ def verification(
     people, person, counts = np.unique(who, return_inverse=True, return_counts=True)
     if len(people) < 2 or counts.min() < 2:
         came = f"who has {len(people)} people, of whom {people[counts.argmin()].tolist()!r} has {counts.min()} examples"
-        raise ValueError(f"{came}, expected two or more people with two or more each: leave out who has one")
+        raise ValueError(
+            f"{came}, expected two or more people with two or more each: leave out who has one"
+        )
     if not 0 < enrol < 1:
         raise ValueError(f"enrol is {enrol}, expected a share between 0 and 1")
     if covariance is not None:
         z = z @ _whitening(covariance, z.shape[1])
-    n_enrolled = np.maximum((enrol * counts).astype(int), 1)  # below counts, because enrol is below 1
+    n_enrolled = np.maximum(
+        (enrol * counts).astype(int), 1
+    )  # below counts, because enrol is below 1
     same = np.eye(len(people), dtype=bool)
     rng = np.random.default_rng(seed)
     scores: dict[int, list[Array]] = {n: [] for n in sizes}
@@ -147,7 +157,9 @@ def verification(
             rows = order[(place >= 0) & (place < n)]
             scores[n].append(-cdist(_means(z[rows], person[rows]), centres))
     stacked = {f"{name}.eer.{n}": np.stack(parts) for n, parts in scores.items()}  # (repeats, P, P)
-    eer = {key: equal_error_rate(s[:, same].ravel(), s[:, ~same].ravel()) for key, s in stacked.items()}
+    eer = {
+        key: equal_error_rate(s[:, same].ravel(), s[:, ~same].ravel()) for key, s in stacked.items()
+    }
     return eer | {f"{name}.people": len(people)}
 
 
@@ -165,7 +177,9 @@ def equal_error_rate(genuine: Array, impostor: Array) -> float:
     genuine, impostor = np.asarray(genuine, np.float64), np.asarray(impostor, np.float64)
     for name, scores in (("genuine", genuine), ("impostor", impostor)):
         if scores.ndim != 1 or not len(scores):
-            raise ValueError(f"{name} has shape {scores.shape}, expected (n,) with at least one score")
+            raise ValueError(
+                f"{name} has shape {scores.shape}, expected (n,) with at least one score"
+            )
         _refuse_nan(scores, name)
     is_genuine = np.repeat([True, False], [len(genuine), len(impostor)])
     accepted, recognised, _ = roc_curve(is_genuine, np.concatenate([genuine, impostor]))
@@ -189,7 +203,9 @@ def within_covariance(z: Array, who: Array) -> Array:
     z, who = _checked(z, who, "z", "who")
     people, person = np.unique(who, return_inverse=True)
     if len(people) == len(z):
-        raise ValueError("every person has one example: the covariance within a person needs someone with two")
+        raise ValueError(
+            "every person has one example: the covariance within a person needs someone with two"
+        )
     residual = z - _means(z, person)[person]
     pooled = residual.T @ residual / (len(z) - len(people))
     variance = np.diagonal(pooled)
@@ -197,7 +213,9 @@ def within_covariance(z: Array, who: Array) -> Array:
     alive = variance[variance > 1e-9 * variance.max()]
     variance = np.maximum(variance, 0.01 * np.median(alive) if len(alive) else 1.0)
     # Standardised first: else one loud column would set how far all are shrunk, and to what.
-    shrinkage = max(float(ledoit_wolf_shrinkage(residual / np.sqrt(variance), assume_centered=True)), 1e-4)
+    shrinkage = max(
+        float(ledoit_wolf_shrinkage(residual / np.sqrt(variance), assume_centered=True)), 1e-4
+    )
     shrunk = (1 - shrinkage) * pooled
     np.fill_diagonal(shrunk, variance)
     return shrunk
@@ -207,7 +225,9 @@ def _whitening(covariance: Array, d: int) -> Array:
     """Return V with V Vᵀ = S⁻¹: Euclidean distances between rows of z V are Mahalanobis distances of z."""
     s = np.asarray(covariance, np.float64)
     if s.shape != (d, d) or not np.allclose(s, s.T) or np.linalg.eigvalsh(s)[0] <= 0:
-        raise ValueError(f"covariance is {s.shape}, expected ({d}, {d}), positive definite: take within_covariance's")
+        raise ValueError(
+            f"covariance is {s.shape}, expected ({d}, {d}), positive definite: take within_covariance's"
+        )
     return solve_triangular(np.linalg.cholesky(s), np.eye(d), lower=True).T
 
 
@@ -228,23 +248,35 @@ def _means(z: Array, person: Array) -> Array:
 def _checked(z: Array, who: Array, z_name: str, who_name: str) -> tuple[Array, Array]:
     z, who = np.asarray(z, np.float64), np.asarray(who)
     if z.ndim != 2 or not z.size:
-        raise ValueError(f"{z_name} has shape {z.shape}, expected (n, d), not empty: flatten with reshape(len(z), -1)")
+        raise ValueError(
+            f"{z_name} has shape {z.shape}, expected (n, d), not empty: flatten with reshape(len(z), -1)"
+        )
     if who.shape != (len(z),):
-        raise ValueError(f"{who_name} has shape {who.shape}, expected ({len(z)},), one person for each row of {z_name}")
+        raise ValueError(
+            f"{who_name} has shape {who.shape}, expected ({len(z)},), one person for each row of {z_name}"
+        )
     _refuse_nan(z, z_name)
     who = who.tolist()
     if any(p is None or p != p for p in who):
-        raise ValueError(f"{who_name} holds NaN or None, expected a person for each row: leave the unknown ones out")
-    return z, np.array(who)  # a column of objects, as pandas gives it, becomes one of words or numbers
+        raise ValueError(
+            f"{who_name} holds NaN or None, expected a person for each row: leave the unknown ones out"
+        )
+    return z, np.array(
+        who
+    )  # a column of objects, as pandas gives it, becomes one of words or numbers
 
 
 def _refuse_nan(values: Array, name: str) -> None:
     if not np.isfinite(values).all():
-        raise ValueError(f"{name} holds NaN or infinite values, expected finite ones: look where they were made")
+        raise ValueError(
+            f"{name} holds NaN or infinite values, expected finite ones: look where they were made"
+        )
 
 
 def _checked_draws(sizes: Iterable[int], repeats: int) -> tuple[int, ...]:
     sizes = tuple(sizes)
     if not sizes or any(n != int(n) or n < 1 for n in sizes) or repeats < 1:
-        raise ValueError(f"sizes is {sizes} and repeats {repeats}, expected whole numbers from 1, and at least one")
+        raise ValueError(
+            f"sizes is {sizes} and repeats {repeats}, expected whole numbers from 1, and at least one"
+        )
     return tuple(dict.fromkeys(int(n) for n in sizes))

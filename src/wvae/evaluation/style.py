@@ -56,7 +56,9 @@ def measured(x: Array) -> dict[str, Array]:
     """
     x = np.asarray(x)
     if x.ndim not in (3, 4) or not x.size:
-        raise ValueError(f"x has shape {x.shape}, expected images, (n, h, w) or (n, channels, h, w), not empty")
+        raise ValueError(
+            f"x has shape {x.shape}, expected images, (n, h, w) or (n, channels, h, w), not empty"
+        )
     chunks = (_scaled(x[i : i + CHUNK], "x") for i in range(0, len(x), CHUNK))
     parts = [_measured(ink if ink.ndim == 3 else ink.mean(1)) for ink in chunks]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -157,7 +159,10 @@ def named(
     read = best(classified(train, known, test, seed))
     right, common, total = 0, 0, 0
     for label in np.unique(of_test):
-        rows, among = of_train == label, (of_test == label) & np.isin(asked, known[of_train == label])
+        rows, among = (
+            of_train == label,
+            (of_test == label) & np.isin(asked, known[of_train == label]),
+        )
         if len(np.unique(known[rows])) < 2 or not among.any():
             continue
         right += int((_discriminant(train[rows], known[rows], test[among]) == asked[among]).sum())
@@ -174,7 +179,9 @@ def named(
     }
 
 
-def reconstruction(x: Array, decoded: Array, y: Array, *, name: str = "rest.reconstruction") -> dict[str, float]:
+def reconstruction(
+    x: Array, decoded: Array, y: Array, *, name: str = "rest.reconstruction"
+) -> dict[str, float]:
     """Return the loss of decoded images, −Σ x log p + (1 − x) log(1 − p) over pixels, nats per example.
 
     p is the decoded mean, clipped to [10⁻⁶, 1 − 10⁻⁶]. Grey pixels cost something even where p = x. Keys: ``{name}``,
@@ -194,15 +201,22 @@ def reconstruction(x: Array, decoded: Array, y: Array, *, name: str = "rest.reco
     """
     x, decoded = np.asarray(x), np.asarray(decoded)
     if x.shape != decoded.shape or x.ndim < 2 or not x.size:
-        raise ValueError(f"x has shape {x.shape} and decoded {decoded.shape}, expected the same, (n, *shape)")
+        raise ValueError(
+            f"x has shape {x.shape} and decoded {decoded.shape}, expected the same, (n, *shape)"
+        )
     y = checked_column(y, "y", x)
     loss, error = np.empty(len(x)), np.empty(len(x))
     for i in range(0, len(x), CHUNK):
-        a, b = (_scaled(v[i : i + CHUNK], n).reshape(-1, x[0].size) for v, n in ((x, "x"), (decoded, "decoded")))
+        a, b = (
+            _scaled(v[i : i + CHUNK], n).reshape(-1, x[0].size)
+            for v, n in ((x, "x"), (decoded, "decoded"))
+        )
         p = b.clip(1e-6, 1 - 1e-6)
         loss[i : i + CHUNK] = -(a * np.log(p) + (1 - a) * np.log1p(-p)).sum(1)
         error[i : i + CHUNK] = np.square(a - b).mean(1)
-    by_label = {f"{name}.{label}": float(loss[y == label].mean()) for label in np.unique(y).tolist()}
+    by_label = {
+        f"{name}.{label}": float(loss[y == label].mean()) for label in np.unique(y).tolist()
+    }
     return {name: float(loss.mean())} | by_label | {f"{name}.mse": float(error.mean())}
 
 
@@ -241,5 +255,7 @@ def _scaled(x: Array, name: str) -> Array:
         return x / 255
     if x.dtype.kind != "f" or not (x.min() >= 0 and x.max() <= 1):  # NaN fails too
         came = f"{name} is {x.dtype}, from {x.min()} to {x.max()}"
-        raise ValueError(f"{came}, expected uint8, or floating in [0, 1]: divide by the white value")
+        raise ValueError(
+            f"{came}, expected uint8, or floating in [0, 1]: divide by the white value"
+        )
     return x.astype(np.float64)

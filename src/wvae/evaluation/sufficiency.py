@@ -26,7 +26,13 @@ from .probes import (
 
 
 def sufficiency(
-    train: Array, y_train: Array, test: Array, y_test: Array, *, name: str = "sufficiency", seed: int = 0
+    train: Array,
+    y_train: Array,
+    test: Array,
+    y_test: Array,
+    *,
+    name: str = "sufficiency",
+    seed: int = 0,
 ) -> dict[str, float]:
     """Return how often fresh probes (`classified`) read the label from z_label, in [0, 1].
 
@@ -42,7 +48,9 @@ def sufficiency(
     train, test = checked_codes(train, test)
     y, asked = categories(y_train, y_test, "y", train, test)
     probes, majority = classified(train, y, test, seed), np.bincount(asked).max() / len(asked)
-    found = {f"{name}.{kind}": float((probe.test == asked).mean()) for kind, probe in probes.items()}
+    found = {
+        f"{name}.{kind}": float((probe.test == asked).mean()) for kind, probe in probes.items()
+    }
     return found | {f"{name}.max": max(found.values()), f"{name}.majority": float(majority)}
 
 
@@ -91,10 +99,15 @@ def factors_in_label(
     found: dict[str, float] = {}
     if floating:
         known, asked = numbers(floating)
-        r2 = [np.array(r2_score(asked, regressed(z, known, q, seed), multioutput="raw_values")) for z, q in (both, y)]
+        r2 = [
+            np.array(r2_score(asked, regressed(z, known, q, seed), multioutput="raw_values"))
+            for z, q in (both, y)
+        ]
         found |= dict(zip(floating, (r2[0] - r2[1]).tolist(), strict=True))
     for factor in (factor for factor in columns if factor not in floating):
         known, asked = categories(*columns[factor], factor, train, test, unseen=True)
         right = [best(classified(z, known, q, seed)) == asked for z, q in (both, y)]
         found[factor] = float(right[0].mean() - right[1].mean())
-    return {f"{name}.{factor}": found[factor] for factor in columns} | {f"{name}.max": max(found.values())}
+    return {f"{name}.{factor}": found[factor] for factor in columns} | {
+        f"{name}.max": max(found.values())
+    }

@@ -24,7 +24,9 @@ class Supervised:
     def predict(self, x: Array) -> Array:
         """Return the most probable class of each image, (n,)."""
         self.network.eval()
-        parts = [self.network(_pixels(x[i : i + 1000])).argmax(1).numpy() for i in range(0, len(x), 1000)]
+        parts = [
+            self.network(_pixels(x[i : i + 1000])).argmax(1).numpy() for i in range(0, len(x), 1000)
+        ]
         return self.classes[np.concatenate(parts)]
 
 
@@ -70,7 +72,9 @@ def train_cnn(
                     schedule.step()
                     continue
                 images = _shifted(_pixels(x[rows]), rng)
-                loss = functional.cross_entropy(network(images), torch.from_numpy(y[rows]), label_smoothing=0.1)
+                loss = functional.cross_entropy(
+                    network(images), torch.from_numpy(y[rows]), label_smoothing=0.1
+                )
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
@@ -90,7 +94,9 @@ def _network(shape: tuple[int, ...], n_classes: int) -> nn.Module:
         nn.Conv2d(24, 64, 5, stride=2, padding=2, bias=False),
         nn.BatchNorm2d(64),
         nn.ReLU(inplace=True),
-        nn.Dropout2d(0.2),  # whole channels: on a CPU the draw of single units would take a fifth of the time
+        nn.Dropout2d(
+            0.2
+        ),  # whole channels: on a CPU the draw of single units would take a fifth of the time
         nn.Flatten(),
         nn.Linear(64 * -(-height // 4) * -(-width // 4), 256),
         nn.BatchNorm1d(256),

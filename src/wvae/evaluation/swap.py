@@ -37,7 +37,9 @@ def swap_pairs(y: Array, n: int, seed: int = 0) -> tuple[Array, Array]:
     y = _checked(y, "y")
     classes, label, counts = np.unique(y, return_inverse=True, return_counts=True)
     if len(classes) < 2:
-        raise ValueError(f"y has the classes {classes.tolist()}, expected two or more: nothing else to swap in")
+        raise ValueError(
+            f"y has the classes {classes.tolist()}, expected two or more: nothing else to swap in"
+        )
     if n < 1:
         raise ValueError(f"n is {n}, expected at least 1 pair")
     rng = np.random.default_rng(seed)
@@ -108,13 +110,19 @@ def swap(
     scores[f"{name}.rest_r2"] = _rest_r2(rest, rest_again, len(wanted))
     if who is None or who_read is None:
         if not (who is who_read is who_read_before is None):
-            raise ValueError("writers came in part: expected who with who_read, or none of who, who_read(_before)")
+            raise ValueError(
+                "writers came in part: expected who with who_read, or none of who, who_read(_before)"
+            )
         return scores
     who = _checked(who, "who", wanted)
-    scores[f"{name}.factor"] = float(_agree(who, _checked(who_read, "who_read", wanted), "who", "who_read").mean())
+    scores[f"{name}.factor"] = float(
+        _agree(who, _checked(who_read, "who_read", wanted), "who", "who_read").mean()
+    )
     if who_read_before is not None:
         before = _checked(who_read_before, "who_read_before", wanted)
-        scores[f"{name}.factor.before"] = float(_agree(who, before, "who", "who_read_before").mean())
+        scores[f"{name}.factor.before"] = float(
+            _agree(who, before, "who", "who_read_before").mean()
+        )
     scores[f"{name}.factor.chance"] = float(np.unique(who, return_counts=True)[1].max() / len(who))
     return scores
 
@@ -123,11 +131,17 @@ def _rest_r2(rest: Array, again: Array, n: int) -> float:
     rest, again = np.asarray(rest, np.float64), np.asarray(again, np.float64)
     for name, z in (("rest", rest), ("rest_again", again)):
         if z.ndim != 2 or len(z) != n:
-            raise ValueError(f"{name} has shape {z.shape}, expected ({n}, d), one code for each label of y_wanted")
+            raise ValueError(
+                f"{name} has shape {z.shape}, expected ({n}, d), one code for each label of y_wanted"
+            )
         if not np.isfinite(z).all():
-            raise ValueError(f"{name} holds NaN or infinite values, expected finite codes: look at the model's loss")
+            raise ValueError(
+                f"{name} holds NaN or infinite values, expected finite codes: look at the model's loss"
+            )
     if rest.shape != again.shape:
-        raise ValueError(f"rest has shape {rest.shape} and rest_again {again.shape}, expected the same")
+        raise ValueError(
+            f"rest has shape {rest.shape} and rest_again {again.shape}, expected the same"
+        )
     # A collapsed code. Not by its variance: the mean of equal numbers may differ from them in the last digit.
     if (rest == rest[0]).all():
         return 0.0
@@ -148,8 +162,14 @@ def _checked(values: Array, name: str, like: Array | None = None) -> Array:
     if values.ndim != 1 or not len(values):
         raise ValueError(f"{name} has shape {values.shape}, expected (n,) with at least one row")
     if like is not None and len(values) != len(like):
-        raise ValueError(f"{name} has {len(values)} rows and y_wanted {len(like)}, expected as many")
+        raise ValueError(
+            f"{name} has {len(values)} rows and y_wanted {len(like)}, expected as many"
+        )
     values = values.tolist()
     if any(v is None or v != v for v in values):
-        raise ValueError(f"{name} holds NaN or None, expected a value for each row: leave the unknown ones out")
-    return np.array(values)  # a column of objects, as pandas gives it, becomes one of words or numbers
+        raise ValueError(
+            f"{name} holds NaN or None, expected a value for each row: leave the unknown ones out"
+        )
+    return np.array(
+        values
+    )  # a column of objects, as pandas gives it, becomes one of words or numbers

@@ -39,10 +39,14 @@ def measure_in_run(run: Run, name: str, data: Dataset, seed: int) -> dict[str, f
 
 def leakage_figure(found: dict[str, float], label: str = "label") -> figures.Figure:
     """Draw the probes of the mean code (of `measure`) beside chance and the negative control."""
-    probes = {kind: found[f"leakage.mean.{kind}"] for kind in KINDS if f"leakage.mean.{kind}" in found}
+    probes = {
+        kind: found[f"leakage.mean.{kind}"] for kind in KINDS if f"leakage.mean.{kind}" in found
+    }
     chance = {"majority": found["leakage.mean.majority"], "null": found["leakage.mean.null"]}
     interval = found["leakage.mean.low"], found["leakage.mean.high"]
-    return figures.leakage(probes, control=found["leakage.control"], interval=interval, label=label, **chance)
+    return figures.leakage(
+        probes, control=found["leakage.control"], interval=interval, label=label, **chance
+    )
 
 
 def swap_figure(model: WVAE, test: Dataset, seed: int, n: int = 8) -> figures.Figure:
@@ -52,8 +56,13 @@ def swap_figure(model: WVAE, test: Dataset, seed: int, n: int = 8) -> figures.Fi
     keepers = rng.permutation(len(test))[:n]
     (labels, _), (_, rests) = model.encode(test.x[givers]), model.encode(test.x[keepers])
     rows, columns = (
-        axis.ravel() for axis in np.meshgrid(np.arange(len(keepers)), np.arange(len(givers)), indexing="ij")
+        axis.ravel()
+        for axis in np.meshgrid(np.arange(len(keepers)), np.arange(len(givers)), indexing="ij")
     )
-    images = model.decode(labels[columns], rests[rows]).reshape(len(keepers), len(givers), *test.shape)
+    images = model.decode(labels[columns], rests[rows]).reshape(
+        len(keepers), len(givers), *test.shape
+    )
     white = 255 if test.x.dtype == np.uint8 else 1
-    return figures.swapped(test.x[givers] / white, test.x[keepers] / white, images, sound=test.kind == "audio")
+    return figures.swapped(
+        test.x[givers] / white, test.x[keepers] / white, images, sound=test.kind == "audio"
+    )

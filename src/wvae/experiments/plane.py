@@ -51,7 +51,9 @@ def run(data: Dataset, config: Config, run: Run, factor: str | None = None) -> d
         Hidden factor to colour by; None: the writer, or the first one that the data know.
     """
     factor = factor or ("writer" if "writer" in data.factors else first_category(data))
-    found = run.stage("plane", lambda: _run(data, replace(config, d_label=1, d_rest=1), run, factor))
+    found = run.stage(
+        "plane", lambda: _run(data, replace(config, d_label=1, d_rest=1), run, factor)
+    )
     return found | measure_in_run(run, "plane", data, config.random_state)
 
 
@@ -66,14 +68,19 @@ def _run(data: Dataset, config: Config, run: Run, factor: str | None) -> dict[st
 
     xlim, ylim = figures.limits(z_label), figures.limits(z_rest)
     grid, sound = decode_grid(model, xlim, ylim), data.kind == "audio"
-    run.save_figure("plane", figures.plane(codes, test.y, grid, xlim, ylim, legend=data.label_name, sound=sound))
+    run.save_figure(
+        "plane", figures.plane(codes, test.y, grid, xlim, ylim, legend=data.label_name, sound=sound)
+    )
     if factor is not None and factor in data.factors:
         by_factor = figures.plane_by_factor(codes, test.factors[factor], xlim, ylim, legend=factor)
         run.save_figure("plane-by-factor", by_factor)
-    some = np.array([row for label in test.classes for row in np.flatnonzero(test.y == label)[:2]][:20])
+    some = np.array(
+        [row for label in test.classes for row in np.flatnonzero(test.y == label)[:2]][:20]
+    )
     originals = test.x[some] / (255 if test.x.dtype == np.uint8 else 1)
     run.save_figure(
-        "plane-reconstructions", figures.reconstructions(originals, model.reconstruct(test.x[some]), sound=sound)
+        "plane-reconstructions",
+        figures.reconstructions(originals, model.reconstruct(test.x[some]), sound=sound),
     )
     run.save_figure("plane-losses", figures.losses(model.history_))
     figures_of_test = model.evaluate(test.x, test.y)
@@ -87,7 +94,9 @@ def _run(data: Dataset, config: Config, run: Run, factor: str | None) -> dict[st
     }
 
 
-def decode_grid(model: WVAE, xlim: figures.Limits, ylim: figures.Limits, n: int = GRID) -> np.ndarray:
+def decode_grid(
+    model: WVAE, xlim: figures.Limits, ylim: figures.Limits, n: int = GRID
+) -> np.ndarray:
     """Decode the plane at the centres of an n × n grid: (n, n, \\*shape), rows along z_rest, columns along z_label."""
     x, y = (low + (high - low) * (np.arange(n) + 0.5) / n for low, high in (xlim, ylim))
     z_label, z_rest = (axis.reshape(-1, 1) for axis in np.meshgrid(x, y))

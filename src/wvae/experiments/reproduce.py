@@ -70,7 +70,9 @@ def reproduce(
     if draws < 1:
         raise ValueError(f"draws is {draws}, expected at least 1")
     if data.kind == "table" or len(data.shape) not in (2, 3):
-        raise ValueError(f"{data.name} holds {data.kind} of shape {data.shape}, expected images or spectrograms")
+        raise ValueError(
+            f"{data.name} holds {data.kind} of shape {data.shape}, expected images or spectrograms"
+        )
     if which != "plane" and (data.kind != "image" or len(data.shape) != 2):
         raise ValueError(
             f"{data.name} holds {data.kind} of shape {data.shape}, and Experiment II asks for grey images, (height, "
@@ -89,7 +91,9 @@ def reproduce(
         if which != "plane":
             run.metrics |= writers.run(data, config, run, draws)
         run.metrics["seconds"] = time.monotonic() - started
-        run.metrics |= {f"{kind}.seconds": seconds for kind, seconds in run.progress.seconds.items()}
+        run.metrics |= {
+            f"{kind}.seconds": seconds for kind, seconds in run.progress.seconds.items()
+        }
         write_report(run.folder, run.settings, run.metrics)
         return run.finish()
 

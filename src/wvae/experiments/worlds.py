@@ -75,13 +75,17 @@ def reproduce_worlds(
         raise ValueError(f"worlds are {names}, expected one data set or more, each once")
     for data in worlds:
         if data.kind == "audio" and data.rate is None:
-            raise ValueError(f"{data.name} does not say the samples per second of its sounds: give Dataset(rate=...)")
+            raise ValueError(
+                f"{data.name} does not say the samples per second of its sounds: give Dataset(rate=...)"
+            )
     factors = {data.name: hidden_factor(data) for data in worlds}
     settings = settings_of("worlds", [about(data) for data in worlds], config, 1, title, command)
     run = Run(Path(out), settings, progress, overwrite=overwrite)
     with run.lock():
         for data in worlds:
-            found = run.stage(data.name, lambda data=data: _world(data, config, run, factors[data.name]))
+            found = run.stage(
+                data.name, lambda data=data: _world(data, config, run, factors[data.name])
+            )
             run.metrics |= {f"{data.name}.{key}": value for key, value in found.items()}
         write_worlds(run.folder, run.settings, run.metrics, factors)
         return run.finish()
@@ -98,7 +102,9 @@ def hidden_factor(data: Dataset) -> str:
     if (name := first_category(data)) is not None:
         return name
     known = ", ".join(data.factors) or "none at all"
-    raise ValueError(f"{data.name} has no hidden category to look for (its factors: {known}): take other data")
+    raise ValueError(
+        f"{data.name} has no hidden category to look for (its factors: {known}): take other data"
+    )
 
 
 def _world(data: Dataset, config: Config, run: Run, factor: str) -> dict[str, float]:
@@ -107,14 +113,22 @@ def _world(data: Dataset, config: Config, run: Run, factor: str) -> dict[str, fl
     train, test = data.subset(~is_test), data.subset(is_test)
     model = fit_in_run(run, data.name, config, train, test)
     seed = config.random_state
-    found = measure(model, data, factors=[factor], seed=seed, progress=run.progress, reader_epochs=READER_EPOCHS)
+    found = measure(
+        model, data, factors=[factor], seed=seed, progress=run.progress, reader_epochs=READER_EPOCHS
+    )
     codes = model.encode(data.x)
     write_columns(run.folder / data.name / "codes.parquet", code_columns(codes, data))
     z_label, z_rest = (z[is_test] for z in codes)
     who = test.factors[factor]
-    for name, z in {"raw": test.x.reshape(len(test), -1), "z_rest": z_rest, "z_label": z_label}.items():
+    for name, z in {
+        "raw": test.x.reshape(len(test), -1),
+        "z_rest": z_rest,
+        "z_label": z_label,
+    }.items():
         clusters = kmeans(z, len(np.unique(who)), seed=seed)
-        found |= {f"clusters.{name}.{score}": value for score, value in agreement(clusters, who).items()}
+        found |= {
+            f"clusters.{name}.{score}": value for score, value in agreement(clusters, who).items()
+        }
         found[f"clusters.{name}.label_ami"] = agreement(clusters, test.y)["ami"]
     found |= {"train.examples": len(train), "test.examples": len(test)}
     run.save_figure(f"{data.name}-leakage", leakage_figure(found, data.label_name))
@@ -140,10 +154,14 @@ def _play(run: Run, model: WVAE, test: Dataset, factor: str, seed: int) -> None:
     for group, label in enumerate(labels):
         said = [rng.choice(np.flatnonzero((test.y == label) & (test.factors[factor] == voices[0])))]
         heard = [
-            rng.choice(np.flatnonzero((test.factors[factor] == voice) & (test.y != label))) for voice in voices[1:]
+            rng.choice(np.flatnonzero((test.factors[factor] == voice) & (test.y != label)))
+            for voice in voices[1:]
         ]
         word = test.x[said]
-        sounds = {f"{test.label_name} {label}, {factor} {voices[0]}": word[0], "rebuilt": model.reconstruct(word)[0]}
+        sounds = {
+            f"{test.label_name} {label}, {factor} {voices[0]}": word[0],
+            "rebuilt": model.reconstruct(word)[0],
+        }
         for voice, row in zip(voices[1:], heard, strict=True):
             sounds[f"with {factor} {voice}"] = model.swap(word, test.x[[row]])[0]
         for place, (name, mel) in enumerate(sounds.items()):

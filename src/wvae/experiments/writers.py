@@ -23,7 +23,16 @@ WRITERS, LEAST, MOST, TEST_SHARE = 100, 60, 97, 0.106
 CEILING_EPOCHS = 12
 SHOWN = 5000  # points of a t-SNE map: more take minutes and only cover each other
 SCORES = ("purity", "ari", "ami")
-ROWS = ("raw.kmeans", "raw.gmm", "z_rest.kmeans", "z_rest.gmm", "z_label.kmeans", "z_label.gmm", "random", "ceiling")
+ROWS = (
+    "raw.kmeans",
+    "raw.gmm",
+    "z_rest.kmeans",
+    "z_rest.gmm",
+    "z_label.kmeans",
+    "z_label.gmm",
+    "random",
+    "ceiling",
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +72,9 @@ def draw(factor: Array, seed: int) -> Draw:
     names, counts = np.unique(factor, return_counts=True)
     eligible = names[counts >= LEAST]
     if len(eligible) < 2:
-        raise ValueError(f"{len(eligible)} of {len(names)} have at least {LEAST} images, expected two or more")
+        raise ValueError(
+            f"{len(eligible)} of {len(names)} have at least {LEAST} images, expected two or more"
+        )
     rng = np.random.default_rng(seed)
     chosen = rng.choice(eligible, min(WRITERS, len(eligible)), replace=False)
     train, test = [], []
@@ -79,11 +90,15 @@ def check(data: Dataset, factor: str = "writer") -> None:
     """Raise a ValueError if the experiment cannot be done with these data."""
     if factor not in data.factors:
         known = ", ".join(data.factors) or "none at all"
-        raise ValueError(f"{data.name} does not know the {factor} of an image (its factors: {known}): take other data")
+        raise ValueError(
+            f"{data.name} does not know the {factor} of an image (its factors: {known}): take other data"
+        )
     draw(data.factors[factor], seed=0)
 
 
-def run(data: Dataset, config: Config, run: Run, draws: int = 10, factor: str = "writer") -> dict[str, Any]:
+def run(
+    data: Dataset, config: Config, run: Run, draws: int = 10, factor: str = "writer"
+) -> dict[str, Any]:
     """Repeat the experiment over draws and return the metrics ``writers.…``.
 
     Parameters
@@ -107,36 +122,59 @@ def run(data: Dataset, config: Config, run: Run, draws: int = 10, factor: str = 
     check(data, factor)
     seeds = [config.random_state + i for i in range(draws)]
     results = [
-        run.stage(f"draw-{seed}", lambda seed=seed: _one(data, config, run, seed, factor, keep=seed == seeds[0]))
+        run.stage(
+            f"draw-{seed}",
+            lambda seed=seed: _one(data, config, run, seed, factor, keep=seed == seeds[0]),
+        )
         for seed in seeds
     ]
-    rows = {row: {score: [r[f"{row}.{score}"] for r in results] for score in SCORES} for row in ROWS}
-    run.save_figure("writers-scores", figures.scores({_title(row): values for row, values in rows.items()}))
+    rows = {
+        row: {score: [r[f"{row}.{score}"] for r in results] for score in SCORES} for row in ROWS
+    }
+    run.save_figure(
+        "writers-scores", figures.scores({_title(row): values for row, values in rows.items()})
+    )
     first = _both(data, draw(data.factors[factor], seeds[0]))
-    return {"writers.draws": draws, **_summary(results), **measure_in_run(run, "writers", first, seeds[0])}
+    return {
+        "writers.draws": draws,
+        **_summary(results),
+        **measure_in_run(run, "writers", first, seeds[0]),
+    }
 
 
-def _one(data: Dataset, config: Config, run: Run, seed: int, factor: str, *, keep: bool) -> dict[str, Any]:
+def _one(
+    data: Dataset, config: Config, run: Run, seed: int, factor: str, *, keep: bool
+) -> dict[str, Any]:
     """Do one draw; `keep` writes its model, codes and figures."""
     chosen = draw(data.factors[factor], seed)
     train, test = data.subset(chosen.train), data.subset(chosen.test)
     name = "writers" if keep else f"writers-{seed}"
-    model = fit_in_run(run, name, replace(config, random_state=seed), train, test if keep else None, keep=keep)
+    model = fit_in_run(
+        run, name, replace(config, random_state=seed), train, test if keep else None, keep=keep
+    )
     z_label, z_rest = model.encode(test.x)
     spaces = {"raw": test.x, "z_rest": z_rest, "z_label": z_label}
-    result: dict[str, Any] = {"writers": chosen.writers, "eligible": chosen.eligible, "test.examples": len(test)}
+    result: dict[str, Any] = {
+        "writers": chosen.writers,
+        "eligible": chosen.eligible,
+        "test.examples": len(test),
+    }
     truth, steps = test.factors[factor], 2 * len(spaces)
     with run.progress.task(f"clustering {name}", steps) as advance:
         for step, (space, method) in enumerate((s, m) for s in spaces for m in (kmeans, gmm)):
             clusters = method(spaces[space], chosen.writers, seed=seed)
             row = f"{space}.{method.__name__}"
-            result |= {f"{row}.{score}": value for score, value in agreement(clusters, truth).items()}
+            result |= {
+                f"{row}.{score}": value for score, value in agreement(clusters, truth).items()
+            }
             result[f"{row}.label_ami"] = agreement(clusters, test.y)["ami"]
             advance(step + 1)
     guess = random_assignment(len(test), chosen.writers, seed=seed)
     result |= {f"random.{score}": value for score, value in agreement(guess, truth).items()}
     with run.progress.task(f"ceiling {name}", CEILING_EPOCHS) as advance:
-        ceiling = train_cnn(train.x, train.factors[factor], epochs=CEILING_EPOCHS, seed=seed, on_epoch=advance)
+        ceiling = train_cnn(
+            train.x, train.factors[factor], epochs=CEILING_EPOCHS, seed=seed, on_epoch=advance
+        )
     named = ceiling.predict(test.x)
     result |= {f"ceiling.{score}": value for score, value in agreement(named, truth).items()}
     result["ceiling.accuracy"] = float((named == truth).mean())
@@ -155,7 +193,9 @@ def _both(data: Dataset, chosen: Draw) -> Dataset:
     return replace(data.subset(rows), split=split)
 
 
-def _draw_figures(data: Dataset, chosen: Draw, model: WVAE, codes: tuple[Array, Array], run: Run, factor: str) -> None:
+def _draw_figures(
+    data: Dataset, chosen: Draw, model: WVAE, codes: tuple[Array, Array], run: Run, factor: str
+) -> None:
     both, test = _both(data, chosen), data.subset(chosen.test)
     write_columns(run.folder / "writers" / "codes.parquet", code_columns(codes, both))
     maps, rng = {}, np.random.default_rng(model.config_.random_state)
@@ -178,7 +218,9 @@ def _rewritten(model: WVAE, test: Dataset, truth: Array, n: int = 8) -> figures.
     sources = test.x[rows]
     labels = model.classes_
     images = np.stack([model.rewrite(sources, np.full(len(rows), label)) for label in labels], 1)
-    return figures.rewritten(sources / (255 if sources.dtype == np.uint8 else 1), images, labels.tolist())
+    return figures.rewritten(
+        sources / (255 if sources.dtype == np.uint8 else 1), images, labels.tolist()
+    )
 
 
 def _summary(results: list[dict[str, Any]]) -> dict[str, Any]:

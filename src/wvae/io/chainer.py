@@ -80,19 +80,27 @@ def _weights(path: Path) -> dict[str, Array]:
     links = dict(LINKS)
     if f"{CLASSIFIER_LINK}/W" in arrays:
         links[CLASSIFIER_LINK] = "classifier"
-    missing = [f"{link}/{part}" for link in links for part in "Wb" if f"{link}/{part}" not in arrays]
+    missing = [
+        f"{link}/{part}" for link in links for part in "Wb" if f"{link}/{part}" not in arrays
+    ]
     if missing:
-        raise ModelFileError(f"{path} lacks {', '.join(missing)}: it is not a model of the notebook")
+        raise ModelFileError(
+            f"{path} lacks {', '.join(missing)}: it is not a model of the notebook"
+        )
     weights: dict[str, Array] = {}
     for link, name in links.items():
         weight, bias = arrays[f"{link}/W"], arrays[f"{link}/b"]
         if weight.ndim != 2 or bias.shape != weight.shape[:1]:
-            raise ModelFileError(f"{path} is damaged: {link}/W has shape {weight.shape} and {link}/b {bias.shape}")
+            raise ModelFileError(
+                f"{path} is damaged: {link}/W has shape {weight.shape} and {link}/b {bias.shape}"
+            )
         weights[f"{name}.weight"], weights[f"{name}.bias"] = weight, bias
     n_pixels = weights["trunk.1.weight"].shape[1]
     side = math.isqrt(n_pixels)
     if side * side != n_pixels or len(weights["decoder.output.bias"]) != n_pixels:
-        raise ModelFileError(f"{path} is not for square images: le1/W has shape {arrays['le1/W'].shape}")
+        raise ModelFileError(
+            f"{path} is not for square images: le1/W has shape {arrays['le1/W'].shape}"
+        )
     upright = np.arange(n_pixels).reshape(side, side).T.ravel()
     weights["trunk.1.weight"] = weights["trunk.1.weight"][:, upright]
     weights["decoder.output.weight"] = weights["decoder.output.weight"][upright]
@@ -110,7 +118,9 @@ def _arrays(path: Path) -> dict[str, Array]:
     except FileNotFoundError as error:
         raise ModelFileError(f"{path} is missing") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ModelFileError(f"{path} is no Chainer .model file, which is an npz ({error})") from error
+        raise ModelFileError(
+            f"{path} is no Chainer .model file, which is an npz ({error})"
+        ) from error
 
 
 def _tensors(weights: dict[str, Array]) -> dict[str, Tensor]:

@@ -30,7 +30,9 @@ class OutputExistsError(ValueError):
     """A folder may not be replaced; the message says what is there and what to do."""
 
 
-def check_replaceable(path: Path, *, markers: set[str], what: str, overwrite: bool, only_markers: bool = False) -> None:
+def check_replaceable(
+    path: Path, *, markers: set[str], what: str, overwrite: bool, only_markers: bool = False
+) -> None:
     """Raise an error if the folder `path` may not be replaced by a new one.
 
     A folder that does not exist or is empty may always be replaced. What this package wrote may be replaced with
@@ -62,14 +64,20 @@ def check_replaceable(path: Path, *, markers: set[str], what: str, overwrite: bo
         return
     ours = False
     if path.is_dir():
-        names = {p.name for p in path.iterdir()} - _temporaries(path)  # what a killed process left is not content
+        names = {p.name for p in path.iterdir()} - _temporaries(
+            path
+        )  # what a killed process left is not content
         if not names:
             return
         ours = names <= markers if only_markers else bool(names & markers)
     if not ours:
-        raise OutputExistsError(f"{path} is there and is not {what}, so it is never replaced: take another --out")
+        raise OutputExistsError(
+            f"{path} is there and is not {what}, so it is never replaced: take another --out"
+        )
     if not overwrite:
-        raise OutputExistsError(f"{path} is there already: take another --out, or --overwrite to replace it")
+        raise OutputExistsError(
+            f"{path} is there already: take another --out, or --overwrite to replace it"
+        )
 
 
 @contextmanager
@@ -79,7 +87,9 @@ def atomic(path: Path) -> Generator[Path]:
     try:
         yield temporary
         with open(temporary, "rb") as file:
-            os.fsync(file.fileno())  # otherwise, after a power cut, the name might stand for an empty file
+            os.fsync(
+                file.fileno()
+            )  # otherwise, after a power cut, the name might stand for an empty file
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -139,7 +149,9 @@ def _temporary(path: Path, ending: str) -> Path:
 def write_json(path: Path, value: Any, *, lines: bool = False) -> None:
     """Write JSON atomically; with `lines`, one line per item."""
     with atomic(path) as temporary:
-        text = "\n".join(json.dumps(item) for item in value) if lines else json.dumps(value, indent=2)
+        text = (
+            "\n".join(json.dumps(item) for item in value) if lines else json.dumps(value, indent=2)
+        )
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
@@ -232,6 +244,8 @@ def load_weights(path: Path, module: Module, tensors: dict[str, Tensor]) -> None
     found = {name: tuple(value.shape) for name, value in tensors.items()}
     for name in sorted(wanted.keys() | found.keys()):
         if wanted.get(name) != found.get(name):
-            shapes = f"{name} has shape {found.get(name, 'none')}, expected {wanted.get(name, 'none')}"
+            shapes = (
+                f"{name} has shape {found.get(name, 'none')}, expected {wanted.get(name, 'none')}"
+            )
             raise ModelFileError(f"{path} is damaged: its weights do not fit its config ({shapes})")
     module.load_state_dict(tensors)

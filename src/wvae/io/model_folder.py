@@ -86,7 +86,9 @@ def write_saved(saved: SavedModel) -> None:
     }
     if saved.feature_names is not None:
         about["feature_names"] = saved.feature_names.tolist()
-    write_model(saved.path, about, saved.weights | {LABEL_CENTRES: torch.from_numpy(saved.label_centres)})
+    write_model(
+        saved.path, about, saved.weights | {LABEL_CENTRES: torch.from_numpy(saved.label_centres)}
+    )
 
 
 def read_saved(path: Path) -> SavedModel:

@@ -38,7 +38,10 @@ if TYPE_CHECKING:
 Array = np.ndarray
 OPSET, IR_VERSION = 18, 10  # which onnxruntime and onnxruntime-web have read for years
 FILES = "encoder.onnx", "decoder.onnx"
-ROUNDING, GROWN = 1e-5, 50  # errors of single precision in z_rest; how many times larger an alignment may make them
+ROUNDING, GROWN = (
+    1e-5,
+    50,
+)  # errors of single precision in z_rest; how many times larger an alignment may make them
 NETWORK_CODE = "network_z_rest"  # z_rest of the networks, before the alignment
 
 
@@ -75,7 +78,9 @@ def export_onnx(model: WVAE, out: str | Path, *, overwrite: bool = False) -> Pat
         If the alignment turns rounding errors into differences that can be seen: no two programs then agree on z_rest.
     """
     out = Path(out)
-    check_replaceable(out, markers=set(FILES), what="an ONNX export", overwrite=overwrite, only_markers=True)
+    check_replaceable(
+        out, markers=set(FILES), what="an ONNX export", overwrite=overwrite, only_markers=True
+    )
     from onnx import checker, save
 
     network = copy.deepcopy(model.model_).cpu().eval()
@@ -180,11 +185,14 @@ def _alignment(alignment: Alignment, classifier: nn.Linear, *, inverse: bool) ->
     # The functions that it calls are inlined, because browsers read standard operators only.
     nodes = inliner.inline_local_functions(function.to_model_proto()).graph.node
     z_label, z, aligned = (
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", None]) for name in ("z_label", source, out)
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", None])
+        for name in ("z_label", source, out)
     )
     initializers = [numpy_helper.from_array(value, name) for name, value in tables.items()]
     graph = helper.make_graph(nodes, "alignment", [z_label, z], [aligned], initializers)
-    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    proto = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
+    )
     return compose.add_prefix(proto, "align.", rename_inputs=False, rename_outputs=False)
 
 
@@ -212,9 +220,13 @@ def _tables(alignment: Alignment, classifier: nn.Linear, *, inverse: bool) -> di
     return {name: np.asarray(value, order="C") for name, value in tables.items()}
 
 
-def _translated(module: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, ...]) -> ModelProto:
+def _translated(
+    module: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, ...]
+) -> ModelProto:
     """Return a network as PyTorch translates it, for any number of rows."""
-    import_module("onnxscript")  # PyTorch needs it, and its own message would not be told as one of a missing extra
+    import_module(
+        "onnxscript"
+    )  # PyTorch needs it, and its own message would not be told as one of a missing extra
     rows = torch.export.Dim("n")
     with _quiet():
         program = torch.onnx.export(

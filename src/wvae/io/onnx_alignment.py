@@ -63,7 +63,19 @@ def linear_map(z, matrix, label):
 
 @script(default_opset=op)
 def align(
-    z_label, network_z_rest, weight, bias, metric, matrix, centre, common, axes, directions, source, target, step_size
+    z_label,
+    network_z_rest,
+    weight,
+    bias,
+    metric,
+    matrix,
+    centre,
+    common,
+    axes,
+    directions,
+    source,
+    target,
+    step_size,
 ):
     """Return aligned codes of the network's codes: `wvae.nn.alignment.Alignment.forward`."""
     label = label_of(z_label, weight, bias)
@@ -92,7 +104,19 @@ def align(
 
 @script(default_opset=op)
 def undo_alignment(
-    z_label, z_rest, weight, bias, metric, matrix, centre, common, axes, directions, source, target, step_size
+    z_label,
+    z_rest,
+    weight,
+    bias,
+    metric,
+    matrix,
+    centre,
+    common,
+    axes,
+    directions,
+    source,
+    target,
+    step_size,
 ):
     """Return the network's codes of aligned codes: `wvae.nn.alignment.Alignment.inverse`; metric, matrix are inverted."""
     label = label_of(z_label, weight, bias)
@@ -114,7 +138,15 @@ def undo_alignment(
 
     z = op.Cast(z_rest, to=DOUBLE.dtype) - common
     z = op.Scan(
-        z, axes, directions, source, target, step_size, body=step, num_scan_inputs=5, scan_input_directions=LAST_FIRST
+        z,
+        axes,
+        directions,
+        source,
+        target,
+        step_size,
+        body=step,
+        num_scan_inputs=5,
+        scan_input_directions=LAST_FIRST,
     )
     z = op.MatMul(linear_map(z, matrix, label) + op.Gather(centre, label), metric)
     network_z_rest = op.Cast(z, to=FLOAT.dtype)

@@ -118,7 +118,9 @@ class Alignment(nn.Module):
         z = self.centre[y] + torch.linalg.solve(self.matrix[y], z.unsqueeze(-1)).squeeze(-1)
         return torch.linalg.solve(self.metric, z.T).T.to(dtype)
 
-    def fit(self, mean: Array, sd: Array, y: Array, loadings: Array | None = None, seed: int = 0) -> Alignment:
+    def fit(
+        self, mean: Array, sd: Array, y: Array, loadings: Array | None = None, seed: int = 0
+    ) -> Alignment:
         """Fit the maps.
 
         Parameters
@@ -155,7 +157,9 @@ class Alignment(nn.Module):
             self._fit_transport(mean, sd, y, classes, loadings is not None, seed)
         return self
 
-    def _fit_transport(self, mean: Array, sd: Array, y: Array, classes: list[int], has_style: bool, seed: int) -> None:
+    def _fit_transport(
+        self, mean: Array, sd: Array, y: Array, classes: list[int], has_style: bool, seed: int
+    ) -> None:
         """Fit the sliced transport to the codes after the Gaussian maps."""
         metric, centre, matrix = (v.cpu().numpy() for v in (self.metric, self.centre, self.matrix))
         rng = np.random.default_rng(seed)
@@ -181,7 +185,9 @@ class Alignment(nn.Module):
         self.axes[index], self.directions[index] = 0.0, 0.0
         _write(self.axes[index, :, :m], step.axes)
         _write(self.directions[index, :, :m], step.directions)
-        source = np.tile(step.target, (len(self.centre), 1, 1))  # a class that is not mapped does not move
+        source = np.tile(
+            step.target, (len(self.centre), 1, 1)
+        )  # a class that is not mapped does not move
         source[list(step.source)] = list(step.source.values())
         _write(self.source[index, :, :m], source)
         _write(self.target[index, :m], step.target)

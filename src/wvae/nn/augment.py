@@ -11,8 +11,15 @@ from torch.nn import functional
 from ..config import Config
 from .distributed import RankSlice
 
-SLANT, WIDTH, HEIGHT = 0.2, 0.12, 0.06  # standard deviations: of the slant, and of the logarithms of the stretches
-SHIFT, GAIN = 0.08, 0.05  # of a spectrogram: at most, as a share of its frames; standard deviation, in x's unit
+SLANT, WIDTH, HEIGHT = (
+    0.2,
+    0.12,
+    0.06,
+)  # standard deviations: of the slant, and of the logarithms of the stretches
+SHIFT, GAIN = (
+    0.08,
+    0.05,
+)  # of a spectrogram: at most, as a share of its frames; standard deviation, in x's unit
 MOVE = 2  # unit_range, at most
 PEN = 0.7  # at most, how far towards the image drawn with strokes one pixel wider, or thinner, on both sides
 
@@ -38,10 +45,14 @@ def augmented(
     if not unit_range:
         return x
     # Of a picture in colour nobody knows what is ink.
-    return (moved if x.dim() == 4 and x.shape[1] == 3 else varied)(x, config.augment, generator, own)
+    return (moved if x.dim() == 4 and x.shape[1] == 3 else varied)(
+        x, config.augment, generator, own
+    )
 
 
-def varied(x: Tensor, share: float, generator: torch.Generator, own: RankSlice | None = None) -> Tensor:
+def varied(
+    x: Tensor, share: float, generator: torch.Generator, own: RankSlice | None = None
+) -> Tensor:
     """Return a batch of images of which a share is slanted, stretched, and drawn with a thicker or thinner pen.
 
     Parameters
@@ -66,17 +77,23 @@ def varied(x: Tensor, share: float, generator: torch.Generator, own: RankSlice |
     n, device, (whole, rows, _) = len(x), x.device, own or _all(x)
     noise = torch.randn(whole, 3, generator=generator, device=device)[rows]
     uniform = torch.rand(whole, 2, generator=generator, device=device)[rows]
-    wide, high = ((scale * noise[:, i]).exp().view(n, 1, 1) for i, scale in ((1, WIDTH), (2, HEIGHT)))
+    wide, high = (
+        (scale * noise[:, i]).exp().view(n, 1, 1) for i, scale in ((1, WIDTH), (2, HEIGHT))
+    )
     images = x.reshape(n, -1, *x.shape[-2:])
     # Where each pixel comes from, in units of half the image.
     down, across = ((2 * torch.arange(side, device=device) + 1) / side - 1 for side in x.shape[-2:])
-    source = wide * across + wide * SLANT * noise[:, :1].unsqueeze(2) * down.unsqueeze(1)  # (B, height, width)
+    source = wide * across + wide * SLANT * noise[:, :1].unsqueeze(2) * down.unsqueeze(
+        1
+    )  # (B, height, width)
     places = torch.stack([source, (high * down.unsqueeze(1)).expand_as(source)], 3)
     moved = functional.grid_sample(images, places, align_corners=False)
     thick, thin = _extreme(moved, torch.maximum), _extreme(moved, torch.minimum)
     pen = (PEN * (2 * uniform[:, 0] - 1)).view(n, 1, 1, 1)
     moved = moved + pen.clamp(min=0) * (thick - moved) + pen.clamp(max=0) * (moved - thin)
-    return torch.where(uniform[:, 1].view(n, 1, 1, 1) < share, moved.clamp(0, 1), images).reshape(x.shape)
+    return torch.where(uniform[:, 1].view(n, 1, 1, 1) < share, moved.clamp(0, 1), images).reshape(
+        x.shape
+    )
 
 
 def _extreme(images: Tensor, larger: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
@@ -86,7 +103,9 @@ def _extreme(images: Tensor, larger: Callable[[Tensor, Tensor], Tensor]) -> Tens
     return larger(larger(p[..., :-2], p[..., 1:-1]), p[..., 2:])
 
 
-def moved(x: Tensor, share: float, generator: torch.Generator, own: RankSlice | None = None) -> Tensor:
+def moved(
+    x: Tensor, share: float, generator: torch.Generator, own: RankSlice | None = None
+) -> Tensor:
     """Return a batch of pictures of which a share is moved by up to two unit_range each way; the edges are mirrored.
 
     Parameters
@@ -129,7 +148,12 @@ def _mirrored(away: Tensor, side: int) -> Tensor:
 
 
 def shifted(
-    x: Tensor, share: float, generator: torch.Generator, unit: float | Tensor = 1.0, *, own: RankSlice | None = None
+    x: Tensor,
+    share: float,
+    generator: torch.Generator,
+    unit: float | Tensor = 1.0,
+    *,
+    own: RankSlice | None = None,
 ) -> Tensor:
     """Return a batch of log spectrograms of which a share begins earlier or later, and is louder or softer.
 
@@ -163,7 +187,9 @@ def shifted(
     gain = GAIN * unit * torch.randn(whole, generator=generator, device=device)[rows]
     reach = max(1, round(SHIFT * frames))
     shift = ((2 * reach + 1) * uniform[:, 0]).floor().long() - reach  # (B,)
-    source = (torch.arange(frames, device=device) - shift.unsqueeze(1)).clamp(0, frames - 1)  # (B, frames)
+    source = (torch.arange(frames, device=device) - shift.unsqueeze(1)).clamp(
+        0, frames - 1
+    )  # (B, frames)
     ones = [1] * (x.dim() - 2)
     moved = x.gather(-1, source.view(n, *ones, frames).expand_as(x)) + gain.view(n, *ones, 1)
     return torch.where(uniform[:, 1].view(n, *ones, 1) < share, moved, x)

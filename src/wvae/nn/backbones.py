@@ -35,7 +35,9 @@ def backbone(config: Config, shape: Shape) -> str:
 def trunk(config: Config, shape: Shape) -> tuple[nn.Module, int]:
     """Return the encoder's trunk, (B, \\*shape) → (B, features), and its number of features."""
     if config.backbone == "article":
-        return nn.Sequential(nn.Flatten(), _lecun(math.prod(shape), config.width), nn.Tanh()), config.width
+        return nn.Sequential(
+            nn.Flatten(), _lecun(math.prod(shape), config.width), nn.Tanh()
+        ), config.width
     if (chosen := backbone(config, shape)) in ("conv", "photo"):
         return _conv_trunk(config, shape, chosen), config.width
     sizes = [math.prod(shape)] + [config.width] * config.depth
@@ -51,18 +53,30 @@ def decoder(config: Config, shape: Shape) -> nn.Module:
 
 def head(config: Config, features: int, outputs: int) -> nn.Linear:
     """Return a linear head, initialised as its backbone is."""
-    return _lecun(features, outputs) if config.backbone == "article" else nn.Linear(features, outputs)
+    return (
+        _lecun(features, outputs) if config.backbone == "article" else nn.Linear(features, outputs)
+    )
 
 
 def perceptron(inputs: int, outputs: int, width: int = 256) -> nn.Sequential:
     """Return a classifier with two hidden layers, (B, inputs) → logits (B, outputs): a critic, or a probe."""
     return nn.Sequential(
-        nn.Linear(inputs, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, outputs)
+        nn.Linear(inputs, width),
+        nn.SiLU(),
+        nn.Linear(width, width),
+        nn.SiLU(),
+        nn.Linear(width, outputs),
     )
 
 
 # Of one learning rate, by the beginning of a parameter's name; found on the last 5,000 train images of mnist.
-LR_MULTIPLIERS = {"trunk.": 0.6, "label_": 0.25, "rest_": 0.25, "decoder.from_": 5.0, "decoder.output.": 1.5}
+LR_MULTIPLIERS = {
+    "trunk.": 0.6,
+    "label_": 0.25,
+    "rest_": 0.25,
+    "decoder.from_": 5.0,
+    "decoder.output.": 1.5,
+}
 BIAS_LR_MULTIPLIER = 5.0
 
 
@@ -92,7 +106,9 @@ def apply_side_by_side(x: Tensor, *layers: nn.Linear) -> tuple[Tensor, ...]:
     >>> [torch.allclose(one, layer(x)) for one, layer in zip(apply_side_by_side(x, a, b), (a, b))]
     [True, True]
     """
-    weight, bias = (torch.cat([getattr(layer, name) for layer in layers]) for name in ("weight", "bias"))
+    weight, bias = (
+        torch.cat([getattr(layer, name) for layer in layers]) for name in ("weight", "bias")
+    )
     return functional.linear(x, weight, bias).split([layer.out_features for layer in layers], 1)
 
 
@@ -109,7 +125,10 @@ class BatchNorm(nn.BatchNorm2d):
         away = x - mean.view(1, -1, 1, 1)
         variance = all_reduce_sum(away.square().sum((0, 2, 3))) / n
         with torch.no_grad():
-            for running, value in ((self.running_mean, mean), (self.running_var, variance * n / (n - 1))):
+            for running, value in (
+                (self.running_mean, mean),
+                (self.running_var, variance * n / (n - 1)),
+            ):
                 if running is not None and self.momentum is not None:
                     running.lerp_(value, self.momentum)
             if self.num_batches_tracked is not None:
@@ -140,7 +159,9 @@ class AdditiveDecoder(nn.Module):
             torch.block_diag(*(layer.weight for layer in layers)),
             torch.cat([layer.bias for layer in layers]),
         )
-        both = torch.tanh(functional.linear(torch.cat([z_label, z_rest], 1), weight, bias))  # (B, 2 width)
+        both = torch.tanh(
+            functional.linear(torch.cat([z_label, z_rest], 1), weight, bias)
+        )  # (B, 2 width)
         return self.output(both.unflatten(1, (2, -1)).sum(1)).unflatten(1, self.shape)
 
 

@@ -117,7 +117,11 @@ def all_gather_rows(x: Tensor) -> Tensor:
     sizes[rank()] = len(x)
     dist.all_reduce(sizes)
     before, after = sizes[: rank()].sum(), sizes[rank() + 1 :].sum()
-    return all_reduce_sum(torch.cat([x.new_zeros(int(before), *x.shape[1:]), x, x.new_zeros(int(after), *x.shape[1:])]))
+    return all_reduce_sum(
+        torch.cat(
+            [x.new_zeros(int(before), *x.shape[1:]), x, x.new_zeros(int(after), *x.shape[1:])]
+        )
+    )
 
 
 def sum_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
@@ -151,4 +155,6 @@ def check_agreement(what: str, number: int) -> None:
     numbers: list[Any] = [None] * world_size()
     dist.all_gather_object(numbers, number)
     if len(set(numbers)) > 1:
-        raise RuntimeError(f"the processes differ in {what} ({numbers}): give all of them the same command and files")
+        raise RuntimeError(
+            f"the processes differ in {what} ({numbers}): give all of them the same command and files"
+        )

@@ -81,7 +81,9 @@ class ObservationModel(nn.Module):
     def distribution(self, output: Tensor) -> Independent:  # pyright: ignore[reportMissingTypeArgument]
         """Return p(x|z), (B, \\*shape), for the decoder's output (B, \\*shape)."""
         if self.likelihood == "bernoulli":
-            values = Bernoulli(logits=output, validate_args=False)  # also of grey values between 0 and 1
+            values = Bernoulli(
+                logits=output, validate_args=False
+            )  # also of grey values between 0 and 1
         else:
             log_scale = MIN_LOG_SCALE + functional.softplus(self.log_scale - MIN_LOG_SCALE)
             # Decoded pixels must be in [0, 1] again, to be encoded and to have style features.

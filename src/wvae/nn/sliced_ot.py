@@ -41,7 +41,9 @@ MIN_SD = 1e-3  # a direction's standard deviation is taken to be at least this
 FIRST_CHECK, CHECK_GROWTH = 20, 1.4  # steps before the first probe; factor between later ones
 PROBE_ROWS, PROBE_STEPS, PROBE_EVALUATIONS = 60_000, 2000, 10
 PROBE_NEIGHBOURS = 30
-PROBE_MARGIN = 0.02  # accuracy above a constant guess that counts as none, besides two standard errors
+PROBE_MARGIN = (
+    0.02  # accuracy above a constant guess that counts as none, besides two standard errors
+)
 
 
 class ClassCodes(NamedTuple):
@@ -119,7 +121,9 @@ def fit_steps(
             step += 1
 
 
-def _fit_step(codes: ClassCodes, z: Array, axes: Array, directions: Array, step_size: float) -> tuple[Step, Array]:
+def _fit_step(
+    codes: ClassCodes, z: Array, axes: Array, directions: Array, step_size: float
+) -> tuple[Step, Array]:
     """Fit one step to the codes that are not held out, and return it with its output for all codes z."""
     u, levels = z @ axes, (np.arange(KNOTS) + 0.5) / KNOTS
     fit_rows = [rows[~codes.holdout[rows]] for rows in codes.rows]
@@ -191,7 +195,9 @@ def _knn_accuracy(codes: Tensor, labels: Tensor, train: Tensor, test: Tensor) ->
     return correct / max(len(test), 1)
 
 
-def _network_exceeds(limit: float, codes: Tensor, labels: Tensor, train: Tensor, test: Tensor, seed: int) -> bool:
+def _network_exceeds(
+    limit: float, codes: Tensor, labels: Tensor, train: Tensor, test: Tensor, seed: int
+) -> bool:
     """Return whether a network trained on the train rows is ever more accurate than the limit on test rows."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

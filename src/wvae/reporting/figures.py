@@ -41,10 +41,14 @@ def scatter(axes: Axes, points: Array, labels: Array, *, legend: str) -> None:
     classes, index = np.unique(labels, return_inverse=True)
     order = np.random.default_rng(0).permutation(len(points))
     colours = label_colours(len(classes))
-    axes.scatter(*points[order].T, c=colours[index[order]], s=dot_size(len(points)), linewidths=0, alpha=0.75)
+    axes.scatter(
+        *points[order].T, c=colours[index[order]], s=dot_size(len(points)), linewidths=0, alpha=0.75
+    )
     for name, colour in zip(classes, colours, strict=True):
         axes.scatter([], [], color=colour, s=30, label=str(name))
-    axes.legend(title=legend, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, handletextpad=0.1)
+    axes.legend(
+        title=legend, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, handletextpad=0.1
+    )
 
 
 def highlight(axes: Axes, points: Array, groups: Array, *, legend: str, shown: int = 10) -> None:
@@ -59,9 +63,18 @@ def highlight(axes: Axes, points: Array, groups: Array, *, legend: str, shown: i
     axes.scatter(*points.T, c=GREY, s=size * 0.6, linewidths=0, alpha=0.6)
     for name, colour in zip(chosen, label_colours(len(chosen)), strict=True):
         mine = points[groups == name]
-        axes.scatter(*mine.T, color=colour, s=1.5 * size + 5, linewidths=0.4, edgecolors="white", label=str(name))
+        axes.scatter(
+            *mine.T,
+            color=colour,
+            s=1.5 * size + 5,
+            linewidths=0.4,
+            edgecolors="white",
+            label=str(name),
+        )
     title = f"{legend} ({len(chosen)} of {len(names)})"
-    axes.legend(title=title, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, handletextpad=0.1)
+    axes.legend(
+        title=title, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, handletextpad=0.1
+    )
 
 
 def tiles(images: Array) -> Array:
@@ -79,7 +92,11 @@ def _picture(images: Array, sound: bool) -> tuple[Array, dict[str, Any]]:
     """Return tiles, and how to draw them: grey ones as ink on paper, spectrograms with low tones at the bottom."""
     if sound:
         return tiles(images[..., ::-1, :]), {"cmap": "magma", "vmin": 0, "vmax": 1}
-    return (tiles(images).clip(0, 1), {}) if images.ndim == 5 else (tiles(images), {"cmap": INK, "vmin": 0, "vmax": 1})
+    return (
+        (tiles(images).clip(0, 1), {})
+        if images.ndim == 5
+        else (tiles(images), {"cmap": INK, "vmin": 0, "vmax": 1})
+    )
 
 
 def _show(axes: Axes, images: Array, *, sound: bool = False) -> None:
@@ -119,7 +136,9 @@ def plane(
     figure = Figure(figsize=(12.5, 5.8), layout="constrained")
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
     scatter(left, codes, labels, legend=legend)
-    left.set(title="where the test examples lie", xlabel="z_label", ylabel="z_rest", xlim=xlim, ylim=ylim)
+    left.set(
+        title="where the test examples lie", xlabel="z_label", ylabel="z_rest", xlim=xlim, ylim=ylim
+    )
     picture, how = _picture(images[::-1], sound)
     right.imshow(picture, extent=(*xlim, *ylim), aspect="auto", **how)
     right.set(title="what each place decodes to", xlabel="z_label")
@@ -128,19 +147,25 @@ def plane(
     return figure
 
 
-def plane_by_factor(codes: Array, groups: Array, xlim: Limits, ylim: Limits, *, legend: str) -> Figure:
+def plane_by_factor(
+    codes: Array, groups: Array, xlim: Limits, ylim: Limits, *, legend: str
+) -> Figure:
     """Experiment I: the test codes coloured by a hidden factor."""
     figure = Figure(figsize=(7.2, 5.4), layout="constrained")
     axes = figure.subplots()
     highlight(axes, codes, groups, legend=legend)
-    axes.set(xlabel="z_label", ylabel="z_rest", xlim=xlim, ylim=ylim, title=f"the same codes by {legend}")
+    axes.set(
+        xlabel="z_label", ylabel="z_rest", xlim=xlim, ylim=ylim, title=f"the same codes by {legend}"
+    )
     return figure
 
 
 def reconstructions(originals: Array, decoded: Array, *, sound: bool = False) -> Figure:
     """Originals above their reconstructions, both (n, height, width) or (n, 3, height, width) in [0, 1]."""
     figure = Figure(figsize=(0.62 * len(originals), 1.6), layout="constrained")
-    for axes, images, name in zip(figure.subplots(2, 1), (originals, decoded), ("original", "decoded"), strict=True):
+    for axes, images, name in zip(
+        figure.subplots(2, 1), (originals, decoded), ("original", "decoded"), strict=True
+    ):
         _show(axes, images[None], sound=sound)
         axes.set_ylabel(name, rotation=0, ha="right", va="center")
         axes.spines[:].set_visible(False)
@@ -157,7 +182,9 @@ def losses(history: Sequence[Mapping[str, float]]) -> Figure:
     for axes, name in zip(np.atleast_1d(figure.subplots(1, len(names))), names, strict=True):
         for part, colour in (("train", "#1f77b4"), ("test", "#d62728")):
             if f"{part}.{name}" in history[0]:
-                axes.plot(epochs, [row[f"{part}.{name}"] for row in history], color=colour, label=part)
+                axes.plot(
+                    epochs, [row[f"{part}.{name}"] for row in history], color=colour, label=part
+                )
         axes.set(title=name, xlabel="epoch")
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(visible=True, color="#eeeeee")
@@ -166,7 +193,9 @@ def losses(history: Sequence[Mapping[str, float]]) -> Figure:
     return figure
 
 
-def embeddings(maps: Mapping[str, Array], labels: Array, groups: Array, *, label: str, factor: str) -> Figure:
+def embeddings(
+    maps: Mapping[str, Array], labels: Array, groups: Array, *, label: str, factor: str
+) -> Figure:
     """Experiment II: t-SNE maps (n, 2) of the codes by name, coloured by label (above) and by factor (below)."""
     figure = Figure(figsize=(6.4 * len(maps), 10.4), layout="constrained")
     grid = figure.subplots(2, len(maps), squeeze=False)
@@ -194,7 +223,14 @@ def scores(rows: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
         for place, (row, values) in enumerate(rows.items()):
             colour = "#1f77b4" if row.startswith("z_rest") else "#9aa5b1"
             axes.barh(place, np.mean(values[name]), color=colour, height=0.62)
-            axes.plot(values[name], [place] * len(values[name]), "o", color="black", markersize=3, alpha=0.6)
+            axes.plot(
+                values[name],
+                [place] * len(values[name]),
+                "o",
+                color="black",
+                markersize=3,
+                alpha=0.6,
+            )
         axes.set(title={"purity": "purity", "ari": "ARI", "ami": "AMI"}.get(name, name))
         axes.spines[["top", "right"]].set_visible(False)
     grid[0].set_yticks(range(len(rows)), list(rows))
@@ -220,7 +256,13 @@ def rewritten(sources: Array, images: Array, labels: Sequence[object]) -> Figure
 
 
 def leakage(
-    probes: Mapping[str, float], *, control: float, interval: Limits, majority: float, null: float, label: str = "label"
+    probes: Mapping[str, float],
+    *,
+    control: float,
+    interval: Limits,
+    majority: float,
+    null: float,
+    label: str = "label",
 ) -> Figure:
     """How often each fresh probe reads the label from z_rest, beside chance and the negative control.
 
@@ -246,12 +288,16 @@ def leakage(
     error = np.abs(np.array(interval)[:, None] - values[highest])
     axes.errorbar(values[highest], highest, xerr=error, color="black", capsize=3, linewidth=1)
     axes.axvline(majority, color="#d62728", linewidth=1.2, label="the commonest label")
-    axes.axvline(null, color="#d62728", linewidth=1.2, linestyle=":", label="probes of permuted labels")
+    axes.axvline(
+        null, color="#d62728", linewidth=1.2, linestyle=":", label="probes of permuted labels"
+    )
     axes.set(xlim=(0, 1), xlabel=f"share of test examples whose {label} is read")
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(title="chance", loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, alignment="left")
+    axes.legend(
+        title="chance", loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, alignment="left"
+    )
     return figure
 
 

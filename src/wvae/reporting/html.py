@@ -47,7 +47,11 @@ _SWAP = {
 _WORLDS = (
     ("label read from z_label", "sufficiency.max", "sufficiency.majority"),
     ("label read from z_rest: leakage, should be chance", "leakage.max", "leakage.majority"),
-    ("hidden factor read from z_rest", "rest.factor.{factor}.accuracy", "rest.factor.{factor}.chance"),
+    (
+        "hidden factor read from z_rest",
+        "rest.factor.{factor}.accuracy",
+        "rest.factor.{factor}.chance",
+    ),
     ("hidden factor in z_label beyond the label, should be 0", "sufficiency.leak.{factor}", ""),
     ("clusters of z_rest against the hidden factor, AMI", "clusters.z_rest.ami", ""),
     ("the same of the raw examples", "clusters.raw.ami", ""),
@@ -76,7 +80,10 @@ def write_report(folder: Path, settings: dict[str, Any], metrics: dict[str, floa
 
 
 def write_worlds(
-    folder: Path, settings: dict[str, Any], metrics: dict[str, float | None], factors: dict[str, str]
+    folder: Path,
+    settings: dict[str, Any],
+    metrics: dict[str, float | None],
+    factors: dict[str, str],
 ) -> Path:
     """Write ``report.html`` of several data sets into a run folder, and return its path.
 
@@ -86,7 +93,9 @@ def write_worlds(
     worlds: list[dict[str, Any]] = []
     for data in settings["data"]:
         name = data["name"]
-        found = {k.removeprefix(f"{name}."): v for k, v in metrics.items() if k.startswith(f"{name}.")}
+        found = {
+            k.removeprefix(f"{name}."): v for k, v in metrics.items() if k.startswith(f"{name}.")
+        }
         said = verdict({k: v for k, v in found.items() if v is not None}, data["label_name"])
         worlds.append(
             {
@@ -99,17 +108,29 @@ def write_worlds(
                 "sounds": _sounds(folder / "sounds" / name),
             }
         )
-    return _render(folder, "worlds.html.j2", settings=settings, metrics=metrics, worlds=worlds, rows=world_rows(worlds))
+    return _render(
+        folder,
+        "worlds.html.j2",
+        settings=settings,
+        metrics=metrics,
+        worlds=worlds,
+        rows=world_rows(worlds),
+    )
 
 
 def world_rows(worlds: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the rows of the table of worlds: words, and for each world the figure and what a guess would give."""
     rows: list[dict[str, Any]] = []
     for words, key, chance in _WORLDS:
-        keys = [(key.format(factor=w["factor"]), chance.format(factor=w["factor"]), w["found"]) for w in worlds]
+        keys = [
+            (key.format(factor=w["factor"]), chance.format(factor=w["factor"]), w["found"])
+            for w in worlds
+        ]
         values = [(found.get(k), found.get(c) if c else None) for k, c, found in keys]
         if any(value is not None for value, _ in values):
-            rows.append({"words": words, "values": values, "chance": any(c is not None for _, c in values)})
+            rows.append(
+                {"words": words, "values": values, "chance": any(c is not None for _, c in values)}
+            )
     return rows
 
 
@@ -126,9 +147,15 @@ def _render(folder: Path, template: str, **values: Any) -> Path:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("wvae.reporting"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=PackageLoader("wvae.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
     )
-    pictures = {p.stem: base64.b64encode(p.read_bytes()).decode() for p in (folder / "figures").glob("*.png")}
+    pictures = {
+        p.stem: base64.b64encode(p.read_bytes()).decode()
+        for p in (folder / "figures").glob("*.png")
+    }
     page = environment.get_template(template).render(pictures=pictures, **values)
     path = folder / "report.html"
     with atomic(path) as temporary:
@@ -140,8 +167,21 @@ def plane_rows(settings: dict[str, Any], metrics: dict[str, float | None]) -> li
     """Return the rows of Experiment I's table: term, ours, and the notebook's where the objective is its own."""
     config = settings["config"]
     variant = "plain" if not config["classifier_weight"] else config["separation"]
-    reference = ARTICLE_PLANE[{"none": "classifier"}.get(variant, variant)] if config["backbone"] == "article" else {}
-    terms = ("loss", "reconstruction", "kl_label", "kl_rest", "style", "classification", "separation", "accuracy")
+    reference = (
+        ARTICLE_PLANE[{"none": "classifier"}.get(variant, variant)]
+        if config["backbone"] == "article"
+        else {}
+    )
+    terms = (
+        "loss",
+        "reconstruction",
+        "kl_label",
+        "kl_rest",
+        "style",
+        "classification",
+        "separation",
+        "accuracy",
+    )
     return [
         {"term": term, "ours": metrics[f"plane.test.{term}"], "article": reference.get(term)}
         for term in terms
@@ -169,14 +209,20 @@ def writer_rows(metrics: dict[str, float | None]) -> list[dict[str, Any]]:
     ]
 
 
-def measured(name: str, settings: dict[str, Any], metrics: dict[str, float | None]) -> dict[str, Any]:
+def measured(
+    name: str, settings: dict[str, Any], metrics: dict[str, float | None]
+) -> dict[str, Any]:
     """Return what the panels on leakage and swapping say of one experiment's model; nothing if it was not measured.
 
     ``verdict``, sentences; ``probes``, rows of probe, accuracy and whether it is the control; ``interval`` of the
     largest; ``chance``; ``information``, nats; ``swap``, rows of words and score.
     """
     prefix = f"{name}.measure."
-    found = {k.removeprefix(prefix): v for k, v in metrics.items() if k.startswith(prefix) and v is not None}
+    found = {
+        k.removeprefix(prefix): v
+        for k, v in metrics.items()
+        if k.startswith(prefix) and v is not None
+    }
     if not found:
         return {}
     label = settings["data"]["label_name"]
@@ -192,5 +238,7 @@ def measured(name: str, settings: dict[str, Any], metrics: dict[str, float | Non
         "interval": (found["leakage.low"], found["leakage.high"]),
         "chance": {"majority": found["leakage.majority"], "null": found["leakage.null"]},
         "information": (found["leakage.information.lower"], found["leakage.information.upper"]),
-        "swap": [(words.format(label=label), found[key]) for key, words in _SWAP.items() if key in found],
+        "swap": [
+            (words.format(label=label), found[key]) for key, words in _SWAP.items() if key in found
+        ],
     }

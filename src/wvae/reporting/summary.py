@@ -15,7 +15,12 @@ GROUPS = {
 }
 LITTLE = 0.1  # share of its variance that a z_rest which carries anything gives back at the least
 _CHANCE = (".majority", ".null", ".low", ".high")
-_KINDS = {"logistic": "logistic probe", "mlp": "mlp", "knn": "vote of neighbours", "boosting": "set of boosted trees"}
+_KINDS = {
+    "logistic": "logistic probe",
+    "mlp": "mlp",
+    "knn": "vote of neighbours",
+    "boosting": "set of boosted trees",
+}
 
 
 @dataclass(frozen=True)
@@ -41,12 +46,20 @@ def rows(metrics: Metrics) -> list[Row]:
     found: list[Row] = []
     for key, value in metrics.items():
         group, _, name = key.partition(".")
-        of_a_label = key.startswith(("swap.label.", "rest.reconstruction.")) and not name.endswith(".mse")
-        is_chance = key.endswith(".chance") or (group in ("leakage", "sufficiency") and key.endswith(_CHANCE))
+        of_a_label = key.startswith(("swap.label.", "rest.reconstruction.")) and not name.endswith(
+            ".mse"
+        )
+        is_chance = key.endswith(".chance") or (
+            group in ("leakage", "sufficiency") and key.endswith(_CHANCE)
+        )
         if group not in GROUPS or of_a_label or is_chance or key == "leakage.clean":
             continue
         stem = key.removesuffix("max")
-        interval = (metrics[f"{stem}low"], metrics[f"{stem}high"]) if f"{stem}low" in metrics and stem != key else None
+        interval = (
+            (metrics[f"{stem}low"], metrics[f"{stem}high"])
+            if f"{stem}low" in metrics and stem != key
+            else None
+        )
         found.append(Row(group, name, value, _chance(key, metrics), interval))
     return found
 
@@ -63,10 +76,16 @@ def _chance(key: str, metrics: Metrics) -> float | None:
         return metrics[f"{key}.chance"]
     if group == "retrieval":  # retrieval.writer.within.top1.3: chance is the writer's
         above = [".".join([group, *middle[:n]]) for n in range(len(middle), -1, -1)]
-        return next((metrics[f"{name}.chance"] for name in above if f"{name}.chance" in metrics), None)
+        return next(
+            (metrics[f"{name}.chance"] for name in above if f"{name}.chance" in metrics), None
+        )
     if f"{parent}.chance" in metrics:
         return metrics[f"{parent}.chance"]
-    chances = [metrics[f"{parent}.{name}"] for name in ("majority", "null") if f"{parent}.{name}" in metrics]
+    chances = [
+        metrics[f"{parent}.{name}"]
+        for name in ("majority", "null")
+        if f"{parent}.{name}" in metrics
+    ]
     return max(chances) if chances else None
 
 
@@ -127,7 +146,9 @@ def _doubts(metrics: Metrics, label: str) -> list[str]:
             f"plain reconstructions their own in {_percent(plain)}"
         )
     if "swap.rest_r2" in metrics and swapped is None:
-        found.append(f"nobody read the {label} of what was swapped: the reader takes images and spectrograms only")
+        found.append(
+            f"nobody read the {label} of what was swapped: the reader takes images and spectrograms only"
+        )
     if metrics.get("swap.reader", 1.0) < 0.8:
         found.append(
             f"the reader of swapped images is weak: of real ones it reads {_percent(metrics['swap.reader'])} aright"
@@ -137,8 +158,16 @@ def _doubts(metrics: Metrics, label: str) -> list[str]:
 
 def _gains(metrics: Metrics) -> dict[str, float]:
     """Return by how much z_rest beats a guess at each factor: R², or accuracy less chance."""
-    r2 = {key: value for key, value in metrics.items() if key.startswith("rest.r2.") and "given_label" not in key}
-    named = {key: value for key, value in metrics.items() if key.startswith("rest.factor.") and "chance" not in key}
+    r2 = {
+        key: value
+        for key, value in metrics.items()
+        if key.startswith("rest.r2.") and "given_label" not in key
+    }
+    named = {
+        key: value
+        for key, value in metrics.items()
+        if key.startswith("rest.factor.") and "chance" not in key
+    }
     return r2 | {key: value - (_chance(key, metrics) or 0.0) for key, value in named.items()}
 
 
@@ -148,7 +177,9 @@ def _worst(metrics: Metrics) -> tuple[str, str]:
         for kind, words in _KINDS.items():
             if metrics.get(f"leakage.{part}.{kind}") == metrics["leakage.max"]:
                 return words, code
-    raise ValueError(f"the metrics hold no probe of the largest leakage, {metrics['leakage.max']}: give all of them")
+    raise ValueError(
+        f"the metrics hold no probe of the largest leakage, {metrics['leakage.max']}: give all of them"
+    )
 
 
 def _percent(share: float) -> str:

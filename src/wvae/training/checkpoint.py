@@ -39,7 +39,10 @@ class RunningMeans:
     def row(self, prefix: str, sums: Tensor | None = None) -> Row:
         """Return the means, by name."""
         values = (self.sums if sums is None else sums).tolist()
-        return {prefix + name: value / self.count for name, value in zip(self.names, values, strict=True)}
+        return {
+            prefix + name: value / self.count
+            for name, value in zip(self.names, values, strict=True)
+        }
 
 
 @dataclass
@@ -50,7 +53,9 @@ class TrainingState:
     optimiser: torch.optim.Optimizer
     generator: torch.Generator
     history: list[Row] = field(default_factory=list[Row])
-    best: dict[str, Tensor] = field(default_factory=dict[str, Tensor])  # ``"best.…"``: the weights of the best epoch
+    best: dict[str, Tensor] = field(
+        default_factory=dict[str, Tensor]
+    )  # ``"best.…"``: the weights of the best epoch
     step: int = 0  # batches of this epoch that are done
     means: RunningMeans = field(default_factory=RunningMeans)  # over these
     seconds: float = 0.0  # that they took
@@ -62,7 +67,9 @@ class TrainingState:
 
     def finite(self) -> bool:
         """Whether it is worth keeping."""
-        return bool(self.means.sums.isfinite().all()) and all(bool(p.isfinite().all()) for p in self.model.parameters())
+        return bool(self.means.sums.isfinite().all()) and all(
+            bool(p.isfinite().all()) for p in self.model.parameters()
+        )
 
 
 class Checkpointer:
@@ -86,7 +93,11 @@ class Checkpointer:
     """
 
     def __init__(self, folder: Path | None, state: TrainingState, data: Examples) -> None:
-        self.folder, self.state, self.fingerprint = folder, state, data.fingerprint() if folder else ""
+        self.folder, self.state, self.fingerprint = (
+            folder,
+            state,
+            data.fingerprint() if folder else "",
+        )
         self.saved = time.monotonic()
         if folder and not rank():
             remove_temporaries(folder)
@@ -111,11 +122,17 @@ class Checkpointer:
         if self.folder is None or rank():
             return
         state = self.state
-        tensors = {f"model.{name}": value for name, value in state.model.state_dict().items()} | state.best
+        tensors = {
+            f"model.{name}": value for name, value in state.model.state_dict().items()
+        } | state.best
         for index, moments in state.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
         tensors |= {"generator": state.generator.get_state(), "means": state.means.sums}
-        about = {"config": asdict(state.model.config), "data": self.fingerprint, "history": state.history}
+        about = {
+            "config": asdict(state.model.config),
+            "data": self.fingerprint,
+            "history": state.history,
+        }
         about |= {"step": state.step, "seconds": state.seconds}
         about |= {"terms": state.means.names, "count": state.means.count}
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -139,18 +156,28 @@ def _restore(file: Path, state: TrainingState, fingerprint: str) -> None:
     changed = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
     if changed:
         differences = ", ".join(f"{name} {old.get(name)!r} → {new.get(name)!r}" for name in changed)
-        raise TrainingError(f"{file} is of another training ({differences}): go on with its config or delete it")
+        raise TrainingError(
+            f"{file} is of another training ({differences}): go on with its config or delete it"
+        )
     if about["data"] != fingerprint:
-        raise TrainingError(f"{file} is of a training on other data: go on with those, or delete it to start anew")
-    state.model.load_state_dict({n.removeprefix("model."): v for n, v in tensors.items() if n.startswith("model.")})
+        raise TrainingError(
+            f"{file} is of a training on other data: go on with those, or delete it to start anew"
+        )
+    state.model.load_state_dict(
+        {n.removeprefix("model."): v for n, v in tensors.items() if n.startswith("model.")}
+    )
     moments: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         if name.startswith("optimiser."):
             _, index, part = name.split(".")
             moments.setdefault(int(index), {})[part] = value
-    state.optimiser.load_state_dict({"state": moments, "param_groups": state.optimiser.state_dict()["param_groups"]})
+    state.optimiser.load_state_dict(
+        {"state": moments, "param_groups": state.optimiser.state_dict()["param_groups"]}
+    )
     state.generator.set_state(tensors["generator"])
     device = next(state.model.parameters()).device
-    state.best = {name: value.to(device) for name, value in tensors.items() if name.startswith("best.")}
+    state.best = {
+        name: value.to(device) for name, value in tensors.items() if name.startswith("best.")
+    }
     state.history, state.step, state.seconds = about["history"], about["step"], about["seconds"]
     state.means = RunningMeans(about["terms"], tensors["means"].to(device), about["count"])

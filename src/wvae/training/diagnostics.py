@@ -61,9 +61,13 @@ def diagnose(model: SplitVAE, x: Tensor, y: Tensor) -> dict[str, str]:
             "look at the labels"
         )
         return found  # what the decoder makes of such a z_label says nothing
-    own, other = (_loss(model, x, Codes(z, q_rest.mean)) for z in (q_label.mean, q_label.mean.roll(1, 0)))
+    own, other = (
+        _loss(model, x, Codes(z, q_rest.mean)) for z in (q_label.mean, q_label.mean.roll(1, 0))
+    )
     # A density depends on the unit of x and may be negative: what counts is its squared errors, half a nat a value.
-    gain = GAIN * (own if model.observation.likelihood == "bernoulli" else 0.5 * math.prod(model.shape))
+    gain = GAIN * (
+        own if model.observation.likelihood == "bernoulli" else 0.5 * math.prod(model.shape)
+    )
     if other - own >= gain:
         return found
     if _loss(model, x, Codes(q_label.mean, q_rest.mean.roll(1, 0))) - own < gain:

@@ -58,7 +58,10 @@ class Examples:
         if self._weights is None:
             return None
         return ExampleWeights(
-            *(torch.from_numpy(np.array(w[rows])).to(device, non_blocking=True) for w in self._weights)
+            *(
+                torch.from_numpy(np.array(w[rows])).to(device, non_blocking=True)
+                for w in self._weights
+            )
         )
 
     def subset(self, rows: Array) -> Examples:
@@ -70,8 +73,12 @@ class Examples:
         """Return at most so many rows in memory, chosen at random; all of them as they are if there are no more."""
         if len(self.x) <= most:
             return self
-        rows = np.sort(np.random.default_rng(seed).choice(len(self.x), most, replace=False, shuffle=False))
-        return Examples(self.x[rows], self.y[rows], None if self.weight is None else self.weight[rows])
+        rows = np.sort(
+            np.random.default_rng(seed).choice(len(self.x), most, replace=False, shuffle=False)
+        )
+        return Examples(
+            self.x[rows], self.y[rows], None if self.weight is None else self.weight[rows]
+        )
 
     def fingerprint(self) -> str:
         """Return what tells these data from others: shape, type, and a checksum of labels, weights, 256 examples."""
@@ -123,7 +130,9 @@ def check_examples(X: Any) -> Checked:
     if X.dtype == np.uint8:
         return Checked(X, unit_range=True)
     if X.dtype.kind != "f":
-        raise TypeError(f"X has dtype {X.dtype}, expected uint8 in [0, 255] or floating numbers: convert it")
+        raise TypeError(
+            f"X has dtype {X.dtype}, expected uint8 in [0, 255] or floating numbers: convert it"
+        )
     unit_range = True
     for rows in batches(len(X), 10_000):
         part = X[rows]
@@ -131,8 +140,16 @@ def check_examples(X: Any) -> Checked:
         unit_range = unit_range and bool(low >= 0 and high <= 1)
         largest = float(np.maximum(-low, high))
         if not largest <= float(np.finfo(np.float32).max):
-            what = "NaN" if np.isnan(largest) else "infinity" if np.isinf(largest) else f"values up to {largest:g}"
-            raise ValueError(f"X holds {what} among the rows {rows.start} to {rows.stop - 1}: drop or fill them")
+            what = (
+                "NaN"
+                if np.isnan(largest)
+                else "infinity"
+                if np.isinf(largest)
+                else f"values up to {largest:g}"
+            )
+            raise ValueError(
+                f"X holds {what} among the rows {rows.start} to {rows.stop - 1}: drop or fill them"
+            )
     return Checked(X, unit_range)
 
 

@@ -26,7 +26,10 @@ from .examples import Examples, batches
 from .loader import BatchLoader
 from .loop import TrainingError
 
-LABEL, REST = 30.0, 10.0  # weights of a swapped image's label, in nats, and of its style, as a share of the variance
+LABEL, REST = (
+    30.0,
+    10.0,
+)  # weights of a swapped image's label, in nats, and of its style, as a share of the variance
 ROWS = 20_000  # examples whose codes are swapped: of more, chance takes so many
 RATE = 1 / 3  # of the training's peak learning rate
 SWAPS = 0.5  # swapped images for each training example of a batch
@@ -65,8 +68,12 @@ def finetune_decoder(model: SplitVAE, data: Examples) -> None:
         for epoch in range(config.finetune_epochs):
             for x, *_ in feed.batches((config.random_state, epoch, 1)):
                 for group in optimiser.param_groups:
-                    group["lr"] = config.learning_rate * RATE * 0.5 * (1 + math.cos(math.pi * step / steps))
-                loss = _reconstruction(model, x, generator) + swaps.loss(math.ceil(size * SWAPS), generator)
+                    group["lr"] = (
+                        config.learning_rate * RATE * 0.5 * (1 + math.cos(math.pi * step / steps))
+                    )
+                loss = _reconstruction(model, x, generator) + swaps.loss(
+                    math.ceil(size * SWAPS), generator
+                )
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 optimiser.step()
@@ -98,7 +105,9 @@ class _Swaps:
         rows = torch.randperm(len(data.x), generator=generator, device=device)[:ROWS].cpu().numpy()
         encoded = [model.encode(data.batch(rows[part], device)[0]) for part in batches(len(rows))]
         self.z_label = torch.cat([q_label.mean for q_label, _ in encoded])
-        mean, sd = (torch.cat([getattr(q, name) for _, q in encoded]) for name in ("mean", "stddev"))
+        mean, sd = (
+            torch.cat([getattr(q, name) for _, q in encoded]) for name in ("mean", "stddev")
+        )
         # Half of the codes are means, which users swap, and half samples, which fill the space between them.
         sampled = (torch.arange(len(rows), device=device) % 2).unsqueeze(1)
         z_rest = mean + sampled * sd * _noise(mean, generator)
@@ -106,14 +115,18 @@ class _Swaps:
         own = torch.randperm(len(rows), generator=generator, device=device)
         self.z_rest = model.alignment.inverse(model.alignment(z_rest[own], self.y[own]), self.y)
         eye = torch.eye(mean.shape[1], device=device)
-        self.metric = eye if model.alignment.kind == "none" else model.alignment.metric.to(mean.dtype)
+        self.metric = (
+            eye if model.alignment.kind == "none" else model.alignment.metric.to(mean.dtype)
+        )
         self.variance = (mean @ self.metric).var(0).sum().clamp(min=1e-12)
         self.model = model
 
     def loss(self, size: int, generator: torch.Generator) -> Tensor:
         """Return what is wrong with the drawings of `size` of the swaps."""
         some = torch.randint(len(self.y), (size,), generator=generator, device=generator.device)
-        q_label, q_rest = self.model.encode(self.model.decode_mean(self.z_label[some], self.z_rest[some]))
+        q_label, q_rest = self.model.encode(
+            self.model.decode_mean(self.z_label[some], self.z_rest[some])
+        )
         label = functional.cross_entropy(self.model.classifier(q_label.mean), self.y[some])
         away = ((q_rest.mean - self.z_rest[some]) @ self.metric).square().sum(1) / self.variance
         return LABEL * self.model.loss_scale * label + REST * self.model.loss_scale * away.mean()

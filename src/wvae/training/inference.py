@@ -24,7 +24,9 @@ def posterior(model: SplitVAE, X: Array) -> Posterior:
     parts: list[list[Array]] = [[], [], [], []]
     for rows in batches(len(X)):
         q_label, q_rest = model.encode(in_blocks(data.batch(rows, _device(model))[0]))
-        for part, value in zip(parts, (q_label.mean, q_label.stddev, q_rest.mean, q_rest.stddev), strict=True):
+        for part, value in zip(
+            parts, (q_label.mean, q_label.stddev, q_rest.mean, q_rest.stddev), strict=True
+        ):
             part.append(value[: rows.stop - rows.start].cpu().numpy())
     a, b, c, d = (np.concatenate(part) for part in parts)
     return (a, b), (c, d)
@@ -51,15 +53,21 @@ def decoded(model: SplitVAE, z_label: Array, z_rest: Array) -> Array:
         If the codes have other shapes than the model's, or different numbers of rows.
     """
     codes = []
-    for name, z, width in (("z_label", z_label, model.config.d_label), ("z_rest", z_rest, model.config.d_rest)):
+    for name, z, width in (
+        ("z_label", z_label, model.config.d_label),
+        ("z_rest", z_rest, model.config.d_rest),
+    ):
         z = np.asarray(z, np.float32)
         if z.ndim != 2 or z.shape[1] != width:
             raise ValueError(f"{name} has shape {z.shape}, expected (n, {width})")
         codes.append(torch.from_numpy(np.array(z)).to(_device(model)))
     if len(codes[0]) != len(codes[1]):
-        raise ValueError(f"z_label has {len(codes[0])} rows and z_rest {len(codes[1])}, expected as many")
+        raise ValueError(
+            f"z_label has {len(codes[0])} rows and z_rest {len(codes[1])}, expected as many"
+        )
     images = [
-        model.decode_aligned(codes[0][rows], codes[1][rows]).mean.cpu().numpy() for rows in batches(len(codes[0]))
+        model.decode_aligned(codes[0][rows], codes[1][rows]).mean.cpu().numpy()
+        for rows in batches(len(codes[0]))
     ]
     return np.concatenate(images) if images else np.zeros((0, *model.shape), np.float32)
 
@@ -68,7 +76,9 @@ def decoded(model: SplitVAE, z_label: Array, z_rest: Array) -> Array:
 def probabilities(model: SplitVAE, z_label: Array) -> Array:
     """Return p(y|z_label), (n, classes), or raise a ValueError if the model has no classifier."""
     if not model.config.classifier_weight:
-        raise ValueError("this model was trained without labels (classifier_weight is 0) and cannot predict")
+        raise ValueError(
+            "this model was trained without labels (classifier_weight is 0) and cannot predict"
+        )
     z = torch.from_numpy(z_label).to(_device(model))
     return model.classify(in_blocks(z)).probs[: len(z)].cpu().numpy()
 

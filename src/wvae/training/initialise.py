@@ -19,7 +19,9 @@ from .examples import Examples, batches
 MEASURED = 100_000  # examples, at most: more would tell the same, and memory would grow with them
 
 
-def build_model(config: Config, shape: tuple[int, ...], n_classes: int, unit_range: bool = True) -> SplitVAE:
+def build_model(
+    config: Config, shape: tuple[int, ...], n_classes: int, unit_range: bool = True
+) -> SplitVAE:
     """Return an untrained model on ``config.device``; its weights depend on ``config.random_state`` alone.
 
     Parameters
@@ -59,10 +61,18 @@ def restore_model(saved: SavedModel) -> SplitVAE:
         if model.alignment.kind != "none" and "alignment.axes" in saved.weights:
             model.alignment.allocate_steps(len(saved.weights["alignment.axes"]))
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ModelFileError(f"{saved.path} is damaged: its config cannot be used ({error})") from error
+        raise ModelFileError(
+            f"{saved.path} is damaged: its config cannot be used ({error})"
+        ) from error
     weights = saved.weights
-    if not saved.config.classifier_weight:  # the original without labels has no classifier, and none is used
-        unused = {name: value for name, value in model.state_dict().items() if name.startswith("classifier.")}
+    if (
+        not saved.config.classifier_weight
+    ):  # the original without labels has no classifier, and none is used
+        unused = {
+            name: value
+            for name, value in model.state_dict().items()
+            if name.startswith("classifier.")
+        }
         weights = unused | weights
     load_weights(saved.path, model, weights)
     return model
@@ -73,7 +83,10 @@ def measure(model: SplitVAE, data: Examples) -> None:
 
     Every example counts once, whatever its weight; of more than 100,000 chance takes so many.
     """
-    device, data = next(model.parameters()).device, data.subsample(MEASURED, model.config.random_state)
+    device, data = (
+        next(model.parameters()).device,
+        data.subsample(MEASURED, model.config.random_state),
+    )
     _measure_values(model, data, device)
     _measure_picture(model, data, device)
     _measure_style(model, data, device)
@@ -95,7 +108,9 @@ def _measure_values(model: SplitVAE, data: Examples, device: torch.device) -> No
     # What does not vary, but for rounding, has no scale: its own is kept, so that nothing is divided by zero.
     least = 1e-6 * mean.abs()
     model.observation.input_mean.copy_(mean)
-    model.observation.input_sd.copy_(torch.where(sd > least.clamp(min=1e-30), sd, least.clamp(min=1.0)))
+    model.observation.input_sd.copy_(
+        torch.where(sd > least.clamp(min=1e-30), sd, least.clamp(min=1.0))
+    )
 
 
 @torch.no_grad()
@@ -104,7 +119,9 @@ def _measure_picture(model: SplitVAE, data: Examples, device: torch.device) -> N
     if not model.observation.centres_input:
         return
     n = len(data.x)
-    mean = torch.stack([data.batch(rows, device)[0].double().sum(0) for rows in batches(n)]).sum(0) / n
+    mean = (
+        torch.stack([data.batch(rows, device)[0].double().sum(0) for rows in batches(n)]).sum(0) / n
+    )
     model.observation.input_mean.copy_(mean)
     output = [layer for layer in model.decoder.modules() if isinstance(layer, torch.nn.Linear)][-1]
     if output.out_features == mean.numel():  # no convolutions follow
@@ -118,9 +135,16 @@ def _measure_style(model: SplitVAE, data: Examples, device: torch.device) -> Non
         return
     y = torch.from_numpy(np.array(data.y)).to(device)
     if isinstance(model.style.features, AudioStyleFeatures):
-        halves = torch.cat([model.style.features.halves(data.batch(rows, device)[0]) for rows in batches(len(data.x))])
+        halves = torch.cat(
+            [
+                model.style.features.halves(data.batch(rows, device)[0])
+                for rows in batches(len(data.x))
+            ]
+        )
         model.style.features.fit(halves[y >= 0].cpu().numpy(), data.y[data.y >= 0])
-    found = torch.cat([model.style.features(data.batch(rows, device)[0]) for rows in batches(len(data.x))])
+    found = torch.cat(
+        [model.style.features(data.batch(rows, device)[0]) for rows in batches(len(data.x))]
+    )
     for k, rows in enumerate(rows_by_class(data.y, model.n_classes)):
         mine = found[torch.from_numpy(rows).to(device)]
         if len(mine) < 2:  # nothing to tell: standard statistics

@@ -25,8 +25,13 @@ from ..model import ExampleWeights
 from ..nn.distributed import RankSlice, rank_slice
 from .examples import Array, Examples
 
-BUFFER_BYTES, BUFFER_BATCHES = 1 << 25, 16  # read and mixed at once, so many batches at least; two are in memory
-LANES = 8  # in which a pool is mixed apart, so that up to 8 processes each read their own blocks only
+BUFFER_BYTES, BUFFER_BATCHES = (
+    1 << 25,
+    16,
+)  # read and mixed at once, so many batches at least; two are in memory
+LANES = (
+    8  # in which a pool is mixed apart, so that up to 8 processes each read their own blocks only
+)
 RESIDENT = 0.4  # share of a GPU's free memory that examples may take
 
 Key = tuple[int, ...]
@@ -62,7 +67,9 @@ class BatchLoader:
     [4, 4, 2]
     """
 
-    def __init__(self, data: Examples, size: int, device: torch.device, *, alone: bool = False) -> None:
+    def __init__(
+        self, data: Examples, size: int, device: torch.device, *, alone: bool = False
+    ) -> None:
         self.data, self.size, self.device, self.alone = data, size, device, alone
         x: Any = data.x
         self.steps = math.ceil(len(x) / size)
@@ -80,7 +87,11 @@ class BatchLoader:
         for start in range(first * self.size, len(order), self.size):
             share = rank_slice(len(order[start : start + self.size]), self.alone)
             rows = order[start:][share.rows]
-            yield self._batch(self.whole.index_select(0, torch.from_numpy(rows).to(self.whole.device)), rows, share)
+            yield self._batch(
+                self.whole.index_select(0, torch.from_numpy(rows).to(self.whole.device)),
+                rows,
+                share,
+            )
 
     def _batch(self, x: Tensor, rows: Array, share: RankSlice) -> Batch:
         some = x.to(self.device, non_blocking=True)
@@ -94,7 +105,8 @@ class BatchLoader:
             rows = max(BUFFER_BATCHES * self.size, BUFFER_BYTES * len(shards) // shards.nbytes)
             for order in shuffle_buffers(shards.blocks(), self.size, rows, key, first):
                 shares = [
-                    rank_slice(len(order[at : at + self.size]), self.alone) for at in range(0, len(order), self.size)
+                    rank_slice(len(order[at : at + self.size]), self.alone)
+                    for at in range(0, len(order), self.size)
                 ]
                 cut = [order[i * self.size :][share.rows] for i, share in enumerate(shares)]
                 own = np.concatenate(cut)
@@ -105,7 +117,9 @@ class BatchLoader:
             if ahead:
                 yield from self._from_buffer(*ahead)
 
-    def _from_buffer(self, job: Future[Array], rows: Array, shares: list[RankSlice]) -> Iterator[Batch]:
+    def _from_buffer(
+        self, job: Future[Array], rows: Array, shares: list[RankSlice]
+    ) -> Iterator[Batch]:
         x, start = _tensor(job.result()), 0
         for share in shares:
             stop = start + share.rows.stop - share.rows.start
@@ -113,7 +127,9 @@ class BatchLoader:
             start = stop
 
 
-def shuffle_buffers(blocks: Array, size: int, rows: int, key: Key, first: int = 0) -> Iterator[Array]:
+def shuffle_buffers(
+    blocks: Array, size: int, rows: int, key: Key, first: int = 0
+) -> Iterator[Array]:
     """Yield the order of all rows in one pass, pool by pool, from the batch of number `first` on.
 
     Blocks are laid end to end in random order and cut into buffers of about `rows`, a whole number of batches each.
@@ -136,9 +152,13 @@ def shuffle_buffers(blocks: Array, size: int, rows: int, key: Key, first: int = 
     for low in range(first * size // long * long, int(ends[-1]), long):
         high = min(low + long, int(ends[-1]))
         a, b = np.searchsorted(ends, [low, high - 1], side="right")
-        laid = np.concatenate([np.arange(begins[i], begins[i] + lengths[i]) for i in range(a, b + 1)])
+        laid = np.concatenate(
+            [np.arange(begins[i], begins[i] + lengths[i]) for i in range(a, b + 1)]
+        )
         before = low - (ends[a] - lengths[a])  # what of the first block the pool before has
-        mixed = laid[before : before + high - low][_mixed(high - low, size, np.random.default_rng((*key, low)))]
+        mixed = laid[before : before + high - low][
+            _mixed(high - low, size, np.random.default_rng((*key, low)))
+        ]
         yield mixed[max(0, first * size - low) :]
 
 

@@ -16,14 +16,24 @@ from ..config import Config
 from ..io.files import write_json
 from ..model import Codes, SplitVAE
 from ..nn.backbones import lr_multiplier
-from ..nn.distributed import RankSlice, all_reduce_sum, init_processes, rank, rank_slice, sum_gradients
+from ..nn.distributed import (
+    RankSlice,
+    all_reduce_sum,
+    init_processes,
+    rank,
+    rank_slice,
+    sum_gradients,
+)
 from .checkpoint import Checkpointer, Row, RunningMeans, TrainingState
 from .diagnostics import TrainingError, TrainingWarning, diagnose
 from .examples import Examples, batches
 from .initialise import measure
 from .loader import BatchLoader
 
-DIAGNOSED, DIAGNOSED_FROM = 512, 5  # examples looked at after an epoch; epochs before which it is too early to say
+DIAGNOSED, DIAGNOSED_FROM = (
+    512,
+    5,
+)  # examples looked at after an epoch; epochs before which it is too early to say
 
 
 def make_optimiser(model: SplitVAE) -> torch.optim.Adam:
@@ -31,7 +41,10 @@ def make_optimiser(model: SplitVAE) -> torch.optim.Adam:
     config, groups = model.config, dict[float, list[Tensor]]()
     for name, parameter in model.named_parameters():
         groups.setdefault(lr_multiplier(config, name), []).append(parameter)
-    rates = [{"params": some, "lr": config.learning_rate * rate, "rate": rate} for rate, some in groups.items()]
+    rates = [
+        {"params": some, "lr": config.learning_rate * rate, "rate": rate}
+        for rate, some in groups.items()
+    ]
     return torch.optim.Adam(rates, betas=(0.9, config.adam_beta2), fused=True)
 
 
@@ -78,7 +91,9 @@ def train(
     """
     init_processes()
     config, device = model.config, next(model.parameters()).device
-    state = TrainingState(model, make_optimiser(model), torch.Generator(device).manual_seed(config.random_state))
+    state = TrainingState(
+        model, make_optimiser(model), torch.Generator(device).manual_seed(config.random_state)
+    )
     checkpointer, told = Checkpointer(checkpoint, state, data), set[str]()
     feed = BatchLoader(data, config.batch_size_for(len(data.x)), device)
     if not state.started and fresh:
@@ -92,16 +107,22 @@ def train(
             row |= {} if part is None else evaluate(model, part, samples=1, prefix=prefix)
         state.history.append(row)
         if validation is not None and not _waited(state.history):
-            state.best = {f"best.{name}": value.clone() for name, value in model.state_dict().items()}
+            state.best = {
+                f"best.{name}": value.clone() for name, value in model.state_dict().items()
+            }
         if epoch >= max(DIAGNOSED_FROM, config.epochs // 2):
             _warn(model, data, told)
         if on_epoch:
             on_epoch(row)
-        ended = epoch == config.epochs or (validation is not None and _waited(state.history) >= config.n_iter_no_change)
+        ended = epoch == config.epochs or (
+            validation is not None and _waited(state.history) >= config.n_iter_no_change
+        )
         if ended or checkpointer.should_save:
             checkpointer.save()
     if state.best:
-        model.load_state_dict({name.removeprefix("best."): value for name, value in state.best.items()})
+        model.load_state_dict(
+            {name.removeprefix("best."): value for name, value in state.best.items()}
+        )
     return state.history
 
 
@@ -117,18 +138,33 @@ def train_on(model: SplitVAE, data: Examples, optimiser: torch.optim.Optimizer, 
     seed = int(np.random.default_rng((config.random_state, epoch, 1)).integers(2**62))
     state = TrainingState(model, optimiser, torch.Generator(device).manual_seed(seed))
     feed = BatchLoader(data, config.batch_size_for(len(data.x)), device)
-    return {"epoch": float(epoch), **_one_pass(state, feed, epoch, Checkpointer(None, state, data), scheduled=False)}
+    return {
+        "epoch": float(epoch),
+        **_one_pass(state, feed, epoch, Checkpointer(None, state, data), scheduled=False),
+    }
 
 
 def _one_pass(
-    state: TrainingState, feed: BatchLoader, epoch: int, checkpointer: Checkpointer, *, scheduled: bool = True
+    state: TrainingState,
+    feed: BatchLoader,
+    epoch: int,
+    checkpointer: Checkpointer,
+    *,
+    scheduled: bool = True,
 ) -> Row:
     """Descend on all the data once, from the batch on where the state is, and return the means over all of it."""
-    model, optimiser, config, started = state.model, state.optimiser, state.model.config, time.monotonic()
+    model, optimiser, config, started = (
+        state.model,
+        state.optimiser,
+        state.model.config,
+        time.monotonic(),
+    )
     model.train()
     for batch in feed.batches((config.random_state, epoch), state.step):
         if scheduled:
-            set_learning_rate(optimiser, config, ((epoch - 1) + state.step / feed.steps) / config.epochs)
+            set_learning_rate(
+                optimiser, config, ((epoch - 1) + state.step / feed.steps) / config.epochs
+            )
         x, y, weights, share = batch
         x = model.augment(x, state.generator, share)
         terms = model(x, y, draw_noise(config, share, state.generator), weights)
@@ -164,7 +200,9 @@ def _warn(model: SplitVAE, data: Examples, told: set[str]) -> None:
     if rank() or not len(rows):
         return
     model.eval()
-    for fault, message in diagnose(model, *data.batch(rows, next(model.parameters()).device)).items():
+    for fault, message in diagnose(
+        model, *data.batch(rows, next(model.parameters()).device)
+    ).items():
         if fault not in told:
             told.add(fault)
             warnings.warn(message, TrainingWarning, stacklevel=5)
@@ -185,14 +223,22 @@ def evaluate(model: SplitVAE, data: Examples, samples: int | None = None, prefix
         q_label, q_rest = model.encode(x, found)
         for _ in range(samples or model.config.test_samples):
             noise = draw_noise(model.config, rank_slice(len(x), alone=True), generator)
-            codes = Codes(q_label.mean + q_label.stddev * noise[0], q_rest.mean + q_rest.stddev * noise[1])
-            means.add(model.terms(x, y, q_label, q_rest, codes, found, data.weights(rows, device)), len(x))
+            codes = Codes(
+                q_label.mean + q_label.stddev * noise[0], q_rest.mean + q_rest.stddev * noise[1]
+            )
+            means.add(
+                model.terms(x, y, q_label, q_rest, codes, found, data.weights(rows, device)), len(x)
+            )
     return means.row(prefix)
 
 
-def draw_noise(config: Config, share: RankSlice, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def draw_noise(
+    config: Config, share: RankSlice, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
     """Return standard normal noise for both codes of one's share of a batch."""
-    noise = torch.randn(share.n, config.d_label + config.d_rest, generator=generator, device=generator.device)
+    noise = torch.randn(
+        share.n, config.d_label + config.d_rest, generator=generator, device=generator.device
+    )
     noise = noise[share.rows]
     return noise[:, : config.d_label], noise[:, config.d_label :]
 
@@ -209,7 +255,11 @@ def set_learning_rate(optimiser: torch.optim.Optimizer, config: Config, progress
     if config.schedule == "one-cycle":
         warm_up = 0.1
         fall = (progress - warm_up) / (1 - warm_up)
-        factor = 0.04 + 0.96 * progress / warm_up if fall < 0 else 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * fall))
+        factor = (
+            0.04 + 0.96 * progress / warm_up
+            if fall < 0
+            else 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * fall))
+        )
     for group in optimiser.param_groups:
         group["lr"] = config.learning_rate * factor * group["rate"]
 
@@ -219,7 +269,9 @@ def _check_finite(state: TrainingState, epoch: int, kept: str) -> None:
     if state.finite():
         return
     found = zip(state.means.names, state.means.sums.tolist(), strict=True)
-    bad = [name for name, value in found if not math.isfinite(value)] or ["none yet, but a weight is"]
+    bad = [name for name, value in found if not math.isfinite(value)] or [
+        "none yet, but a weight is"
+    ]
     raise TrainingError(
         f"the loss is not finite in epoch {epoch} (terms: {', '.join(bad)}): "
         f"lower learning_rate (now {state.model.config.learning_rate:g}){kept}"

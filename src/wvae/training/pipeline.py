@@ -16,14 +16,25 @@ from ..config import Config
 from ..datasets.shards import picked
 from ..model import SplitVAE
 from ..nn.alignment import Alignment
-from ..validation import UNLABELLED, check_groups, check_labels, check_weights, coded, column, rows_by_class
+from ..validation import (
+    UNLABELLED,
+    check_groups,
+    check_labels,
+    check_weights,
+    coded,
+    column,
+    rows_by_class,
+)
 from .examples import Array, Examples, check_examples
 from .finetune import finetune_decoder
 from .inference import posterior, probabilities
 from .initialise import build_model, measure
 from .loop import Row, train, train_on
 
-ALIGNED = 60_000, 200_000  # rows that are aligned and practised on: at most, but so many whatever their size
+ALIGNED = (
+    60_000,
+    200_000,
+)  # rows that are aligned and practised on: at most, but so many whatever their size
 ALIGNED_BYTES = 1 << 26
 
 
@@ -54,12 +65,21 @@ def seeded(parameters: dict[str, Any]) -> Config:
     """Return a config; a ``random_state`` that is None or a RandomState, as scikit-learn takes it, becomes a number."""
     seed: Any = parameters["random_state"]
     if seed is None or isinstance(seed, np.random.RandomState):
-        parameters = {**parameters, "random_state": int(check_random_state(seed).randint(2**31 - 1))}
+        parameters = {
+            **parameters,
+            "random_state": int(check_random_state(seed).randint(2**31 - 1)),
+        }
     return Config(**parameters)
 
 
 def prepared(
-    config: Config, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None, classes: Any = None
+    config: Config,
+    X: Any,
+    y: Any,
+    sample_weight: Any = None,
+    *,
+    groups: Any = None,
+    classes: Any = None,
 ) -> Prepared:
     """Return what came to `fit` or `partial_fit`, checked, and ready to be learnt from.
 
@@ -71,7 +91,11 @@ def prepared(
         If anything cannot be used, or the objective cannot do with it.
     """
     x, unit_range = check_examples(X)
-    weight, y, groups = check_weights(sample_weight, len(x)), column(y, len(x)), check_groups(groups, len(x))
+    weight, y, groups = (
+        check_weights(sample_weight, len(x)),
+        column(y, len(x)),
+        check_groups(groups, len(x)),
+    )
     if weight is not None and not weight.all():
         kept = np.flatnonzero(weight)
         (x, unit_range), y, weight = check_examples(picked(x, kept)), y[kept], weight[kept]
@@ -81,7 +105,9 @@ def prepared(
     else:
         classes = np.unique(np.asarray(classes))
         if len(classes) < 2:
-            raise ValueError(f"classes holds one class only ({classes.tolist()}), expected at least two")
+            raise ValueError(
+                f"classes holds one class only ({classes.tolist()}), expected at least two"
+            )
         indices = coded(y, len(x), classes)
     data = Examples(x, indices, None if weight is None else weight / weight.mean())
     check_objective(config, data)
@@ -113,7 +139,9 @@ def check_objective(config: Config, data: Examples) -> None:
         )
 
 
-def hold_out(config: Config, data: Examples, groups: Array | None) -> tuple[Examples, Examples | None]:
+def hold_out(
+    config: Config, data: Examples, groups: Array | None
+) -> tuple[Examples, Examples | None]:
     """Return examples to train on and, if training is to stop early, others to watch.
 
     They are a share of each label's rows, chosen at random; with `groups`, (n,), of the groups, so that no group is on
@@ -126,17 +154,23 @@ def hold_out(config: Config, data: Examples, groups: Array | None) -> tuple[Exam
     """
     if not config.early_stopping:
         if groups is not None:
-            raise ValueError("groups came, which only early_stopping uses: take early_stopping=True or leave them out")
+            raise ValueError(
+                "groups came, which only early_stopping uses: take early_stopping=True or leave them out"
+            )
         return data, None
     watched, rng = np.zeros(len(data.y), bool), np.random.default_rng(config.random_state)
     if groups is None:
         known = np.unique(data.y)
         for rows in map(rng.permutation, rows_by_class(np.searchsorted(known, data.y), len(known))):
-            watched[rows[: min(max(1, round(config.validation_fraction * len(rows))), len(rows) - 1)]] = True
+            watched[
+                rows[: min(max(1, round(config.validation_fraction * len(rows))), len(rows) - 1)]
+            ] = True
     else:
         names = rng.permutation(np.unique(groups))
         if len(names) < 2:
-            raise ValueError("groups holds one group only, expected at least two: one to train on, one to watch")
+            raise ValueError(
+                "groups holds one group only, expected at least two: one to train on, one to watch"
+            )
         n = min(max(1, round(config.validation_fraction * len(names))), len(names) - 1)
         watched = np.isin(groups, names[:n])
     lost = np.setdiff1d(data.y, data.y[~watched])
@@ -161,7 +195,13 @@ def learn(
     """Train, align and finetune_decoder."""
     data, validation = hold_out(model.config, data, groups)
     history = train(
-        model, data, test=test, validation=validation, fresh=fresh, checkpoint=checkpoint, on_epoch=on_epoch
+        model,
+        data,
+        test=test,
+        validation=validation,
+        fresh=fresh,
+        checkpoint=checkpoint,
+        on_epoch=on_epoch,
     )
     data = data.subsample(_most(data), model.config.random_state)
     z_label, labels = _align(model.eval(), data)
@@ -176,7 +216,11 @@ def _most(data: Examples) -> int:
 
 
 def learn_on(
-    model: SplitVAE, data: Examples, optimiser: torch.optim.Optimizer, history: list[Row], centres: Array | None
+    model: SplitVAE,
+    data: Examples,
+    optimiser: torch.optim.Optimizer,
+    history: list[Row],
+    centres: Array | None,
 ) -> Fit:
     """Pass once over more data, and align anew if every class is read in them."""
     if not history:
@@ -196,7 +240,11 @@ def continued(old: SplitVAE, config: Config) -> SplitVAE:
     """
     model = build_model(config, old.shape, old.n_classes, old.unit_range)
     mine, theirs = (
-        {name: value for name, value in each.state_dict().items() if not name.startswith("alignment.")}
+        {
+            name: value
+            for name, value in each.state_dict().items()
+            if not name.startswith("alignment.")
+        }
         for each in (model, old)
     )
     differ = sorted(
@@ -212,12 +260,16 @@ def continued(old: SplitVAE, config: Config) -> SplitVAE:
     return model
 
 
-def copied(model: SplitVAE, optimiser: torch.optim.Optimizer) -> tuple[SplitVAE, torch.optim.Optimizer]:
+def copied(
+    model: SplitVAE, optimiser: torch.optim.Optimizer
+) -> tuple[SplitVAE, torch.optim.Optimizer]:
     """Return copies that may be spoilt."""
     return deepcopy((model, optimiser))
 
 
-def _align(model: SplitVAE, data: Examples, only_if_all: bool = False) -> tuple[Array, Array | None]:
+def _align(
+    model: SplitVAE, data: Examples, only_if_all: bool = False
+) -> tuple[Array, Array | None]:
     """Fit the maps, and return z_label (n, d_label) and the label that each means, (n,), if there are labels."""
     (z_label, _), (mean, sd) = posterior(model, data.x)
     config, device = model.config, next(model.parameters()).device
@@ -234,7 +286,11 @@ def _align(model: SplitVAE, data: Examples, only_if_all: bool = False) -> tuple[
 
 def _centres(z_label: Array, data: Examples, before: Array | None, n_classes: int) -> Array:
     """Return the weighted mean z_label of each class; of one that does not occur the one before, or NaN."""
-    centres = np.full((n_classes, z_label.shape[1]), np.nan, np.float32) if before is None else before.copy()
+    centres = (
+        np.full((n_classes, z_label.shape[1]), np.nan, np.float32)
+        if before is None
+        else before.copy()
+    )
     for k, mine in enumerate(rows_by_class(data.y, n_classes)):
         if data.weight is None and len(mine):
             centres[k] = z_label[mine].mean(0)

@@ -42,7 +42,9 @@ class Clustering:
         """Return ``cluster`` with all that is known of each example, as columns of (n,)."""
         known = dict(known_columns(data))
         if "cluster" in known:
-            raise ValueError(f"{data.name} has a column 'cluster', which is what was found: rename it")
+            raise ValueError(
+                f"{data.name} has a column 'cluster', which is what was found: rename it"
+            )
         return {"cluster": self.clusters, **known}
 
 
@@ -90,16 +92,23 @@ def cluster(
     >>> found.clusters.shape, found.scores["digit"]["ami"] > 0.6 > found.chance["digit"]["ami"]
     ((1797,), True)
     """
-    truths = ({data.label_name: data.y} if len(data.classes) > 1 else {}) | _categories(data, factors)
+    truths = ({data.label_name: data.y} if len(data.classes) > 1 else {}) | _categories(
+        data, factors
+    )
     progress = progress or Silent()
     if k is not None and not 2 <= k <= len(data) // 2:
-        raise ValueError(f"k is {k}, expected 2 to {len(data) // 2}, half of the rows of {data.name}")
+        raise ValueError(
+            f"k is {k}, expected 2 to {len(data) // 2}, half of the rows of {data.name}"
+        )
     z = _points(model, data, on, progress)
     selection = None
     if k is None:
         with progress.task("choosing the number of clusters", 100) as advance:
             selection = choose_k(
-                z, method=METHODS[method], seed=seed, on_step=lambda done, all_: advance(100 * done // all_)
+                z,
+                method=METHODS[method],
+                seed=seed,
+                on_step=lambda done, all_: advance(100 * done // all_),
             )
         k = selection.k
     with progress.task(f"{k} clusters", 2) as advance:
@@ -157,7 +166,15 @@ def _categories(data: Dataset, factors: Sequence[str] | None) -> dict[str, Array
                 f"(its factors: {', '.join(data.factors) or 'none at all'})"
             )
         if not is_category(data.factors[factor]):
-            raise ValueError(f"the factor {factor} is continuous, expected one of categories: cut it into bins")
+            raise ValueError(
+                f"the factor {factor} is continuous, expected one of categories: cut it into bins"
+            )
     named = data.factors if factors is None else factors
-    columns = {factor: data.factors[factor] for factor in named if is_category(data.factors[factor])}
-    return {factor: v for factor, v in columns.items() if factors is not None or 1 < len(np.unique(v)) < len(v)}
+    columns = {
+        factor: data.factors[factor] for factor in named if is_category(data.factors[factor])
+    }
+    return {
+        factor: v
+        for factor, v in columns.items()
+        if factors is not None or 1 < len(np.unique(v)) < len(v)
+    }

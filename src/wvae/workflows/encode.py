@@ -61,7 +61,10 @@ def open_like(
             (name for name in CATALOGUE[source].labels if name == about.get("label")), None
         )
     else:
-        if Path(source).suffix.lower() not in (".npz", ".npy"):  # arrays have their shape and rate already
+        if Path(source).suffix.lower() not in (
+            ".npz",
+            ".npy",
+        ):  # arrays have their shape and rate already
             if kind == "image":
                 options["size"] = tuple(model.shape_[-2:])
             if kind == "audio":
@@ -69,7 +72,9 @@ def open_like(
     options["unlabelled"] = unlabelled and label is None
     data = open_data(source, factors=factors, log=log, progress=progress, **options)
     if data.kind != kind:
-        raise ValueError(f"{data.name} holds {data.kind} data, the model was trained on {kind} data: take such")
+        raise ValueError(
+            f"{data.name} holds {data.kind} data, the model was trained on {kind} data: take such"
+        )
     if data.rate and data.rate != about.get("rate", data.rate):
         raise ValueError(
             f"{data.name} has {data.rate:,} samples per second, the model was trained on {about['rate']:,}: "
@@ -104,7 +109,9 @@ class Encoder:
         If the label or a factor is called as another column is.
     """
 
-    def __init__(self, model: WVAE, data: Dataset, centres: Array | None = None, *, numbered: bool = False) -> None:
+    def __init__(
+        self, model: WVAE, data: Dataset, centres: Array | None = None, *, numbered: bool = False
+    ) -> None:
         self.model, self.data, self.centres, self.numbered = model, data, centres, numbered
         self.codes = column_names(model.config_, "both").tolist()
         self.predicts = bool(model.config_.classifier_weight)
@@ -126,7 +133,9 @@ class Encoder:
         columns = dict(zip(self.codes, [*z_label.T, *z_rest.T], strict=True))
         columns |= {name: values[rows] for name, values in self.known}
         if self.predicts:  # from the code at hand: WVAE.predict would encode the rows once more
-            columns["predicted"] = self.model.classes_[probabilities(self.model.model_, z_label).argmax(1)]
+            columns["predicted"] = self.model.classes_[
+                probabilities(self.model.model_, z_label).argmax(1)
+            ]
         if self.centres is not None:
             columns["cluster"] = nearest(z_rest, self.centres)
         if self.numbered:
@@ -174,7 +183,9 @@ def as_trained(x: Array, model: WVAE, name: str, log: Log) -> Array:
             x = np.broadcast_to(x[:, None], (len(x), *shape))
         elif len(shape) == 2 and x.shape[1:-2] == (3,):
             log(f"{name} is in colour, the model was trained on grey: made grey")
-            x = np.concatenate([np.tensordot(x[rows], GREY, (1, 0)).astype(x.dtype) for rows in batches(len(x))])
+            x = np.concatenate(
+                [np.tensordot(x[rows], GREY, (1, 0)).astype(x.dtype) for rows in batches(len(x))]
+            )
     if x.shape[1:] != shape:
         raise ValueError(
             f"{name} has examples of shape {x.shape[1:]}, the model was trained on {shape}: "

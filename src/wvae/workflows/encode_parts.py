@@ -16,8 +16,14 @@ from ..io.files import check_replaceable, remove_temporaries, replace_folder, wr
 from ..training.examples import EVALUATION_BATCH, batches
 from .run_folder import RunError
 
-ABOUT_FILE, CENTRES_FILE = "_encoding.json", "_centres.npy"  # readers of Parquet folders pass over names with _
-FEWEST, LONGEST = 32, 50_000  # parts, so that all nodes have something to do; rows of a part, which fit in memory
+ABOUT_FILE, CENTRES_FILE = (
+    "_encoding.json",
+    "_centres.npy",
+)  # readers of Parquet folders pass over names with _
+FEWEST, LONGEST = (
+    32,
+    50_000,
+)  # parts, so that all nodes have something to do; rows of a part, which fit in memory
 REPAIR = "delete it and give the same command again, and it goes on with that"
 
 
@@ -56,10 +62,14 @@ def check_parts(folder: Path, n: int, size: int) -> int:
     expected = {part_name(rows.start): rows for rows in batches(n, size)}
     others = sorted({path.name for path in folder.glob("*.parquet")} - expected.keys())
     if others:
-        raise ValueError(f"{folder} has parts of other rows, {preview(others)}: delete them and give the command again")
+        raise ValueError(
+            f"{folder} has parts of other rows, {preview(others)}: delete them and give the command again"
+        )
     for name, rows in expected.items():
         try:
-            found = parquet.ParquetFile(folder / name).read(columns=["row"]).column("row").to_numpy()
+            found = (
+                parquet.ParquetFile(folder / name).read(columns=["row"]).column("row").to_numpy()
+            )
         except (OSError, pa.ArrowException) as error:
             raise ValueError(f"{folder / name} is damaged ({one_line(error)}): {REPAIR}") from error
         if not np.array_equal(found, np.arange(rows.start, rows.stop)):
@@ -78,7 +88,9 @@ def check_folder(out: Path, partial: Path, about: dict[str, Any], overwrite: boo
         If `partial` holds unfinished codes of something else, and they may not be replaced.
     """
     check_replaceable(out, markers={ABOUT_FILE}, what="a folder of codes", overwrite=overwrite)
-    check_replaceable(partial, markers={ABOUT_FILE}, what="a folder of unfinished codes", overwrite=True)
+    check_replaceable(
+        partial, markers={ABOUT_FILE}, what="a folder of unfinished codes", overwrite=True
+    )
     changed = _changed(partial, about)
     if changed and not overwrite:
         raise RunError(

@@ -77,7 +77,12 @@ class Writer:
             try:
                 self.write(slice(start, stop))
                 faults.append("")
-            except (ValueError, TypeError, OSError, ImportError) as error:  # Ray would wrap it in pages of its own
+            except (
+                ValueError,
+                TypeError,
+                OSError,
+                ImportError,
+            ) as error:  # Ray would wrap it in pages of its own
                 faults.append(f"on the node {platform.node()}: {error}")
         return {"rows": np.array(rows), "fault": np.array(faults)}
 
@@ -89,7 +94,10 @@ class Writer:
         if self.encoder is None:
             self.encoder = opened(self.job)
             self.schema = schema_of(self.encoder)
-        blocks = [slice(rows.start + b.start, rows.start + b.stop) for b in batches(rows.stop - rows.start, ROWS)]
+        blocks = [
+            slice(rows.start + b.start, rows.start + b.stop)
+            for b in batches(rows.stop - rows.start, ROWS)
+        ]
         table = pa.concat_tables([table_of(self.encoder(block), self.schema) for block in blocks])
         with atomic(self.job.folder / part_name(rows.start)) as temporary:
             parquet.write_table(table, temporary)
@@ -163,7 +171,10 @@ def encode_on_ray(
         with locked(partial):
             begin(partial, about)
             if k is not None and not (partial / CENTRES_FILE).exists():
-                write_centres(partial / CENTRES_FILE, learn_centres(model, data, k, seed=seed, progress=progress))
+                write_centres(
+                    partial / CENTRES_FILE,
+                    learn_centres(model, data, k, seed=seed, progress=progress),
+                )
             speed = _write_parts(job, data, size, log, progress or Silent())
             parts = check_parts(partial, len(data), size)
             finish(partial, out)
@@ -187,7 +198,9 @@ def opened(job: Job) -> Encoder:
     options: dict[str, Any] = {"label": job.label, "factors": job.factors, "unlabelled": True}
     data = open_like(job.model, model, job.source, **options, log=lambda text: None, progress=False)
     if _fingerprint(data) != job.seen:
-        raise ValueError(f"{job.source} holds other data than where the command was given: {SHARED}")
+        raise ValueError(
+            f"{job.source} holds other data than where the command was given: {SHARED}"
+        )
     centres = job.folder / CENTRES_FILE
     return Encoder(model, data, np.load(centres) if centres.exists() else None, numbered=True)
 
@@ -229,13 +242,17 @@ def _stream(job: Job, missing: list[slice]) -> Iterator[dict[str, Any]]:
     room = ray.cluster_resources()
     unit = "GPU" if room.get("GPU", 0) >= 1 else "CPU"
     if room.get(unit, 0) < 1:
-        raise RunError(f"Ray has {room.get(unit, 0):g} {unit}s, expected at least one for an encoder")
+        raise RunError(
+            f"Ray has {room.get(unit, 0):g} {unit}s, expected at least one for an encoder"
+        )
     # It begins with one actor and grows with the room there is: others may be at work on the cluster, or nodes be lost.
     pool = ray.data.ActorPoolStrategy(min_size=1, max_size=int(room[unit]))
     each = {"num_gpus": 1} if unit == "GPU" else {"num_cpus": 1}
     # A block each, as Ray's tasks are whole blocks; and no ray.data.range, whose tasks want CPUs that the actors have.
     rows = ray.data.from_items(blocks, override_num_blocks=len(blocks))
-    yield from rows.map_batches(Writer, fn_constructor_args=(job,), batch_size=1, compute=pool, **each).iter_rows()
+    yield from rows.map_batches(
+        Writer, fn_constructor_args=(job,), batch_size=1, compute=pool, **each
+    ).iter_rows()
 
 
 @contextmanager
@@ -252,9 +269,13 @@ def _connected(log: Log) -> Generator[None]:
         try:
             host, _, port = (address or "").rpartition(":")
             if port.isdecimal() and "/" not in host:
-                socket.create_connection((host, int(port)), timeout=10).close()  # Ray would try for a minute
+                socket.create_connection(
+                    (host, int(port)), timeout=10
+                ).close()  # Ray would try for a minute
             with _speechless():
-                ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **here)
+                ray.init(
+                    address or "local", log_to_driver=False, logging_level=logging.ERROR, **here
+                )
         except (OSError, RuntimeError) as error:
             raise RunError(
                 f"no Ray at {address or 'this machine'} ({one_line(error)}): start a cluster with `ray start --head`, "
@@ -262,7 +283,11 @@ def _connected(log: Log) -> Generator[None]:
             ) from error
         try:
             room = f"{len(_nodes())} nodes, {ray.cluster_resources().get('CPU', 0):.0f} CPUs"
-            log(f"Ray: joined the cluster at {address}: {room}" if address else f"Ray: started on this machine: {room}")
+            log(
+                f"Ray: joined the cluster at {address}: {room}"
+                if address
+                else f"Ray: started on this machine: {room}"
+            )
             yield
         finally:
             ray.shutdown()

@@ -59,12 +59,17 @@ def encode_to_file(
     import pyarrow as pa
     from pyarrow import parquet
 
-    encoder = Encoder(model, data, None if k is None else np.empty(0))  # it refuses a name before centres are learnt
+    encoder = Encoder(
+        model, data, None if k is None else np.empty(0)
+    )  # it refuses a name before centres are learnt
     if k is not None:
         encoder.centres = learn_centres(model, data, k, seed=seed, progress=progress)
     schema, waiting = schema_of(encoder), list[pa.Table]()
     out.parent.mkdir(parents=True, exist_ok=True)
-    with (progress or Silent()).task(f"encoding {data.name}", len(data)) as advance, atomic(out) as temporary:
+    with (
+        (progress or Silent()).task(f"encoding {data.name}", len(data)) as advance,
+        atomic(out) as temporary,
+    ):
         with parquet.ParquetWriter(temporary, schema) as writer:
             for rows in batches(len(data), ROWS):
                 waiting.append(table_of(encoder(rows), schema))
@@ -100,7 +105,9 @@ def schema_of(encoder: Encoder) -> pa.Schema:
     # The type of objects depends on all of them; that of other arrays can be told from one value.
     known = {name: values for name, values in encoder.known if values.dtype.kind == "O"}
     first = encoder(slice(0, 1))
-    return pa.schema([(name, pa.array(known.get(name, values)).type) for name, values in first.items()])
+    return pa.schema(
+        [(name, pa.array(known.get(name, values)).type) for name, values in first.items()]
+    )
 
 
 def table_of(columns: dict[str, Array], schema: pa.Schema) -> pa.Table:
@@ -159,7 +166,9 @@ def check_k(k: int, n: int) -> None:
     """Raise a ValueError if no k centres can be learnt from n rows."""
     most = min(n, MOST) // 2
     if not 2 <= k <= most:
-        raise ValueError(f"k is {k}, expected 2 to {most}, half of the rows that centres are learnt from")
+        raise ValueError(
+            f"k is {k}, expected 2 to {most}, half of the rows that centres are learnt from"
+        )
 
 
 def _sampled(n: int, rng: np.random.Generator) -> list[list[slice]]:

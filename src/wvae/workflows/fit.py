@@ -82,9 +82,13 @@ def fit_to_folder(
     out = Path(out)
     partial = out.with_name(out.name + ".partial")
     check_replaceable(out, markers={WEIGHTS_FILE}, what="a model folder", overwrite=overwrite)
-    check_replaceable(partial, markers={"checkpoint", "model"}, what="an unfinished training", overwrite=True)
+    check_replaceable(
+        partial, markers={"checkpoint", "model"}, what="an unfinished training", overwrite=True
+    )
     if resume and not (partial / "checkpoint" / CHECKPOINT_FILE).exists():
-        raise RunError(f"there is no interrupted training in {partial} to go on with: leave out --resume to begin one")
+        raise RunError(
+            f"there is no interrupted training in {partial} to go on with: leave out --resume to begin one"
+        )
     check_examples(data.x)
     check_labels(data.y, len(data))
     is_test = held_out(data, config.random_state)
@@ -96,7 +100,14 @@ def fit_to_folder(
     partial.mkdir(parents=True, exist_ok=True)
     try:
         with locked(partial):
-            model = _fit(config, train, test, partial / "checkpoint", progress or Silent(), f"training on {data.name}")
+            model = _fit(
+                config,
+                train,
+                test,
+                partial / "checkpoint",
+                progress or Silent(),
+                f"training on {data.name}",
+            )
             _write_model(partial / "model", model, train)
             replace_folder(partial / "model", out)
             shutil.rmtree(partial)
@@ -108,7 +119,13 @@ def fit_to_folder(
 
 
 def fit_in_run(
-    run: Run, name: str, config: Config, train: Dataset, test: Dataset | None = None, *, keep: bool = True
+    run: Run,
+    name: str,
+    config: Config,
+    train: Dataset,
+    test: Dataset | None = None,
+    *,
+    keep: bool = True,
 ) -> WVAE:
     """Train with a progress bar and checkpoints; with `keep`, write the model folder ``<run>/<name>``."""
     model = _fit(config, train, test, run.stages / name, run.progress, f"training {name}")
@@ -118,10 +135,17 @@ def fit_in_run(
 
 
 def _fit(
-    config: Config, train: Dataset, test: Dataset | None, checkpoint: Path, progress: Progress, title: str
+    config: Config,
+    train: Dataset,
+    test: Dataset | None,
+    checkpoint: Path,
+    progress: Progress,
+    title: str,
 ) -> WVAE:
     if test is not None and len(test) > WATCHED:
-        rows = np.random.default_rng(config.random_state).choice(len(test), WATCHED, replace=False, shuffle=False)
+        rows = np.random.default_rng(config.random_state).choice(
+            len(test), WATCHED, replace=False, shuffle=False
+        )
         test = test.subset(np.sort(rows))
     with progress.task(title, config.epochs) as advance:
         return WVAE(**asdict(replace(config, kind=train.kind))).fit(
@@ -154,11 +178,11 @@ def doubt_about_rows(folder: Path, data: Dataset, seed: int) -> str:
     train = data.subset(~held_out(data, seed))
     file = folder / ROWS_FILE
     if not file.exists():
-        return (
-            f"{folder} does not say which rows it was trained on: if test rows are among them, the figures flatter it"
-        )
+        return f"{folder} does not say which rows it was trained on: if test rows are among them, the figures flatter it"
     before, now = json.loads(file.read_text(encoding="utf-8")), _about(train)
-    if all(before.get(key) == now[key] for key in ("examples", "fingerprint")):  # the same rows under any name
+    if all(
+        before.get(key) == now[key] for key in ("examples", "fingerprint")
+    ):  # the same rows under any name
         return ""
     there, here = (f"{rows['examples']:,} rows of {rows['data']}" for rows in (before, now))
     return (
@@ -171,7 +195,12 @@ def known_columns(data: Dataset) -> list[tuple[str, np.ndarray]]:
     """Return what is known of every example, as named columns of (n,): file, label, factors and split."""
     files = [] if data.files is None or "file" in data.factors else [("file", data.files)]
     known = [(data.label_name, data.y)] if data.labelled.any() else []
-    return [*files, *known, *data.factors.items(), *([] if data.split is None else [("split", data.split)])]
+    return [
+        *files,
+        *known,
+        *data.factors.items(),
+        *([] if data.split is None else [("split", data.split)]),
+    ]
 
 
 def code_columns(codes: tuple[np.ndarray, np.ndarray], data: Dataset) -> dict[str, np.ndarray]:
@@ -186,7 +215,9 @@ def code_columns(codes: tuple[np.ndarray, np.ndarray], data: Dataset) -> dict[st
     columns = {f"{name}{i}": z[:, i] for name, z in named for i in range(z.shape[1])}
     for name, values in known_columns(data):
         if name in columns:
-            raise ValueError(f"{data.name} calls {name!r} what is a column of the codes already: rename it")
+            raise ValueError(
+                f"{data.name} calls {name!r} what is a column of the codes already: rename it"
+            )
         columns[name] = values
     return columns
 
@@ -198,4 +229,6 @@ def write_columns(path: Path, columns: Mapping[str, np.ndarray]) -> None:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path) as temporary:
-        parquet.write_table(pa.table({name: np.asarray(values) for name, values in columns.items()}), temporary)
+        parquet.write_table(
+            pa.table({name: np.asarray(values) for name, values in columns.items()}), temporary
+        )

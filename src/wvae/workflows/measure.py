@@ -19,11 +19,22 @@ from ..evaluation.supervised import Supervised, train_cnn
 from .measured_rows import Array, Coded, can_be_read, encoded, is_category
 from .run_folder import Progress, Silent
 
-TRAIN_ROWS, QUICK_ROWS, TEST_ROWS = 60_000, 20_000, 10_000  # codes that probes are fitted to and read
+TRAIN_ROWS, QUICK_ROWS, TEST_ROWS = (
+    60_000,
+    20_000,
+    10_000,
+)  # codes that probes are fitted to and read
 READER_ROWS, QUICK_READER_ROWS = 20_000, 8_000  # images that a reader is trained on
-QUICK_READER_EPOCHS, SEEN = 3, 24_000  # with few images more passes, until a reader has seen as many
+QUICK_READER_EPOCHS, SEEN = (
+    3,
+    24_000,
+)  # with few images more passes, until a reader has seen as many
 PAIRS, QUICK_PAIRS = 10_000, 2_000  # of swapped images
-PEOPLE, LEAST, VERIFIED = 100, 20, 500  # strangers who are identified, images of each; strangers who are verified
+PEOPLE, LEAST, VERIFIED = (
+    100,
+    20,
+    500,
+)  # strangers who are identified, images of each; strangers who are verified
 KINDS: tuple[Kind, ...] = ("logistic", "mlp", "knn", "boosting")
 PEOPLE_NAMES = ("writer", "speaker")
 
@@ -113,7 +124,14 @@ def measure(
     >>> 0 <= found["leakage.mean.mlp"] <= found["leakage.max"] <= 1
     True
     """
-    coded = encoded(model, data, factors, (QUICK_ROWS if quick else TRAIN_ROWS, TEST_ROWS), seed, samples=not quick)
+    coded = encoded(
+        model,
+        data,
+        factors,
+        (QUICK_ROWS if quick else TRAIN_ROWS, TEST_ROWS),
+        seed,
+        samples=not quick,
+    )
     people = [f for f, (known, _) in coded.factors.items() if is_category(known)]
     if factors is None:
         people = [f for f in people if f in PEOPLE_NAMES] or people
@@ -122,7 +140,9 @@ def measure(
     readers = _Readers(coded, epochs, QUICK_READER_ROWS if quick else READER_ROWS, seed, progress)
     parts: dict[str, Callable[[], dict[str, float]]] = {
         "leakage": lambda: _leakage(coded, KINDS[:3] if quick else KINDS, seed),
-        "swap": lambda: _swap(model, coded, readers, [] if quick else people, QUICK_PAIRS if quick else PAIRS, seed),
+        "swap": lambda: _swap(
+            model, coded, readers, [] if quick else people, QUICK_PAIRS if quick else PAIRS, seed
+        ),
     }
     if not quick:
         parts |= {
@@ -134,7 +154,11 @@ def measure(
     # The probes multiply small matrices: more threads gain nothing, and where another program wants a core they wait
     # for each other, which took twenty times as long.
     with threadpool_limits(1, user_api="blas"):
-        for name in (name for name in ("leakage", "sufficiency", "rest", "swap", "retrieval") if name in parts):
+        for name in (
+            name
+            for name in ("leakage", "sufficiency", "rest", "swap", "retrieval")
+            if name in parts
+        ):
             with progress.task(f"measuring {name}", 1) as advance:
                 found |= parts[name]()
                 advance(1)
@@ -146,7 +170,9 @@ def _leakage(coded: Coded, kinds: Sequence[Kind], seed: int) -> dict[str, float]
     y, y_test = coded.y
     found: dict[str, float] = {}
     for part, (train, test) in codes.items():
-        found |= leakage.leakage(train, y, test, y_test, kinds=kinds, name=f"leakage.{part}", seed=seed)
+        found |= leakage.leakage(
+            train, y, test, y_test, kinds=kinds, name=f"leakage.{part}", seed=seed
+        )
     worse = max(codes, key=lambda part: found[f"leakage.{part}.max"])
     for key in ("max", "low", "high", "majority", "null", "information.lower", "information.upper"):
         found[f"leakage.{key}"] = found[f"leakage.{worse}.{key}"]
@@ -182,10 +208,13 @@ def _rest(model: WVAE, coded: Coded, seed: int) -> dict[str, float]:
         found |= style.explained(train, known, test, asked, y_train=y, y_test=y_test, seed=seed)
     for factor, (known, asked) in coded.shared().items():
         if any(
-            len(np.unique(known[y == label])) > 1 and np.isin(asked[y_test == label], known[y == label]).any()
+            len(np.unique(known[y == label])) > 1
+            and np.isin(asked[y_test == label], known[y == label]).any()
             for label in np.unique(y_test)
         ):
-            found |= style.named(train, known, y, test, asked, y_test, name=f"rest.factor.{factor}", seed=seed)
+            found |= style.named(
+                train, known, y, test, asked, y_test, name=f"rest.factor.{factor}", seed=seed
+            )
     return found
 
 
@@ -203,10 +232,14 @@ class _Readers:
         some = np.random.default_rng(self.seed).permutation(len(column))[: self.rows]
         epochs = max(self.epochs, -(-SEEN // len(some)))
         with self.progress.task(f"a reader of the {title}", epochs) as advance:
-            return train_cnn(self.coded.x[0][some], column[some], epochs=epochs, seed=self.seed, on_epoch=advance)
+            return train_cnn(
+                self.coded.x[0][some], column[some], epochs=epochs, seed=self.seed, on_epoch=advance
+            )
 
 
-def _swap(model: WVAE, coded: Coded, readers: _Readers, people: list[str], pairs: int, seed: int) -> dict[str, float]:
+def _swap(
+    model: WVAE, coded: Coded, readers: _Readers, people: list[str], pairs: int, seed: int
+) -> dict[str, float]:
     x, y = coded.x[1], coded.y[1]
     a, b = swap.swap_pairs(y, min(pairs, 2 * len(y)), seed)
     rest = coded.z_rest[1][b]
@@ -264,8 +297,12 @@ def _strangers(z: Array, who: Array, name: str, seed: int) -> dict[str, float]:
     return found
 
 
-def _identified(enrolled: Array, known: Array, queries: Array, who: Array, name: str, seed: int) -> dict[str, float]:
+def _identified(
+    enrolled: Array, known: Array, queries: Array, who: Array, name: str, seed: int
+) -> dict[str, float]:
     found = retrieval.identification(enrolled, known, queries, who, name=name, seed=seed)
     if len(np.unique(known)) < len(known):  # else nobody varies
-        found |= retrieval.identification(enrolled, known, queries, who, metric="within", name=name, seed=seed)
+        found |= retrieval.identification(
+            enrolled, known, queries, who, metric="within", name=name, seed=seed
+        )
     return found

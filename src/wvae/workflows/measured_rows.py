@@ -37,7 +37,11 @@ class Coded:
         if not found and self.grey:
             train, test = (style.measured(x) for x in self.x)
             found = {f"measured.{f}": (train[f], test[f]) for f in MEASURED}
-        return {f: pair for f, pair in found.items() if all(len(np.unique(values)) > 1 for values in pair)}
+        return {
+            f: pair
+            for f, pair in found.items()
+            if all(len(np.unique(values)) > 1 for values in pair)
+        }
 
     def shared(self) -> dict[str, Pair]:
         """Return the categories that a probe can learn from train and be asked about in test."""
@@ -79,7 +83,9 @@ def encoded(
         came = f"{data.name} has {len(test)} test rows of {len(train) + len(test)} with a label"
         raise ValueError(f"{came}, expected some, and not all")
     rng = np.random.default_rng(seed)
-    train, test = (np.sort(rng.permutation(rows)[:n]) for rows, n in zip((train, test), most, strict=True))
+    train, test = (
+        np.sort(rng.permutation(rows)[:n]) for rows, n in zip((train, test), most, strict=True)
+    )
     x = data.x[train], data.x[test]
     (label, rest), (label_test, rest_test) = (model.encode(part) for part in x)
     return Coded(
@@ -87,7 +93,9 @@ def encoded(
         y=(_plain(data.y[train]), _plain(data.y[test])),
         z_label=(label, label_test),
         z_rest=(rest, rest_test),
-        z_sample=(model.sample(x[0], seed)[1], model.sample(x[1], seed + 1)[1]) if samples else None,
+        z_sample=(model.sample(x[0], seed)[1], model.sample(x[1], seed + 1)[1])
+        if samples
+        else None,
         factors={factor: (values[train], values[test]) for factor, values in columns.items()},
         grey=data.kind == "image" and len(data.shape) == 2,
         seen=data.kind != "table" and len(data.shape) in (2, 3),
@@ -99,7 +107,9 @@ def _columns(data: Dataset, factors: Sequence[str] | None) -> dict[str, Array]:
     unknown = [f for f in factors or () if f not in data.factors]
     if unknown:
         known = ", ".join(data.factors) or "none at all"
-        raise ValueError(f"{data.name} does not know the factor {unknown[0]!r} (its factors: {known})")
+        raise ValueError(
+            f"{data.name} does not know the factor {unknown[0]!r} (its factors: {known})"
+        )
     found: dict[str, Array] = {}
     for factor in data.factors if factors is None else factors:
         values = data.factors[factor].tolist()
@@ -113,12 +123,16 @@ def _columns(data: Dataset, factors: Sequence[str] | None) -> dict[str, Array]:
         if n > 1 and (n < len(column) or not is_category(column)):
             found[factor] = column
         elif factors is not None:
-            raise ValueError(f"factor {factor} has {n} values in {len(column)} rows, so nothing can be learnt of it")
+            raise ValueError(
+                f"factor {factor} has {n} values in {len(column)} rows, so nothing can be learnt of it"
+            )
     return found
 
 
 def _plain(values: Array) -> Array:
-    return np.array(values.tolist())  # a column of objects, as pandas gives it, becomes one of words or numbers
+    return np.array(
+        values.tolist()
+    )  # a column of objects, as pandas gives it, becomes one of words or numbers
 
 
 def is_category(values: Array) -> bool:
@@ -129,4 +143,9 @@ def is_category(values: Array) -> bool:
 def can_be_read(known: Array, asked: Array) -> bool:
     """Return whether a probe can learn these categories from train, and be asked about some of them in test."""
     n = len(np.unique(known))
-    return 2 <= n <= MOST and n < len(known) and bool(np.isin(asked, known).any()) and len(np.unique(asked)) > 1
+    return (
+        2 <= n <= MOST
+        and n < len(known)
+        and bool(np.isin(asked, known).any())
+        and len(np.unique(asked)) > 1
+    )

@@ -82,11 +82,15 @@ def locked(folder: Path) -> Generator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise RunError(f"another process is at work in {folder}: wait, or take another --out") from error
+        raise RunError(
+            f"another process is at work in {folder}: wait, or take another --out"
+        ) from error
     try:
         yield
     finally:
-        with suppress(PermissionError):  # Windows keeps open files; there, filelock removes the file on release
+        with suppress(
+            PermissionError
+        ):  # Windows keeps open files; there, filelock removes the file on release
             path.unlink(missing_ok=True)
         lock.release()
 
@@ -117,7 +121,12 @@ class Run:
     """
 
     def __init__(
-        self, out: Path, settings: dict[str, Any], progress: Progress | None = None, *, overwrite: bool = False
+        self,
+        out: Path,
+        settings: dict[str, Any],
+        progress: Progress | None = None,
+        *,
+        overwrite: bool = False,
     ) -> None:
         self.out, self.settings, self.progress = out, settings, Timed(progress or Silent())
         self.folder = out.with_name(out.name + ".partial")
@@ -125,10 +134,15 @@ class Run:
         self.resumed = False
         check_replaceable(out, markers={METRICS_FILE}, what="a run of wvae", overwrite=overwrite)
         growing = {"stages", METRICS_FILE}
-        check_replaceable(self.folder, markers=growing, what="an unfinished run of wvae", overwrite=True)
+        check_replaceable(
+            self.folder, markers=growing, what="an unfinished run of wvae", overwrite=True
+        )
         about = self.folder / "config.json"
         if about.exists():
-            before, now = json.loads(about.read_text(encoding="utf-8")), json.loads(json.dumps(settings))
+            before, now = (
+                json.loads(about.read_text(encoding="utf-8")),
+                json.loads(json.dumps(settings)),
+            )
             changed = sorted(key for key in DECISIVE if before.get(key) != now.get(key))
             self.resumed = not changed
             if changed and not overwrite:

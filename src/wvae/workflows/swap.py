@@ -70,10 +70,14 @@ def example(folder: Path, model: WVAE, text: str, *, log: Log) -> Array:
     if not (colon and row.isdecimal()):
         here = os.listdir(path.parent) if path.parent.is_dir() and not path.exists() else []
         near = did_you_mean(path.name, here)
-        raise ValueError(f"{text} is no file{near}, expected one example, or DATA:ROW such as handwriting:0")
+        raise ValueError(
+            f"{text} is no file{near}, expected one example, or DATA:ROW such as handwriting:0"
+        )
     data = open_like(folder, model, source, log=_discard, unlabelled=True)
     if int(row) >= len(data):
-        raise ValueError(f"{source} has {len(data):,} rows, expected a row from 0 to {len(data) - 1}, not {row}")
+        raise ValueError(
+            f"{source} has {len(data):,} rows, expected a row from 0 to {len(data) - 1}, not {row}"
+        )
     return np.array(data.x[int(row) : int(row) + 1])
 
 
@@ -91,7 +95,9 @@ def write_example(path: Path, x: Array, model: WVAE, rate: int | None = None) ->
             f"{path} ends in {suffix or 'nothing'}, expected {' or '.join(suited)} of such {model.config_.kind} data"
         )
     if suffix == ".wav" and rate is None:
-        raise ValueError("the model does not remember the samples per second of its sounds: give --rate")
+        raise ValueError(
+            "the model does not remember the samples per second of its sounds: give --rate"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path) as temporary, temporary.open("wb") as file:
         if suffix == ".npy":
@@ -107,14 +113,20 @@ def write_example(path: Path, x: Array, model: WVAE, rate: int | None = None) ->
 
             pixels = (255 * x.clip(0, 1)).round().astype(np.uint8)
             pixels = pixels[0] if pixels.shape[:-2] == (1,) else pixels
-            Image.fromarray(pixels if pixels.ndim == 2 else pixels.transpose(1, 2, 0)).save(file, format="PNG")
+            Image.fromarray(pixels if pixels.ndim == 2 else pixels.transpose(1, 2, 0)).save(
+                file, format="PNG"
+            )
 
 
 def _suffixes(model: WVAE) -> tuple[str, ...]:
     """Return what files can hold an example of this model, the best one first."""
     if model.config_.kind == "audio":
         return ".wav", ".npy"
-    if model.config_.kind == "image" and model.model_.unit_range and model.shape_[:-2] in ((), (1,), (3,)):
+    if (
+        model.config_.kind == "image"
+        and model.model_.unit_range
+        and model.shape_[:-2] in ((), (1,), (3,))
+    ):
         return ".png", ".npy"
     return (".npy",)
 
@@ -135,7 +147,9 @@ def _one(folder: Path, model: WVAE, path: Path) -> Array:
         try:
             x = np.load(path, allow_pickle=False)
         except (ValueError, EOFError, OSError) as error:
-            raise ValueError(f"{path} is no whole .npy file of numbers ({error}): save it again") from error
+            raise ValueError(
+                f"{path} is no whole .npy file of numbers ({error}): save it again"
+            ) from error
         return examples(x[None], str(path), _discard)
     if suffix not in wanted:
         raise ValueError(
@@ -155,4 +169,6 @@ def _one(folder: Path, model: WVAE, path: Path) -> Array:
 
 
 def _word(text: str) -> str:
-    return re.sub(r"\W+", "-", Path(text).stem if Path(text).is_file() else Path(text).name).strip("-")
+    return re.sub(r"\W+", "-", Path(text).stem if Path(text).is_file() else Path(text).name).strip(
+        "-"
+    )

@@ -35,7 +35,9 @@ def read_npz(path: Path, options: ReadOptions) -> Dataset:
     arrays = _concatenate_parts(_load_archive(path), path)
     keys = [key for word in EXAMPLES for key in arrays if key.lower() == word]
     if not keys:
-        raise ValueError(f"{path} holds {preview(list(arrays), 8)}, expected the examples under x, X, images or data")
+        raise ValueError(
+            f"{path} holds {preview(list(arrays), 8)}, expected the examples under x, X, images or data"
+        )
     x = arrays.pop(keys[0])
     n = len(x) if x.ndim else 0
     columns = {name: values for name, values in arrays.items() if values.shape in ((n,), (n, 1))}
@@ -45,7 +47,9 @@ def read_npz(path: Path, options: ReadOptions) -> Dataset:
     for name, role in roles:
         if name in arrays and name not in columns:
             shape = arrays[name].shape
-            raise ValueError(f"{path}: the {role} {name!r} has shape {shape}, {keys[0]} {x.shape}: expected ({n},)")
+            raise ValueError(
+                f"{path}: the {role} {name!r} has shape {shape}, {keys[0]} {x.shape}: expected ({n},)"
+            )
     ignored = [name for name in arrays if name not in columns]
     if ignored:
         options.log(f"ignored, without a value for each example: {preview(ignored)}")
@@ -74,7 +78,11 @@ def read_npy(path: Path, options: ReadOptions) -> Dataset:
         options.log(f"no labels: there is no .npy of them beside {path}")
     else:
         file = _column_file(path, options.label, "label")
-        label = "label" if file.stem in ("y", "labels", f"{path.stem}-labels") else _column_name(file, path)
+        label = (
+            "label"
+            if file.stem in ("y", "labels", f"{path.stem}-labels")
+            else _column_name(file, path)
+        )
         columns[label] = open_npy(file)
     for factor in options.factors:
         file = _column_file(path, factor, "factor")
@@ -82,7 +90,9 @@ def read_npy(path: Path, options: ReadOptions) -> Dataset:
         columns[factors[-1]] = open_npy(file)
     for name, values in columns.items():
         if values.shape not in ((len(x),), (len(x), 1)):
-            raise ValueError(f"{path} has shape {x.shape}, {name!r} {values.shape}: expected ({len(x)},)")
+            raise ValueError(
+                f"{path} has shape {x.shape}, {name!r} {values.shape}: expected ({len(x)},)"
+            )
     columns = {name: np.array(values).reshape(len(x)) for name, values in columns.items()}
     annotations = annotate(columns, label, len(x), where, options, factors)
     return annotations.dataset(examples(x, where, options.log), kind_of(x), path)
@@ -100,8 +110,14 @@ def open_npy(path: Path) -> Array:
         return np.lib.format.open_memmap(path, mode="r")  # unlike numpy.load, it never unpickles
     except (ValueError, OSError, EOFError) as error:
         objects = "Python objects" in str(error)
-        reason = "holds Python objects" if objects else f"is not a complete .npy file ({one_line(error)})"
-        raise ValueError(f"{path} {reason}: save an array of numbers or words with numpy.save") from error
+        reason = (
+            "holds Python objects"
+            if objects
+            else f"is not a complete .npy file ({one_line(error)})"
+        )
+        raise ValueError(
+            f"{path} {reason}: save an array of numbers or words with numpy.save"
+        ) from error
 
 
 def examples(x: Array, where: str, log: Log) -> Array:
@@ -127,7 +143,9 @@ def examples(x: Array, where: str, log: Log) -> Array:
         If there are no examples, or they hold no numbers, NaN or infinity.
     """
     if x.ndim < 2 or 0 in x.shape:
-        raise ValueError(f"{where}: the examples have shape {x.shape}, expected (n, *shape), such as (n, 28, 28)")
+        raise ValueError(
+            f"{where}: the examples have shape {x.shape}, expected (n, *shape), such as (n, 28, 28)"
+        )
     if x.dtype.kind not in "biuf":
         raise ValueError(f"{where}: the examples have dtype {x.dtype}, expected numbers")
     if x.ndim == 4:
@@ -154,7 +172,9 @@ def _check_finite(x: Array, where: str) -> None:
     rows_at_once = max(1, CHUNK // max(1, int(np.prod(x.shape[1:]))))
     for start in range(0, len(x), rows_at_once):
         rows = x[start : start + rows_at_once]
-        with np.errstate(over="ignore"):  # values beyond float32 become infinite and are reported as such
+        with np.errstate(
+            over="ignore"
+        ):  # values beyond float32 become infinite and are reported as such
             finite = np.isfinite(rows.astype(np.float32, copy=False))
         bad = np.flatnonzero(~finite.reshape(len(finite), -1).all(1))
         if bad.size:
@@ -171,7 +191,9 @@ def _channels_first(x: Array, where: str, log: Log) -> Array:
         log(f"the examples have shape {x.shape[1:]}: the channels were moved to the front")
         x = np.moveaxis(x, 3, 1)
     if x.shape[1] == 4:
-        raise ValueError(f"{where}: the images have 4 channels, expected 1 or 3: composite transparent ones on white")
+        raise ValueError(
+            f"{where}: the images have 4 channels, expected 1 or 3: composite transparent ones on white"
+        )
     return x[:, 0] if x.shape[1] == 1 else x
 
 

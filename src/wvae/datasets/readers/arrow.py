@@ -9,14 +9,27 @@ import numpy as np
 from ..dataset import Array
 from ..messages import preview
 
-__all__ = ["class_names", "is_encoded", "is_list", "is_numeric", "is_scalar", "stack_lists", "to_numpy"]
+__all__ = [
+    "class_names",
+    "is_encoded",
+    "is_list",
+    "is_numeric",
+    "is_scalar",
+    "stack_lists",
+    "to_numpy",
+]
 
 
 def is_numeric(kind: Any) -> bool:
     """Return whether a type is one of numbers; bool is, too."""
     from pyarrow import types
 
-    return types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind) or types.is_boolean(kind)
+    return (
+        types.is_integer(kind)
+        or types.is_floating(kind)
+        or types.is_decimal(kind)
+        or types.is_boolean(kind)
+    )
 
 
 def is_list(kind: Any) -> bool:
@@ -86,8 +99,12 @@ def stack_lists(values: Any, name: str, where: str) -> Array:
     while is_list(inner.type):
         inner = inner.storage if isinstance(inner, pa.ExtensionArray) else inner
         if inner.null_count:
-            raise ValueError(f"{where}: the column {name!r} misses {inner.null_count:,} lists: fill them")
-        lengths = np.unique(compute.call_function("list_value_length", [inner]).to_numpy(zero_copy_only=False))
+            raise ValueError(
+                f"{where}: the column {name!r} misses {inner.null_count:,} lists: fill them"
+            )
+        lengths = np.unique(
+            compute.call_function("list_value_length", [inner]).to_numpy(zero_copy_only=False)
+        )
         if len(lengths) != 1:
             raise ValueError(
                 f"{where}: the column {name!r} is ragged, with lists of {preview(lengths.tolist())} values, "
@@ -96,7 +113,9 @@ def stack_lists(values: Any, name: str, where: str) -> Array:
         shape.append(int(lengths[0]))
         inner = inner.flatten()
     if inner.null_count:
-        raise ValueError(f"{where}: the column {name!r} misses {inner.null_count:,} values: fill them")
+        raise ValueError(
+            f"{where}: the column {name!r} misses {inner.null_count:,} values: fill them"
+        )
     return inner.to_numpy(zero_copy_only=False).reshape(shape)
 
 

@@ -21,7 +21,19 @@ BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 # What spreadsheets write. Rarer encodings are not considered, since they make most texts ambiguous.
-CODE_PAGES = ("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp932", "cp949", "gb18030", "big5")
+CODE_PAGES = (
+    "cp1252",
+    "cp1250",
+    "cp1251",
+    "cp1253",
+    "cp1254",
+    "cp1255",
+    "cp1256",
+    "cp932",
+    "cp949",
+    "gb18030",
+    "big5",
+)
 SAMPLE = 1 << 18  # bytes of lines beyond ASCII from which an encoding is detected
 
 
@@ -55,12 +67,16 @@ def read_delimited(path: Path, log: Log) -> Any:
 
     # One thread, because only then does pyarrow know the numbers of rows.
     read = arrow_csv.ReadOptions(use_threads=False, encoding=encoding)
-    parse = arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=note)
+    parse = arrow_csv.ParseOptions(
+        delimiter=delimiter, newlines_in_values=True, invalid_row_handler=note
+    )
     # In a column of numbers pyarrow's usual words, such as NA and null, stand for missing values. In a column of words
     # only an empty cell does, since NA may be a name.
     convert = arrow_csv.ConvertOptions(strings_can_be_null=False)
     try:
-        table = arrow_csv.read_csv(path, read_options=read, parse_options=parse, convert_options=convert)
+        table = arrow_csv.read_csv(
+            path, read_options=read, parse_options=parse, convert_options=convert
+        )
     except (pa.ArrowInvalid, UnicodeError) as error:
         if not invalid:
             raise ValueError(f"{path} cannot be read as a table: {one_line(error)}") from error
@@ -77,13 +93,19 @@ def read_delimited(path: Path, log: Log) -> Any:
 def _check_header(header: str, delimiter: str, path: Path) -> None:
     """Raise a ValueError if the first line is no text, or holds numbers instead of names."""
     if "\0" in header:
-        raise ValueError(f"{path}: the first line holds zero bytes, expected text: save it as UTF-8")
+        raise ValueError(
+            f"{path}: the first line holds zero bytes, expected text: save it as UTF-8"
+        )
     try:
         names = next(csv.reader([header], delimiter=delimiter), [])
     except csv.Error as error:
-        raise ValueError(f"{path}: the first line does not hold the columns' names: {one_line(error)}") from error
+        raise ValueError(
+            f"{path}: the first line does not hold the columns' names: {one_line(error)}"
+        ) from error
     if names and all(_is_number(name) for name in names):
-        raise ValueError(f"{path}: the first line holds numbers, expected the columns' names: add such a line")
+        raise ValueError(
+            f"{path}: the first line holds numbers, expected the columns' names: add such a line"
+        )
 
 
 def detect_delimiter(header: str) -> str:
@@ -127,8 +149,12 @@ def detect_encoding(path: Path, log: Log) -> str:
     equals = [other for other in candidates[1:] if other.chaos <= best.chaos]
     if equals:
         texts = [f"{_first_word(str(match))!r} in {_page(match)}" for match in (best, *equals)]
-        raise ValueError(f"{path} is not UTF-8; a word may be {' or '.join(texts)}: save it as UTF-8")
-    log(f"{path.name} is not UTF-8: read as {_page(best)}, with words such as {_first_word(str(best))!r}")
+        raise ValueError(
+            f"{path} is not UTF-8; a word may be {' or '.join(texts)}: save it as UTF-8"
+        )
+    log(
+        f"{path.name} is not UTF-8: read as {_page(best)}, with words such as {_first_word(str(best))!r}"
+    )
     return _page(best)
 
 
@@ -168,7 +194,9 @@ def _first_word(text: str) -> str:
 
 def _first_line(path: Path, encoding: str) -> str:
     """Return the first line that is not empty."""
-    with open(path, encoding=encoding, errors="replace") as file:  # pyarrow reports what cannot be decoded
+    with open(
+        path, encoding=encoding, errors="replace"
+    ) as file:  # pyarrow reports what cannot be decoded
         for _ in range(100):
             line = file.readline(1 << 20).lstrip("\ufeff").rstrip("\r\n")
             if line:
@@ -180,7 +208,9 @@ def _check_quotes(table: Any, path: Path) -> None:
     """Raise a ValueError if a quotation mark that is not closed made one value of the rest of the file."""
     if not table.num_rows:
         return
-    for name, value in zip(table.column_names, table.slice(table.num_rows - 1).columns, strict=True):
+    for name, value in zip(
+        table.column_names, table.slice(table.num_rows - 1).columns, strict=True
+    ):
         text = value[0].as_py()
         if isinstance(text, str) and "\n" in text and path.read_bytes().count(b'"') % 2:
             raise ValueError(

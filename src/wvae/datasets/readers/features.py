@@ -14,7 +14,19 @@ from .tables import Table
 
 __all__ = ["FEATURES", "features", "files_column", "list_column"]
 
-FILES = ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "img", "picture", "audio", "wav")
+FILES = (
+    "path",
+    "file",
+    "filename",
+    "file_name",
+    "filepath",
+    "file_path",
+    "image",
+    "img",
+    "picture",
+    "audio",
+    "wav",
+)
 FEATURES = ("x", "features", "embedding", "data", "image", "pixels")
 
 
@@ -42,7 +54,9 @@ def _share_ending(values: Array, suffixes: Sequence[str]) -> float:
 
 
 def _is_file(path: Path, suffixes: Sequence[str]) -> bool:
-    return path.is_file() or any(path.with_name(path.name + suffix).is_file() for suffix in suffixes if path.name)
+    return path.is_file() or any(
+        path.with_name(path.name + suffix).is_file() for suffix in suffixes if path.name
+    )
 
 
 def features(
@@ -101,7 +115,11 @@ def features(
     ignored = f"; ignored, as it counts the rows: {preview(counters)}" if counters else ""
     if size is None:
         return x, used, f"{len(x):,} rows of {len(numeric):,} numeric columns{ignored}"
-    return _as_images(x, size, table.path), used, f"{len(x):,} images, a column for each pixel{ignored}"
+    return (
+        _as_images(x, size, table.path),
+        used,
+        f"{len(x):,} images, a column for each pixel{ignored}",
+    )
 
 
 def list_column(lists: Sequence[str], where: str) -> str:
@@ -114,13 +132,17 @@ def list_column(lists: Sequence[str], where: str) -> str:
     """
     usual = [name for word in FEATURES for name in lists if name.lower() == word]
     if len(lists) > 1 and not usual:
-        raise ValueError(f"{where}: several columns hold lists ({preview(lists)}): keep one, or call it 'x'")
+        raise ValueError(
+            f"{where}: several columns hold lists ({preview(lists)}): keep one, or call it 'x'"
+        )
     return (usual or lists)[0]
 
 
 def _finite(values: Array, name: str, path: Path) -> Array:
     """Return a column as float32, or raise a ValueError if a value is missing or infinite."""
-    with np.errstate(over="ignore"):  # values beyond float32 become infinite and are reported as such
+    with np.errstate(
+        over="ignore"
+    ):  # values beyond float32 become infinite and are reported as such
         values = values.astype(np.float32)
     bad = np.flatnonzero(~np.isfinite(values))
     if bad.size:
@@ -133,7 +155,11 @@ def _finite(values: Array, name: str, path: Path) -> Array:
 
 def _counts_rows(values: Array) -> bool:
     """Return whether values are consecutive numbers: these are a row's place in the file and no property of it."""
-    return values.dtype.kind in "iu" and len(values) > 2 and bool((np.diff(values.astype(np.int64)) == 1).all())
+    return (
+        values.dtype.kind in "iu"
+        and len(values) > 2
+        and bool((np.diff(values.astype(np.int64)) == 1).all())
+    )
 
 
 def _as_images(x: Array, size: tuple[int, int], path: Path) -> Array:
@@ -145,7 +171,11 @@ def _as_images(x: Array, size: tuple[int, int], path: Path) -> Array:
         )
     if (x == np.round(x)).all() and x.min() >= 0 and x.max() <= 255:
         x = x.astype(np.uint8)
-    return x.reshape(len(x), height, width) if x.shape[1] == height * width else x.reshape(len(x), 3, height, width)
+    return (
+        x.reshape(len(x), height, width)
+        if x.shape[1] == height * width
+        else x.reshape(len(x), 3, height, width)
+    )
 
 
 def _bytes_if_pixels(x: Array) -> Array:

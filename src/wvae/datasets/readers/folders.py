@@ -21,7 +21,12 @@ from .tables import TABLES, Table, read_table
 __all__ = ["from_folder", "from_table"]
 
 MEDIA = (*images.SUFFIXES, *sounds.SUFFIXES)
-MANIFESTS = ("manifest", "metadata", "labels", "index")  # preferred where a folder has several tables
+MANIFESTS = (
+    "manifest",
+    "metadata",
+    "labels",
+    "index",
+)  # preferred where a folder has several tables
 _SOUND_STARTS = (b"RIFF", b"fLaC", b"OggS", b"ID3")
 
 
@@ -36,7 +41,11 @@ def from_folder(folder: Path, options: ReadOptions) -> Dataset:
     files, others = _walk(folder)
     tables = [path for path in others if path.parent == folder and path.suffix.lower() in TABLES]
     if not files:
-        hint = f": give the table itself, {tables[0]}" if tables else ", expected a sub-folder of them for each class"
+        hint = (
+            f": give the table itself, {tables[0]}"
+            if tables
+            else ", expected a sub-folder of them for each class"
+        )
         raise ValueError(f"{folder} holds no images and no sounds{hint}")
     _check_one_kind(files, str(folder))
     ignored = [path.name for path in others if path not in tables]
@@ -56,7 +65,9 @@ def from_folder(folder: Path, options: ReadOptions) -> Dataset:
     return _read_media(lambda: zip(names, files, strict=True), annotations, folder, options)
 
 
-def from_table(table: Table, base: Path, options: ReadOptions, listed: Sequence[Path] = ()) -> Dataset:
+def from_table(
+    table: Table, base: Path, options: ReadOptions, listed: Sequence[Path] = ()
+) -> Dataset:
     """Read a table whose examples are files, the bytes of files, or numbers.
 
     Parameters
@@ -86,7 +97,9 @@ def from_table(table: Table, base: Path, options: ReadOptions, listed: Sequence[
         return _read_numbers(table, label, reserved, options)
     if file_names is not None and file_names == label:
         raise ValueError(f"{where}: the label {label!r} names files: name another column")
-    described = reserved if options.factors else [name for name in table.names if name != file_names]
+    described = (
+        reserved if options.factors else [name for name in table.names if name != file_names]
+    )
     columns = {name: table.column(name) for name in described}
     annotations = annotate(columns, label, len(table), where, options)
     if encoded is not None:
@@ -101,7 +114,9 @@ def from_table(table: Table, base: Path, options: ReadOptions, listed: Sequence[
     return _read_media(lambda: zip(names, paths, strict=True), annotations, path, options)
 
 
-def _read_numbers(table: Table, label: str | None, reserved: Sequence[str], options: ReadOptions) -> Dataset:
+def _read_numbers(
+    table: Table, label: str | None, reserved: Sequence[str], options: ReadOptions
+) -> Dataset:
     """Read a table whose examples are its numbers."""
     reject(f"{table.path} holds no sounds", rate=options.rate)
     size = images.check_size(options.size)
@@ -113,18 +128,24 @@ def _read_numbers(table: Table, label: str | None, reserved: Sequence[str], opti
     return annotations.dataset(x, "table" if x.ndim == 2 else "image", table.path)
 
 
-def _read_media(source: MediaSource, annotations: Annotations, path: Path, options: ReadOptions) -> Dataset:
+def _read_media(
+    source: MediaSource, annotations: Annotations, path: Path, options: ReadOptions
+) -> Dataset:
     """Read images or sounds, whichever the first file is."""
     n, where = len(annotations.y), str(path)
     log, progress = options.log, options.progress
     first = next(iter(source()))[1]
     if _is_sound(first):
         reject(f"{path} holds sounds", size=options.size)
-        x, readable, rate = sounds.read_sounds(source, n, where, rate=options.rate, log=log, progress=progress)
+        x, readable, rate = sounds.read_sounds(
+            source, n, where, rate=options.rate, log=log, progress=progress
+        )
         data = annotations.subset(readable, where).dataset(x, "audio", path, rate)
     else:
         reject(f"{path} holds images", rate=options.rate)
-        x, readable = images.read_images(source, n, where, size=options.size, log=log, progress=progress)
+        x, readable = images.read_images(
+            source, n, where, size=options.size, log=log, progress=progress
+        )
         data = annotations.subset(readable, where).dataset(x, "image", path)
     if not isinstance(first, Path):  # bytes in a table come from no file
         return data
@@ -205,7 +226,9 @@ def _columns_of_folders(
             f"({preview(relative)}): move them to sub-folders, or put a table with a column of file names there"
         )
     if has_split:
-        options.log(f"the folders {', '.join(sorted(tops))} are taken as the split, those below as {label!r}")
+        options.log(
+            f"the folders {', '.join(sorted(tops))} are taken as the split, those below as {label!r}"
+        )
     columns = dict[str, Array]()
     for i, level in enumerate(levels):
         columns[level] = _as_numbers(np.array([names[i] for names in parents]))
@@ -214,7 +237,9 @@ def _columns_of_folders(
 
 def _as_numbers(words: Array) -> Array:
     """Return folder names as whole numbers if they are written as such, so that 10 comes after 9."""
-    if all(word.isascii() and word.isdigit() and str(int(word)) == word for word in set(words.tolist())):
+    if all(
+        word.isascii() and word.isdigit() and str(int(word)) == word for word in set(words.tolist())
+    ):
         return words.astype(np.int64)
     return words
 
@@ -223,9 +248,15 @@ def _encoded_column(table: Table) -> str | None:
     """Return the column that holds the bytes of images or sounds, or None."""
     if len(table.encoded) < 2:
         return table.encoded[0] if table.encoded else None
-    usual = [name for name in table.encoded if name.lower() in ("image", "img", "picture", "audio", "sound")]
+    usual = [
+        name
+        for name in table.encoded
+        if name.lower() in ("image", "img", "picture", "audio", "sound")
+    ]
     if len(usual) != 1:
-        raise ValueError(f"{table.path}: several columns hold bytes ({preview(table.encoded)}): keep one of them")
+        raise ValueError(
+            f"{table.path}: several columns hold bytes ({preview(table.encoded)}): keep one of them"
+        )
     return usual[0]
 
 
@@ -234,10 +265,16 @@ def _locate(names: Sequence[str], column: str, base: Path, where: str) -> list[P
     paths = [base / name for name in names]
     if not Path(names[0]).suffix:
         # Some tables write names without a suffix: the first file shows which it is.
-        suffixes = [suffix for suffix in MEDIA if paths[0].with_name(paths[0].name + suffix).is_file()]
+        suffixes = [
+            suffix for suffix in MEDIA if paths[0].with_name(paths[0].name + suffix).is_file()
+        ]
         if suffixes:
             paths = [path.with_name(path.name + suffixes[0]) for path in paths]
-    missing = [name or "an empty name" for name, path in zip(names, paths, strict=True) if not path.is_file()]
+    missing = [
+        name or "an empty name"
+        for name, path in zip(names, paths, strict=True)
+        if not path.is_file()
+    ]
     if missing:
         raise ValueError(
             f"{where}: {len(missing):,} of {len(names):,} files of the column {column!r} are not in {base}: "

@@ -73,7 +73,12 @@ def _load(folder: Path, progress: bool) -> dict[str | None, Any]:
     try:
         with _progress_bars(progress):
             loaded = datasets.load_from_disk(str(folder))
-    except (OSError, ValueError, KeyError, TypeError) as error:  # pyarrow's and json's errors are ValueErrors
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+    ) as error:  # pyarrow's and json's errors are ValueErrors
         raise ValueError(
             f"{folder} is not a complete dataset of save_to_disk ({one_line(error)}): save it again"
         ) from error
@@ -101,7 +106,9 @@ def _check_features(first: Any, part: Any, splits: Sequence[str | None], folder:
     names = sorted({*first.features, *part.features})
     different = [name for name in names if first.features.get(name) != part.features.get(name)]
     if different:
-        raise ValueError(f"{folder}: the splits {preview(splits)} have different columns: {preview(different)}")
+        raise ValueError(
+            f"{folder}: the splits {preview(splits)} have different columns: {preview(different)}"
+        )
 
 
 def _chunks(table: Any, name: str) -> list[Any]:

@@ -18,13 +18,35 @@ from .media import Content, MediaSource, progress_bar, report_unreadable
 __all__ = ["FORMATS", "SUFFIXES", "check_size", "read_images"]
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP", "PPM")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".pgm", ".ppm", ".pbm")
+SUFFIXES = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".jfif",
+    ".bmp",
+    ".tif",
+    ".tiff",
+    ".gif",
+    ".webp",
+    ".pgm",
+    ".ppm",
+    ".pbm",
+)
 MAX_SIDE = 64  # pixels, if no size is given
 
 _ORIENTATION = 0x0112  # EXIF's tag; values from 5 on exchange width and height
 _LANCZOS = 1  # Image.Resampling.LANCZOS, without importing Pillow
 # What Pillow's decoders raise at damaged files; its own UnidentifiedImageError is an OSError.
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError)
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    OverflowError,
+)
 
 
 @dataclass
@@ -37,7 +59,13 @@ class _Counts:
 
 
 def read_images(
-    images: MediaSource, n: int, where: str, *, size: int | tuple[int, int] | None, log: Log, progress: bool
+    images: MediaSource,
+    n: int,
+    where: str,
+    *,
+    size: int | tuple[int, int] | None,
+    log: Log,
+    progress: bool,
 ) -> tuple[Array, Array]:
     """Read images into one array.
 
@@ -112,7 +140,9 @@ def check_size(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
         return None
     pair = tuple(size) if isinstance(size, tuple | list) else (size, size)
     if len(pair) != 2 or not all(_is_side(side) for side in pair):
-        raise ValueError(f"size is {size!r}, expected pixels from 4 to 1024: a side, or (height, width)")
+        raise ValueError(
+            f"size is {size!r}, expected pixels from 4 to 1024: a side, or (height, width)"
+        )
     return pair
 
 
@@ -141,7 +171,9 @@ def _open(content: Content) -> Any:
     if isinstance(content, Path) and not content.stat().st_size:
         raise ValueError("it is empty")
     try:
-        return Image.open(BytesIO(content) if isinstance(content, bytes) else content, formats=FORMATS)
+        return Image.open(
+            BytesIO(content) if isinstance(content, bytes) else content, formats=FORMATS
+        )
     except Image.UnidentifiedImageError:
         raise ValueError("it is not an image") from None  # Pillow's message holds a memory address
 
@@ -164,7 +196,10 @@ def _read_headers(images: MediaSource, n: int, progress: bool) -> tuple[Array, b
 
 def _is_turned_sideways(image: Any) -> bool:
     # Pillow would decode a PNG to look for EXIF data, which PNGs hardly ever have.
-    return image.format in ("JPEG", "MPO", "TIFF", "WEBP") and image.getexif().get(_ORIENTATION, 1) >= 5
+    return (
+        image.format in ("JPEG", "MPO", "TIFF", "WEBP")
+        and image.getexif().get(_ORIENTATION, 1) >= 5
+    )
 
 
 def _is_coloured(image: Any) -> bool:
@@ -184,14 +219,18 @@ def _upright(image: Any, mode: str) -> Any:
     if image.mode.startswith("I"):
         deep = np.asarray(image).astype(np.int64)
         if deep.min() < 0 or deep.max() > 65535:
-            raise ValueError(f"its grey values range from {deep.min()} to {deep.max()}, expected 0 to 65535")
+            raise ValueError(
+                f"its grey values range from {deep.min()} to {deep.max()}, expected 0 to 65535"
+            )
         image = Image.fromarray((deep / 257).round().astype(np.uint8))
     if image.mode == "F":
         raise ValueError("its grey values are fractions, expected 8 or 16 bits")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image if image.mode == mode else image.convert("RGB").convert(mode)  # not every mode converts to L directly
+    return (
+        image if image.mode == mode else image.convert("RGB").convert(mode)
+    )  # not every mode converts to L directly
 
 
 def _decode(content: Content, coloured: bool, shape: tuple[int, int], counts: _Counts) -> Array:
@@ -228,7 +267,9 @@ def _summary(n: int, sizes: Array, shape: tuple[int, int], coloured: bool, count
     original, target = _in_pixels(by_area[-1]), _in_pixels(shape)
     if len(np.unique(sizes, axis=0)) > 1:
         original = f"{_in_pixels(by_area[0])} to {original}"
-    parts = [f"{n:,} images, {original} pixels" + (f" resized to {target}" if original != target else "")]
+    parts = [
+        f"{n:,} images, {original} pixels" + (f" resized to {target}" if original != target else "")
+    ]
     other_ratio = sizes[:, 0] * shape[1] != sizes[:, 1] * shape[0]
     if other_ratio.any():
         parts.append(f"{other_ratio.sum():,} padded at the sides to keep their proportions")

@@ -58,7 +58,17 @@ class Annotations:
     def dataset(self, x: Array, kind: Kind, path: Path, rate: int | None = None) -> Dataset:
         """Return the rows with their examples, named after the file or folder that they come from."""
         name = path.resolve().name if path.is_dir() else path.stem
-        return Dataset(x, self.y, self.factors, self.split, kind, self.label_name, name, source=str(path), rate=rate)
+        return Dataset(
+            x,
+            self.y,
+            self.factors,
+            self.split,
+            kind,
+            self.label_name,
+            name,
+            source=str(path),
+            rate=rate,
+        )
 
     def subset(self, rows: Array, where: str) -> Annotations:
         """Return the rows of a mask, (n,) bool, checked again: a class may have lost its examples."""
@@ -68,7 +78,9 @@ class Annotations:
         if self.trainable:
             _check_classes(y[is_labelled(y)], self.label_name, where)
         factors = {name: values[rows] for name, values in self.factors.items()}
-        return replace(self, y=y, factors=factors, split=None if self.split is None else self.split[rows])
+        return replace(
+            self, y=y, factors=factors, split=None if self.split is None else self.split[rows]
+        )
 
 
 def annotate(
@@ -105,13 +117,20 @@ def annotate(
     log = options.log
     factors = options.factors if factors is None else factors
     _check_factor_names(factors, label, columns, where)
-    y = np.full(n, None, object) if label is None else _read_labels(columns[label], label, where, options)
+    y = (
+        np.full(n, None, object)
+        if label is None
+        else _read_labels(columns[label], label, where, options)
+    )
     has_split = SPLIT in columns and label != SPLIT and SPLIT not in factors
     split = read_split(_plain(columns[SPLIT]), where, log) if has_split else None
     label_name = label or options.label or LABELS[0]
     annotations = Annotations(label_name, y, {}, split, trainable=not options.unlabelled)
     if factors:
-        return replace(annotations, factors={name: _read_factor(columns[name], name, where) for name in factors})
+        return replace(
+            annotations,
+            factors={name: _read_factor(columns[name], name, where) for name in factors},
+        )
     used = {label, SPLIT} if has_split else {label}
     others = {name: values for name, values in columns.items() if name not in used}
     return replace(annotations, factors=_choose_factors(others, log))
@@ -146,7 +165,9 @@ def choose_label(names: Sequence[str], options: ReadOptions, where: str) -> str 
     )
 
 
-def require_column(name: str, names: Sequence[str] | Mapping[str, Array], where: str, role: str) -> str:
+def require_column(
+    name: str, names: Sequence[str] | Mapping[str, Array], where: str, role: str
+) -> str:
     """Return the name if there is such a column.
 
     Raises
@@ -163,11 +184,15 @@ def require_column(name: str, names: Sequence[str] | Mapping[str, Array], where:
     )
 
 
-def _check_factor_names(factors: Sequence[str], label: str | None, columns: Mapping[str, Array], where: str) -> None:
+def _check_factor_names(
+    factors: Sequence[str], label: str | None, columns: Mapping[str, Array], where: str
+) -> None:
     for i, name in enumerate(factors):
         require_column(name, columns, where, "factor")
         if name == label:
-            raise ValueError(f"{where}: {name!r} is named as label and as factor, expected one of them")
+            raise ValueError(
+                f"{where}: {name!r} is named as label and as factor, expected one of them"
+            )
         if name in factors[:i]:
             raise ValueError(f"{where}: the factor {name!r} is named twice, expected once")
 
@@ -196,10 +221,14 @@ def _read_labels(values: Array, name: str, where: str, options: ReadOptions) -> 
     """Return labels as int64 or words, with None for missing ones."""
     values = _plain(values)
     if values.dtype.kind not in "iufU":
-        raise ValueError(f"{where}: the label {name!r} has dtype {values.dtype}, expected whole numbers or words")
+        raise ValueError(
+            f"{where}: the label {name!r} has dtype {values.dtype}, expected whole numbers or words"
+        )
     missing = np.isnan(values) if values.dtype.kind == "f" else _is_missing(values)
     if missing.all() and not options.unlabelled:
-        raise ValueError(f"{where}: the label {name!r} is missing in all rows: fill it, or name another column")
+        raise ValueError(
+            f"{where}: the label {name!r} is missing in all rows: fill it, or name another column"
+        )
     labels = values[~missing]
     if labels.dtype.kind == "f":
         labels = _from_fractions(labels, name, where, options)
@@ -222,7 +251,9 @@ def _from_fractions(values: Array, name: str, where: str, options: ReadOptions) 
     """Return floating labels as int64 if they are whole, else as words."""
     distinct = np.unique(values)
     if not np.isfinite(distinct).all():
-        raise ValueError(f"{where}: the label {name!r} holds infinity, expected whole numbers or words")
+        raise ValueError(
+            f"{where}: the label {name!r} holds infinity, expected whole numbers or words"
+        )
     if (distinct == np.round(distinct)).all():
         return values.astype(np.int64)
     if len(distinct) > MAX_FRACTIONS and not options.unlabelled:
@@ -238,7 +269,9 @@ def _check_classes(values: Array, name: str, where: str) -> None:
     """Raise a ValueError if labels cannot be trained on."""
     classes, counts = np.unique(values, return_counts=True)
     if len(classes) == 1:
-        raise ValueError(f"{where}: the label {name!r} has one class only, {classes[0]!s}: expected at least two")
+        raise ValueError(
+            f"{where}: the label {name!r} has one class only, {classes[0]!s}: expected at least two"
+        )
     if 2 * len(classes) > len(values):
         raise ValueError(
             f"{where}: the label {name!r} has {len(classes):,} values in {len(values):,} rows, like an id: "

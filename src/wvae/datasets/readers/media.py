@@ -11,7 +11,9 @@ from ..messages import Log, preview
 __all__ = ["Content", "MediaSource", "progress_bar", "report_unreadable"]
 
 Content = bytes | Path | None  # the bytes of a file, the path of one, or nothing
-MediaSource = Callable[[], Iterable[tuple[str, Content]]]  # yields name and content of each file, anew on every call
+MediaSource = Callable[
+    [], Iterable[tuple[str, Content]]
+]  # yields name and content of each file, anew on every call
 
 MAX_UNREADABLE = 0.01  # share of unreadable files from which on the data are rejected
 
@@ -39,7 +41,9 @@ def report_unreadable(reasons: dict[str, str], n: int, where: str, log: Log) -> 
         return
     named = preview([f"{name} ({reason})" for name, reason in reasons.items()], quote=False)
     if len(reasons) >= MAX_UNREADABLE * n:
-        raise ValueError(f"{where}: {len(reasons):,} of {n:,} files cannot be read: {named}: repair or remove them")
+        raise ValueError(
+            f"{where}: {len(reasons):,} of {n:,} files cannot be read: {named}: repair or remove them"
+        )
     log(f"left out: {len(reasons):,} of {n:,} files, which cannot be read: {named}")
 
 
@@ -50,6 +54,8 @@ def progress_bar(title: str, total: int, shown: bool) -> Generator[Callable[[], 
     from rich.progress import Progress
 
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not (shown and console.is_terminal)) as bars:
+    with Progress(
+        console=console, transient=True, disable=not (shown and console.is_terminal)
+    ) as bars:
         task = bars.add_task(title, total=total)
         yield lambda: bars.advance(task)

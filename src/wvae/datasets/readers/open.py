@@ -145,7 +145,9 @@ def _from_catalogue(name: str, options: ReadOptions) -> Dataset:
         label=None if has_choice else label,
     )
     if Path(name).exists():
-        options.log(f"{name} is the data set of the catalogue; for the file or folder of that name write ./{name}")
+        options.log(
+            f"{name} is the data set of the catalogue; for the file or folder of that name write ./{name}"
+        )
     chosen = {} if label is None else {"label": label}
     data = load(name, progress=options.progress, **chosen)
     for factor in options.factors:

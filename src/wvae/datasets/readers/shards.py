@@ -56,11 +56,15 @@ def read_shards(files: Sequence[Path], folder: Path, options: ReadOptions) -> Da
         )
     label = choose_label([*columns], options, str(folder))
     annotations = annotate(columns, label, len(x), str(folder), options)
-    options.log(f"{len(x):,} examples of shape {x.shape[1:]} in {len(parts)} files, which stay on disk")
+    options.log(
+        f"{len(x):,} examples of shape {x.shape[1:]} in {len(parts)} files, which stay on disk"
+    )
     return annotations.dataset(x, kind_of(x), folder)
 
 
-def _read_npy_shards(files: Sequence[Path], folder: Path, options: ReadOptions) -> tuple[list[Any], dict[str, Array]]:
+def _read_npy_shards(
+    files: Sequence[Path], folder: Path, options: ReadOptions
+) -> tuple[list[Any], dict[str, Array]]:
     arrays = {path.stem: open_npy(path) for path in files}
     owners = {stem: _owner(stem, arrays) for stem in arrays}
     shards = [stem for stem, array in arrays.items() if array.ndim > 1 and owners[stem] is None]
@@ -74,15 +78,21 @@ def _read_npy_shards(files: Sequence[Path], folder: Path, options: ReadOptions) 
     names = sorted(set.union(*columns_of.values()))
     for shard in shards:
         _check_columns(shard, names, columns_of[shard], arrays, folder)
-    columns = {name: np.concatenate([arrays[f"{shard}-{name}"] for shard in shards]) for name in names}
+    columns = {
+        name: np.concatenate([arrays[f"{shard}-{name}"] for shard in shards]) for name in names
+    }
     return [arrays[shard] for shard in shards], columns
 
 
-def _check_columns(shard: str, names: Sequence[str], own: set[str], arrays: dict[str, Array], folder: Path) -> None:
+def _check_columns(
+    shard: str, names: Sequence[str], own: set[str], arrays: dict[str, Array], folder: Path
+) -> None:
     """Raise a ValueError if a shard lacks a column that others have, or one has another length."""
     for name in names:
         if name not in own:
-            raise ValueError(f"{folder}: {shard}.npy has no {shard}-{name}.npy beside it, as other shards have: add it")
+            raise ValueError(
+                f"{folder}: {shard}.npy has no {shard}-{name}.npy beside it, as other shards have: add it"
+            )
         n_values, n_examples = len(arrays[f"{shard}-{name}"]), len(arrays[shard])
         if n_values != n_examples:
             raise ValueError(
@@ -113,7 +123,9 @@ def _read_parquet_shards(
             )
         name = list_column(lists, str(folder))
         scalars = [column.name for column in schema if not pa.types.is_nested(column.type)]
-        table = Table(folder, pa.concat_tables(parquet.read_table(path, columns=scalars) for path in files))
+        table = Table(
+            folder, pa.concat_tables(parquet.read_table(path, columns=scalars) for path in files)
+        )
         parts = [ParquetColumn(path, name) for path in files]
     except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
         raise ValueError(f"{folder} cannot be read as Parquet: {one_line(error)}") from error
@@ -157,7 +169,9 @@ class ParquetColumn:
         self.largest = int(max(rows) * first[:1].nbytes)
 
     def __getitem__(self, rows: Any) -> Array:
-        rows = np.arange(*rows.indices(self.shape[0])) if isinstance(rows, slice) else np.asarray(rows)
+        rows = (
+            np.arange(*rows.indices(self.shape[0])) if isinstance(rows, slice) else np.asarray(rows)
+        )
         out = np.empty((len(rows), *self.shape[1:]), self.dtype)
         cuts = np.searchsorted(rows, self._ends)
         for group in np.flatnonzero(np.diff(cuts)):
@@ -167,7 +181,9 @@ class ParquetColumn:
 
     def _read(self, group: int) -> Array:
         if self._group[0] != group:
-            column = self._file.read_row_group(group, columns=[self.name], use_threads=False).column(0)
+            column = self._file.read_row_group(
+                group, columns=[self.name], use_threads=False
+            ).column(0)
             x = arrow.stack_lists(column, self.name, str(self.path))
             if x.dtype.kind in "iu" and x.dtype != np.uint8:
                 x = x.astype(np.float32)

@@ -101,7 +101,9 @@ def _count_rates(sounds: MediaSource) -> Counter[int]:
 
     counts: Counter[int] = Counter()
     for _, content in sounds():
-        with suppress(soundfile.LibsndfileError, OSError):  # the second reading meets the same error and reports it
+        with suppress(
+            soundfile.LibsndfileError, OSError
+        ):  # the second reading meets the same error and reports it
             counts[soundfile.info(_open(content)).samplerate] += 1
     return counts
 
@@ -116,7 +118,9 @@ def _spectrograms(
     from ..audio import log_mel
 
     try:
-        yield from zip(waves, log_mel(list(waves.values()), rate, mels=MELS, frames=FRAMES), strict=True)
+        yield from zip(
+            waves, log_mel(list(waves.values()), rate, mels=MELS, frames=FRAMES), strict=True
+        )
     except ValueError:
         for i, wave in waves.items():
             try:
@@ -140,7 +144,10 @@ def _reason(error: Exception, content: Content) -> str:
 
 def _summary(seconds: list[float], rates: Counter[int], rate: int) -> str:
     several = len(rates) > 1
-    most_common = [f"{own:,} Hz ({count:,})" if several else f"{own:,} Hz" for own, count in rates.most_common(3)]
+    most_common = [
+        f"{own:,} Hz ({count:,})" if several else f"{own:,} Hz"
+        for own, count in rates.most_common(3)
+    ]
     resampled = "" if set(rates) == {rate} else f" resampled to {rate:,} Hz"
     return (
         f"{len(seconds):,} sounds of {min(seconds):.2f} to {max(seconds):.2f} s, {', '.join(most_common)}{resampled}, "

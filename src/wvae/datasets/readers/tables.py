@@ -70,7 +70,11 @@ class Table:
         from pyarrow import types
 
         text = (types.is_string, types.is_large_string)
-        return [column.name for column in self.columns.schema if any(is_text(column.type) for is_text in text)]
+        return [
+            column.name
+            for column in self.columns.schema
+            if any(is_text(column.type) for is_text in text)
+        ]
 
     @property
     def lists(self) -> list[str]:
@@ -120,7 +124,9 @@ def checked(table: Table) -> Table:
     names = table.columns.column_names
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise ValueError(f"{table.path} has several columns called {preview(repeated)}: rename them")
+        raise ValueError(
+            f"{table.path} has several columns called {preview(repeated)}: rename them"
+        )
     if not len(table):
         raise ValueError(f"{table.path} has no rows")
     return table
@@ -138,7 +144,9 @@ def _read_parquet(path: Path) -> Table:
         columns = parquet.read_table(path, columns=others)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         raise ValueError(f"{path} cannot be read as Parquet: {one_line(error)}") from error
-    return checked(Table(path, columns, encoded, partial(_parquet_batches, path), arrow.class_names(schema)))
+    return checked(
+        Table(path, columns, encoded, partial(_parquet_batches, path), arrow.class_names(schema))
+    )
 
 
 def _parquet_batches(path: Path, name: str) -> Iterator[Any]:

@@ -116,10 +116,20 @@ def _read_mat(path: Path) -> Any:
             raise
         raise _UnreadableError(str(error)) from error
     # The type of scipy's error depends on where the file is damaged.
-    except (MatReadError, zlib.error, ValueError, TypeError, LookupError, EOFError, RuntimeError) as error:
+    except (
+        MatReadError,
+        zlib.error,
+        ValueError,
+        TypeError,
+        LookupError,
+        EOFError,
+        RuntimeError,
+    ) as error:
         raise _UnreadableError(str(error) or type(error).__name__) from error
     if "dataset" not in content:
-        raise ValueError(f"{path} has no variable 'dataset', so it is not EMNIST's file: delete it and load again")
+        raise ValueError(
+            f"{path} has no variable 'dataset', so it is not EMNIST's file: delete it and load again"
+        )
     return content["dataset"]
 
 
@@ -127,18 +137,29 @@ def _part(content: Any, name: str, path: Path) -> tuple[Array, Array, Array]:
     """Return images (n, 784) uint8, digits (n,) and writers (n,) of one part; check all of them."""
 
     def error(problem: str) -> ValueError:
-        return ValueError(f"{path}: {problem}; this is not EMNIST's structure: delete the file and load again")
+        return ValueError(
+            f"{path}: {problem}; this is not EMNIST's structure: delete the file and load again"
+        )
 
     part = _field(content, name, error)
     mapping = _field(content, "mapping", error)
     images = _field(part, "images", error)
     labels = _field(part, "labels", error)
     writers = _field(part, "writers", error)
-    if images.ndim != 2 or images.shape[1] != _PIXELS or images.dtype != np.uint8 or not len(images):
+    if (
+        images.ndim != 2
+        or images.shape[1] != _PIXELS
+        or images.dtype != np.uint8
+        or not len(images)
+    ):
         found = f"shape {images.shape} and dtype {images.dtype}"
         raise error(f"{name}.images has {found}, expected (n, {_PIXELS}) uint8")
     for column, values in (("labels", labels), ("writers", writers)):
-        if values.shape != (len(images), 1) or values.dtype.kind not in "uif" or (values != np.floor(values)).any():
+        if (
+            values.shape != (len(images), 1)
+            or values.dtype.kind not in "uif"
+            or (values != np.floor(values)).any()
+        ):
             expected = f"({len(images)}, 1) of whole numbers"
             raise error(f"{name}.{column} has shape {values.shape}, expected {expected}")
     digits = _digits(labels[:, 0].astype(np.int64), mapping, name, error)
@@ -152,7 +173,9 @@ def _digits(labels: Array, mapping: Array, name: str, error: Callable[[str], Val
     digit_of = {int(row[0]): int(row[1]) - ord("0") for row in mapping}
     present = np.unique(labels).tolist()
     if not all(0 <= digit_of.get(label, -1) <= 9 for label in present):
-        raise error(f"{name}.labels has the values {present}, some of which mapping does not map to the digits 0-9")
+        raise error(
+            f"{name}.labels has the values {present}, some of which mapping does not map to the digits 0-9"
+        )
     digits = np.zeros(max(present) + 1, np.int64)
     for label in present:
         digits[label] = digit_of[label]

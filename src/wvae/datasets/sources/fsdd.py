@@ -123,7 +123,9 @@ def _read_zip(path: Path) -> tuple[list[Array], list[_Recording]]:
             _check(recordings, path)
             waves = [read_wav(io.BytesIO(archive.read(members[one])), RATE) for one in recordings]
     except zipfile.BadZipFile as error:
-        raise ValueError(f"{path} is not a complete zip ({error}): delete it and load again") from error
+        raise ValueError(
+            f"{path} is not a complete zip ({error}): delete it and load again"
+        ) from error
     return waves, recordings
 
 

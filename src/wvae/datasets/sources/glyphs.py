@@ -19,7 +19,9 @@ from ..dataset import Array
 
 __all__ = ["ALLOGRAPHS", "KNOTS", "TREMOR", "Allograph", "Tables", "slope_of", "tables"]
 
-POINTS = 64  # sample points of one digit: at most a pixel apart, less than the thinnest stroke's width
+POINTS = (
+    64  # sample points of one digit: at most a pixel apart, less than the thinnest stroke's width
+)
 KNOTS = 16  # control points of the longest allograph; the others are padded with zeros
 TREMOR_WAVELENGTHS = (0.28, 0.34, 0.42, 0.52)  # digit heights: 5 to 9 pixels
 TREMOR = 2 * len(TREMOR_WAVELENGTHS)  # a sine and a cosine at each wavelength
@@ -264,7 +266,9 @@ def _spline_weights(stroke: _Stroke, count: int) -> tuple[Array, Array, Array]:
     polyline = np.stack([np.interp(at, knot[kept], column) for column in identity[:, kept]], 1)
 
     tangent = _tangents(chord, stroke.corner)
-    i = np.clip(np.searchsorted(knot, at, "right") - 1, 0, k - 2)  # the segment of each sample point
+    i = np.clip(
+        np.searchsorted(knot, at, "right") - 1, 0, k - 2
+    )  # the segment of each sample point
     h = chord[i][:, None]
     t = (at - knot[i])[:, None] / h
     cubic = (  # Hermite basis
@@ -358,5 +362,7 @@ def tables() -> Tables:
 
 def _stroke_ends(strokes: list[_Stroke]) -> Array:
     """Return where each stroke's sample points end; strokes get points in proportion to their length."""
-    lengths = np.array([np.linalg.norm(np.diff(stroke.points, axis=0), axis=1).sum() for stroke in strokes])
+    lengths = np.array(
+        [np.linalg.norm(np.diff(stroke.points, axis=0), axis=1).sum() for stroke in strokes]
+    )
     return np.rint(np.cumsum(lengths) / lengths.sum() * POINTS).astype(int)

@@ -121,7 +121,9 @@ def load(writers: int = 100, images: int = 97, seed: int = 0, *, progress: bool 
     writers = _integer("writers", writers, 1)
     images = _integer("images", images, 10)
     seed = _integer("seed", seed, 0)
-    samples = [_sample_writer(np.random.SeedSequence(seed, spawn_key=(k,)), images) for k in range(writers)]
+    samples = [
+        _sample_writer(np.random.SeedSequence(seed, spawn_key=(k,)), images) for k in range(writers)
+    ]
     strokes = _Strokes(*(np.concatenate(column) for column in zip(*samples, strict=True)))
     x = np.empty((writers * images, SIDE, SIDE), np.uint8)
     for start in range(0, len(x), CHUNK):
@@ -147,7 +149,9 @@ def load(writers: int = 100, images: int = 97, seed: int = 0, *, progress: bool 
 def _integer(name: str, value: int, minimum: int) -> int:
     """Return an integer of at least `minimum`, or raise ValueError."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < minimum:
-        raise ValueError(f"{name} is {value!r}, expected an integer of at least {minimum}: try {name}={minimum}")
+        raise ValueError(
+            f"{name} is {value!r}, expected an integer of at least {minimum}: try {name}={minimum}"
+        )
     return int(value)
 
 
@@ -159,7 +163,9 @@ def _sample_writer(seed: np.random.SeedSequence, images: int) -> _Strokes:
     writer_rng, image_rng = (np.random.Generator(np.random.SFC64(child)) for child in seed.spawn(2))
 
     writer_style = mean + between * writer_rng.standard_normal(len(STYLE), np.float32)
-    writer_style = np.clip(writer_style, low + 2 * within, high - 2 * within)  # room for the images to vary
+    writer_style = np.clip(
+        writer_style, low + 2 * within, high - 2 * within
+    )  # room for the images to vary
     variability = np.exp(0.2 * writer_rng.standard_normal(1, np.float32))
     preferred = _choose_variant(table.share, writer_rng.random(10))  # (10,)
     noise = writer_rng.standard_normal((len(ALLOGRAPHS), KNOTS, 2), np.float32)
@@ -203,7 +209,12 @@ def _render(strokes: _Strokes) -> Array:
     ink = _arc_lengths(norm, tables().joined[_allograph(strokes)])
     _add_tremor(points, step, norm, strokes)
     _centre(points, ink, strokes.style)
-    return _rasterise(points, ink, strokes.style[:, _COLUMN["stroke_width"]], strokes.style[:, _COLUMN["pressure"]])
+    return _rasterise(
+        points,
+        ink,
+        strokes.style[:, _COLUMN["stroke_width"]],
+        strokes.style[:, _COLUMN["pressure"]],
+    )
 
 
 def _allograph(strokes: _Strokes) -> Array:
@@ -215,7 +226,9 @@ def _points(strokes: _Strokes) -> Array:
     """Return sample points (n, 2, P) in pixels, not yet centred."""
     table = tables()
     allograph = _allograph(strokes)
-    style = {name: strokes.style[:, column, None] for name, column in _COLUMN.items()}  # (n, 1) each
+    style = {
+        name: strokes.style[:, column, None] for name, column in _COLUMN.items()
+    }  # (n, 1) each
     x, y = _spline(strokes, allograph, table)
     # The random displacements changed the slope and the box of the allograph. Restore both, so that
     # slant, aspect and size can be measured in the image.
@@ -236,7 +249,9 @@ def _spline(strokes: _Strokes, allograph: Array, table: Tables) -> tuple[Array, 
     knots = table.knots[allograph] + (loop - 1)[..., None] * table.loops[allograph] + strokes.shift
     # One small product per image: with one product over all images, the last bits of an image would
     # depend on the number of images.
-    points = table.angular[allograph] @ knots + roundness[..., None] * (table.smooth[allograph] @ knots)
+    points = table.angular[allograph] @ knots + roundness[..., None] * (
+        table.smooth[allograph] @ knots
+    )
     x, y = points[..., 0], points[..., 1]
     rotation = strokes.rotation[:, None]  # small, so sin a ≈ a and cos a ≈ 1
     return x - rotation * y, y + rotation * x
@@ -291,7 +306,9 @@ def _rasterise(points: Array, ink: Array, width: Array, pressure: Array) -> Arra
     dots[:, 1] *= (ink / (np.float32(np.sqrt(2 * np.pi)) * sigma[:, None]))[:, None]
     image = dots[:, 1] @ dots[:, 0].transpose(0, 2, 1)
     image -= 0.5
-    image *= np.maximum(sigma / SHARP_SIGMA, 1)[:, None, None]  # below 1, the background would be grey
+    image *= np.maximum(sigma / SHARP_SIGMA, 1)[
+        :, None, None
+    ]  # below 1, the background would be grey
     image += 0.5
     np.clip(image, 0, 1, out=image)
     image *= 255 * pressure[:, None, None]

@@ -33,8 +33,12 @@ FILES: dict[str, tuple[RemoteFile, ...]] = {
         _file(_MNIST, "t10k-labels-idx1-ubyte.gz", "ec29112dd5afa0611ce80d1b7f02629c", 4_542),
     ),
     "qmnist": (
-        _file(_QMNIST, "qmnist-train-labels-idx2-int.gz", "0058f8dd561b90ffdd0f734c6a30e5e4", 463_024),
-        _file(_QMNIST, "qmnist-test-labels-idx2-int.gz", "5b5b05890a5e13444e108efe57b788aa", 526_800),
+        _file(
+            _QMNIST, "qmnist-train-labels-idx2-int.gz", "0058f8dd561b90ffdd0f734c6a30e5e4", 463_024
+        ),
+        _file(
+            _QMNIST, "qmnist-test-labels-idx2-int.gz", "5b5b05890a5e13444e108efe57b788aa", 526_800
+        ),
     ),
 }
 
@@ -90,7 +94,9 @@ def load(*, progress: bool = True) -> Dataset:
     x = np.empty((TRAIN + TEST, 28, 28), np.uint8)
     x[:TRAIN] = _read_idx(mnist[0], (TRAIN, 28, 28))
     x[TRAIN:] = _read_idx(mnist[1], (TEST, 28, 28))
-    y = np.concatenate([_read_idx(mnist[2], (TRAIN,)), _read_idx(mnist[3], (TEST,))]).astype(np.int64)
+    y = np.concatenate([_read_idx(mnist[2], (TRAIN,)), _read_idx(mnist[3], (TEST,))]).astype(
+        np.int64
+    )
     train_rows = _read_idx(qmnist[0], (60_000, 8))
     test_rows = _read_idx(qmnist[1], (60_000, 8))[:TEST]  # QMNIST has more test images than MNIST
     extended = np.concatenate([train_rows, test_rows]).astype(np.int64)  # (70000, 8)
@@ -119,9 +125,13 @@ def _read_idx(path: Path, shape: tuple[int, ...]) -> Array:
         # wbits=31 expects a gzip header; this is faster than the gzip module.
         raw = zlib.decompress(path.read_bytes(), wbits=31)
     except zlib.error as error:
-        raise ValueError(f"{path} is not a complete .gz file ({error}): delete it and load again") from error
+        raise ValueError(
+            f"{path} is not a complete .gz file ({error}): delete it and load again"
+        ) from error
     n_dims = len(shape)
-    header = 4 + 4 * n_dims  # bytes: 0, 0, type, number of dimensions, then each dimension as uint32
+    header = (
+        4 + 4 * n_dims
+    )  # bytes: 0, 0, type, number of dimensions, then each dimension as uint32
     dtype = _IDX_DTYPES.get(raw[2]) if raw[:2] == b"\0\0" and len(raw) >= header else None
     if dtype is None or raw[3] != n_dims:
         raise ValueError(
@@ -130,7 +140,9 @@ def _read_idx(path: Path, shape: tuple[int, ...]) -> Array:
         )
     found = tuple(np.frombuffer(raw, ">u4", n_dims, offset=4).tolist())
     if found != shape:
-        raise ValueError(f"{path} has an array of shape {found}, expected {shape}: it is another idx file; replace it")
+        raise ValueError(
+            f"{path} has an array of shape {found}, expected {shape}: it is another idx file; replace it"
+        )
     n_bytes = int(np.prod(shape)) * dtype.itemsize
     if len(raw) - header != n_bytes:
         raise ValueError(

@@ -15,9 +15,14 @@ __all__ = ["SCENES", "load"]
 Digits = Literal["handwriting", "mnist"]
 
 SIDE = 32  # pixels
-BLOCK = 48  # pixels: photographs are cut into squares of this side, and a crop lies inside one of them
+BLOCK = (
+    48  # pixels: photographs are cut into squares of this side, and a crop lies inside one of them
+)
 CROP = 32.0, 44.0  # pixels: range of a crop's side before it is resampled to SIDE
-SCALE = 0.85, 1.15  # range of the digit's scale; digits are up to 20 (MNIST) or 21 (handwriting) pixels high
+SCALE = (
+    0.85,
+    1.15,
+)  # range of the digit's scale; digits are up to 20 (MNIST) or 21 (handwriting) pixels high
 SHIFT = 3.0  # pixels: largest distance of a digit from the middle, in x and in y
 CONTRAST = 0.4, 0.8  # range of the luminance difference between the ink and what it covers
 DIM = 0.6  # factor on a photograph's brightness, so that ink can be brighter than all photographs
@@ -25,7 +30,9 @@ TINT = 0.15  # strength of the ink's random colour
 TEST = 1 / 8  # fraction of the images in the test part
 HELD_OUT = 5  # one of this many blocks is for test
 WRITER_IMAGES = 100  # digits of one synthetic writer
-IMAGES_PER_WRITER = 80  # images per synthetic writer; fewer than WRITER_IMAGES, to have enough test digits
+IMAGES_PER_WRITER = (
+    80  # images per synthetic writer; fewer than WRITER_IMAGES, to have enough test digits
+)
 CHUNK = 500  # images drawn at once
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue: Rec. 601
 
@@ -62,7 +69,9 @@ class _Blocks(NamedTuple):
     test: Array  # (m', 3, BLOCK, BLOCK)
 
 
-def load(*, digits: Digits = "handwriting", images: int = 20_000, seed: int = 0, progress: bool = True) -> Dataset:
+def load(
+    *, digits: Digits = "handwriting", images: int = 20_000, seed: int = 0, progress: bool = True
+) -> Dataset:
     """Draw digits over crops of the photographs that come with scikit-learn and scikit-image.
 
     Each photograph is cut into squares, and one of five squares is for test. Therefore training sees
@@ -131,7 +140,11 @@ def load(*, digits: Digits = "handwriting", images: int = 20_000, seed: int = 0,
         ink, size, shift_x, shift_y = _place(source.x[rows[part]], rng)
         drawn["size"][part], drawn["shift_x"][part], drawn["shift_y"][part] = size, shift_x, shift_y
         x[part], drawn["contrast"][part] = _blend(background, ink, rng)
-    factors = {"scene": np.array(list(SCENES))[scene], "writer": source.factors["writer"][rows], **drawn}
+    factors = {
+        "scene": np.array(list(SCENES))[scene],
+        "writer": source.factors["writer"][rows],
+        **drawn,
+    }
     return Dataset(
         x=x,
         y=source.y[rows],
@@ -150,11 +163,15 @@ def _check_arguments(digits: str, images: int, seed: int) -> None:
         raise ValueError(f"digits is {digits!r}, expected one of {', '.join(get_args(Digits))}")
     for name, value, minimum in (("images", images, 100), ("seed", seed, 0)):
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < minimum:
-            raise ValueError(f"{name} is {value!r}, expected an integer of at least {minimum}: try {name}={minimum}")
+            raise ValueError(
+                f"{name} is {value!r}, expected an integer of at least {minimum}: try {name}={minimum}"
+            )
 
 
 def _handwriting(images: int, seed: int) -> Dataset:
-    return handwriting.load(writers=-(-images // IMAGES_PER_WRITER), images=WRITER_IMAGES, seed=seed)
+    return handwriting.load(
+        writers=-(-images // IMAGES_PER_WRITER), images=WRITER_IMAGES, seed=seed
+    )
 
 
 def _choose_digits(source: Dataset, split: Array, rng: np.random.Generator) -> Array:
@@ -191,10 +208,13 @@ def _photograph(scene: Scene, name: str) -> Array:
         path = files(scene.package) / scene.file
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            "the data set scenes needs scikit-image's photographs: pip install 'wvae[scenes]'", name=error.name
+            "the data set scenes needs scikit-image's photographs: pip install 'wvae[scenes]'",
+            name=error.name,
         ) from error
     if not path.is_file():
-        raise ValueError(f"{path}, the photograph of scene {name!r}, is missing: reinstall scikit-image 0.26")
+        raise ValueError(
+            f"{path}, the photograph of scene {name!r}, is missing: reinstall scikit-image 0.26"
+        )
     left, top, right, bottom = scene.box
     with path.open("rb") as file, Image.open(file) as image:
         if image.width < right or image.height < bottom:
@@ -207,7 +227,9 @@ def _photograph(scene: Scene, name: str) -> Array:
     return DIM * np.asarray(part.resize(size, Image.Resampling.BOX), np.float32) / 255
 
 
-def _crop(blocks: list[_Blocks], scene: Array, test: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+def _crop(
+    blocks: list[_Blocks], scene: Array, test: Array, rng: np.random.Generator
+) -> tuple[Array, Array]:
     """Return random crops, (n, 3, SIDE, SIDE) in [0, 1], and their zooms, (n,)."""
     n = len(scene)
     u = rng.random((n, 4), np.float32)  # block, zoom, x, y
@@ -241,7 +263,11 @@ def _resampling(side: int, step: Array, shift: Array) -> Array:
     The points lie `step` apart, around the middle plus `shift`. The kernel is a triangle whose half
     width is the larger of a step and the distance of the values. Values beyond the ends are 0.
     """
-    points = (side - 1) / 2 + shift[:, None] + step[:, None] * (np.arange(SIDE, dtype=np.float32) - (SIDE - 1) / 2)
+    points = (
+        (side - 1) / 2
+        + shift[:, None]
+        + step[:, None] * (np.arange(SIDE, dtype=np.float32) - (SIDE - 1) / 2)
+    )
     width = np.maximum(step, 1)[:, None, None]
     kernel = 1 - np.abs(points[:, :, None] - np.arange(side, dtype=np.float32)) / width
     kernel = np.maximum(kernel, 0)

@@ -18,7 +18,13 @@ from .audio import AudioStyleFeatures
 from .colour import ColourStyleFeatures
 from .grey import GreyStyleFeatures
 
-__all__ = ["AudioStyleFeatures", "ColourStyleFeatures", "GreyStyleFeatures", "StyleFeatures", "style_features_for"]
+__all__ = [
+    "AudioStyleFeatures",
+    "ColourStyleFeatures",
+    "GreyStyleFeatures",
+    "StyleFeatures",
+    "style_features_for",
+]
 
 StyleFeatures = GreyStyleFeatures | ColourStyleFeatures | AudioStyleFeatures
 

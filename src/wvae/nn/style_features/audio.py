@@ -101,5 +101,7 @@ class AudioStyleFeatures(nn.Module):
         value, vector = value[::-1][: self.size], vector[:, ::-1][:, : self.size]
         variance = np.maximum(value, 0) + 0.5
         self.directions.copy_(torch.as_tensor(vector.T.copy(), dtype=self.directions.dtype))
-        self.weight.copy_(torch.as_tensor(TOTAL * variance / variance.sum(), dtype=self.weight.dtype))
+        self.weight.copy_(
+            torch.as_tensor(TOTAL * variance / variance.sum(), dtype=self.weight.dtype)
+        )
         return self

@@ -6,7 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-SHARES = (0.1, 0.3, 0.5, 0.7)  # of the values, below each quantile; what stands in front is brighter, or hides in edges
+SHARES = (
+    0.1,
+    0.3,
+    0.5,
+    0.7,
+)  # of the values, below each quantile; what stands in front is brighter, or hides in edges
 PYRAMID = (1, 2, 4)  # pixels: the scales at which edges are looked at
 TOTAL = 15.0  # sum of the weights, half for colours, half for edges
 FAINT = 1e-6  # squared difference that is added: a flat picture has no logarithm of its edges
@@ -44,7 +49,9 @@ class ColourStyleFeatures(nn.Module):
         self.scales = [scale for scale in PYRAMID if min(shape[-2:]) >= 4 * scale]
         sizes = shape[0] * len(SHARES), len(self.scales) * len(SHARES)
         self.size = sum(sizes)
-        shares = torch.cat([torch.full((n,), TOTAL / sum(n > 0 for n in sizes) / max(n, 1)) for n in sizes])
+        shares = torch.cat(
+            [torch.full((n,), TOTAL / sum(n > 0 for n in sizes) / max(n, 1)) for n in sizes]
+        )
         self.register_buffer("weight", shares, persistent=False)  # (size,)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -57,7 +64,9 @@ class ColourStyleFeatures(nn.Module):
             across, down = corner - coarse[..., 1:, :-1], corner - coarse[..., :-1, 1:]
             if scale == 1:
                 across, down = across[..., ::2, ::2], down[..., ::2, ::2]
-            parts.append(_quantiles((across.square() + down.square() + FAINT).sqrt().flatten(2)).log())
+            parts.append(
+                _quantiles((across.square() + down.square() + FAINT).sqrt().flatten(2)).log()
+            )
         return torch.cat(parts, 1)
 
 

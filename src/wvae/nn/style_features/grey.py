@@ -74,7 +74,9 @@ class GreyStyleFeatures(nn.Module):
         ink = grey.sum((1, 2)).clamp(min=1e-3)
         across, down = _differences(grey)
         strength = (across.square() + down.square() + 1e-12).sqrt()
-        edge = strength.sum((1, 2)).clamp(min=1.0)  # less is an empty image, or one of a single grey
+        edge = strength.sum((1, 2)).clamp(
+            min=1.0
+        )  # less is an empty image, or one of a single grey
         detail = (grey - self._blurred(grey, 1.0)).square().sum((1, 2))
         mean_edge, fine = strength.square().sum((1, 2)) / edge, (detail / edge + 1e-12).sqrt()
         slant, widths, shape = self._moments(grey, ink)
@@ -95,18 +97,27 @@ class GreyStyleFeatures(nn.Module):
     def _moments(self, grey: Tensor, ink: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         """Return slant, the logs of both widths, and the higher moments, (B,) each."""
         mass = grey / ink.view(-1, 1, 1)
-        rows, columns = mass.sum(2), mass.sum(1)  # what depends on y alone, or on x, is a moment of these
+        rows, columns = (
+            mass.sum(2),
+            mass.sum(1),
+        )  # what depends on y alone, or on x, is a moment of these
         x = self.x - (columns @ self.x).unsqueeze(1)  # (B, width)
         y = self.y - (rows @ self.y).unsqueeze(1)  # (B, height)
         # 1/12: a pixel is a square, not a point.
         xx, yy = (columns * x * x).sum(1) + 1 / 12, (rows * y * y).sum(1) + 1 / 12
         xy = (torch.einsum("nyx,nx->ny", mass, x) * y).sum(1)
         upright = (xx - xy * xy / yy).clamp(min=1 / 12)
-        u = (x.unsqueeze(1) - ((xy / yy).unsqueeze(1) * y).unsqueeze(2)) / upright.sqrt().view(-1, 1, 1)
+        u = (x.unsqueeze(1) - ((xy / yy).unsqueeze(1) * y).unsqueeze(2)) / upright.sqrt().view(
+            -1, 1, 1
+        )
         v, squared = y / yy.sqrt().unsqueeze(1), u * u  # (B, height), (B, height, width)
         inert = mass * squared
         moments = {0: rows, 2: inert.sum(2), 4: (inert * squared).sum(2)}  # of u, in each row
-        return xy / yy, [0.5 * xx.log(), 0.5 * upright.log()], [(moments[p] * v**q).sum(1) for p, q in MOMENTS]
+        return (
+            xy / yy,
+            [0.5 * xx.log(), 0.5 * upright.log()],
+            [(moments[p] * v**q).sum(1) for p, q in MOMENTS],
+        )
 
     def _coherence(self, grey: Tensor, ink: Tensor, across: Tensor, down: Tensor) -> Tensor:
         """Return how straight the strokes are, (B,) in [0, 1]: of the structure tensor, (λ₁ − λ₂) / (λ₁ + λ₂)."""
@@ -124,7 +135,9 @@ def _blur(places: Tensor, sd: float) -> Tensor:
     """Return the matrix of a Gaussian blur, (places, places), cut off at 3 BLUR pixels; a product with it is fast."""
     away = places.unsqueeze(1) - places
     reach = math.ceil(3 * BLUR)
-    whole = (-0.5 * (torch.arange(-reach, reach + 1, device=places.device) / sd).square()).exp().sum()
+    whole = (
+        (-0.5 * (torch.arange(-reach, reach + 1, device=places.device) / sd).square()).exp().sum()
+    )
     return torch.where(away.abs() <= reach, (-0.5 * (away / sd).square()).exp() / whole, 0.0)
 
 
@@ -144,6 +157,9 @@ def _orientations(across: Tensor, down: Tensor, strength: Tensor) -> tuple[Tenso
     turn = torch.remainder(torch.atan2(down, across) * (ORIENTATIONS / math.pi), ORIENTATIONS)
     strength = strength.flatten(1) / strength.sum((1, 2)).unsqueeze(1)
     # What lies beyond k, counted up to 1, and summed; a triangle is the difference of two such ramps.
-    beyond = [torch.linalg.vecdot((turn.flatten(1) - k).clamp_(0, 1), strength) for k in range(ORIENTATIONS)]
+    beyond = [
+        torch.linalg.vecdot((turn.flatten(1) - k).clamp_(0, 1), strength)
+        for k in range(ORIENTATIONS)
+    ]
     shares = (before - after for before, after in pairwise(beyond))
     return 1 - beyond[0] + beyond[-1], *shares
