@@ -9,7 +9,7 @@ DEMO   ?= --draws 2 --epochs 15
 export GOMP_SPINCOUNT ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs bench bench-separation clean
+.PHONY: help demo test test-fast lint format docs bench bench-separation clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -18,11 +18,15 @@ demo: $(READY) ## both experiments on the embedded data; ends with the path of a
 	$(BIN)/wvae reproduce all --out runs/demo --overwrite $(DEMO)
 
 test: $(READY) ## all tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 
-lint: $(READY) ## style and types
+test-fast: $(READY) ## the tests that take less than 3 seconds each
+	$(BIN)/pytest -n 2 -m "not slow"
+
+lint: $(READY) ## style, types, and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 	$(BIN)/pyright
 
 format: $(READY) ## bring the code into the house style
