@@ -17,7 +17,7 @@ from safetensors import safe_open
 import wvae
 from wvae.datasets import Dataset
 from wvae.estimator import WVAE, import_original
-from wvae.io import files as storage
+from wvae.io import files, model_folder
 from wvae.io import onnx as export_module
 from wvae.io.files import (
     ModelFileError,
@@ -84,7 +84,7 @@ def test_the_choice_of_code_comes_back(fitted: WVAE, tmp_path: Path, code: Any):
 def test_a_folder_holds_json_and_safetensors_and_nothing_else(saved: Path):
     assert sorted(p.name for p in saved.iterdir()) == ["config.json", "model.safetensors"]
     about = json.loads((saved / "config.json").read_text())
-    assert about["format"] == storage.FORMAT
+    assert about["format"] == model_folder.FORMAT
     assert about["classes"] == ["ant", "bee", "cat", "dog"]
     with safe_open(saved / "model.safetensors", "np") as file:
         assert {"classifier.weight", "label_centres"} <= set(file.keys())
@@ -109,7 +109,7 @@ def test_a_failure_while_saving_leaves_the_old_model(
     def full(*args: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(storage, "write_tensors", full)  # after config.json
+    monkeypatch.setattr(model_folder, "write_tensors", full)  # after config.json
     with pytest.raises(OSError, match="No space"):
         fitted.save(saved)
     assert {p.name: p.read_bytes() for p in saved.iterdir()} == before
@@ -189,15 +189,15 @@ def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path: Path):
     (tmp_path / f".model{left}" / "config.json").touch()
     for name in kept:
         (tmp_path / name).touch()
-    storage.remove_temporaries(tmp_path)
+    files.remove_temporaries(tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(kept)
-    storage.remove_temporaries(tmp_path / "nothing")
+    files.remove_temporaries(tmp_path / "nothing")
 
 
 def test_a_replacement_removes_what_a_killed_one_put_aside(tmp_path: Path):
     for name in ("new", f".f.{'0a1b' * 8}.old", f".f.g.{'0a1b' * 8}.old"):
         (tmp_path / name).mkdir()
-    storage.replace_folder(tmp_path / "new", tmp_path / "f")
+    files.replace_folder(tmp_path / "new", tmp_path / "f")
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         f".f.g.{'0a1b' * 8}.old",
         "f",
@@ -283,7 +283,7 @@ def dry(monkeypatch: pytest.MonkeyPatch) -> None:
     def begin(*_: Any, **__: Any) -> Any:
         raise KeyError("begun")
 
-    for where in (storage, export_module):
+    for where in (model_folder, export_module):
         monkeypatch.setattr(where, "atomic_folder", begin)
     for name in ("workflows.fit.check_examples", "workflows.run_folder.locked"):
         monkeypatch.setattr(f"wvae.{name}", begin)
@@ -387,7 +387,7 @@ def edited(folder: Path, **changes: Any) -> Path:
 
 
 def test_a_newer_format_asks_for_an_update(saved: Path):
-    assert "update wvae" in refusal(edited(saved, format=storage.FORMAT + 1))
+    assert "update wvae" in refusal(edited(saved, format=model_folder.FORMAT + 1))
 
 
 def test_an_older_format_asks_for_a_training(saved: Path):
@@ -402,7 +402,7 @@ def test_every_field_is_needed(saved: Path, field: str, value: Any):
 
 @pytest.mark.parametrize("value", [None, "?", 1, [True]])
 def test_what_pixels_are_is_true_or_false(saved: Path, value: Any):
-    assert "unit_range is" in refusal(edited(saved, unit_range=value))
+    assert "values_in_0_to_1 is" in refusal(edited(saved, unit_range=value))
 
 
 def test_a_folder_from_before_there_were_gaussians_is_read(

@@ -658,7 +658,8 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         sklearn.exceptions.NotFittedError, ValueError, TypeError
             As `predict_proba` does.
         """
-        return self.classes_[self.predict_proba(X).argmax(1)]
+        best = self.predict_proba(X).argmax(1)
+        return self.classes_[best]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy of `predict`, in [0, 1], on the rows that have a label.
