@@ -13,7 +13,6 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV
 
 from wvae.config import parameters
 from wvae.datasets import Dataset
@@ -333,9 +332,10 @@ def test_fit_is_reproducible(tiny: WVAE, planted: Dataset):
 
 def test_a_test_set_uses_the_classes_of_training(tiny: WVAE, planted: Dataset):
     dogs = planted.subset(planted.y == "dog")  # whose only label has index 3, not 0
-    tiny.set_params(epochs=20, width=32, batch_size=64, learning_rate=1e-2, augment=0.0)
+    tiny.set_params(epochs=8, width=32, batch_size=32, learning_rate=1e-2, augment=0.0)
+    tiny.set_params(alignment="none", finetune_epochs=0)
     tiny.fit(planted.x, planted.y, test=(dogs.x, dogs.y))
-    assert tiny.history_[-1]["test.accuracy"] == tiny.score(dogs.x, dogs.y)
+    assert tiny.history_[-1]["test.accuracy"] == tiny.score(dogs.x, dogs.y) > 0.5
 
 
 def test_fit_resumes_from_a_checkpoint(tiny: WVAE, planted: Dataset, tmp_path: Path):
@@ -373,14 +373,6 @@ def test_preset_sets_the_parameters():
     model = WVAE.preset("article", "covariance", epochs=2)
     assert (model.get_params()["width"], model.get_params()["separation"]) == (500, "covariance")
     assert model.get_params()["epochs"] == 2
-
-
-def test_grid_search(tiny: WVAE, planted: Dataset):
-    tiny.set_params(epochs=6, width=32, batch_size=32, learning_rate=1e-2, augment=0.0)
-    search = GridSearchCV(tiny, {"d_rest": np.array([1, 2]), "classifier_weight": [20.0]}, cv=2)
-    search.fit(planted.x, planted.y)
-    assert search.best_params_["d_rest"] in (1, 2)
-    assert search.best_score_ > 0.5
 
 
 def test_fit_rejects_invalid_parameters(planted: Dataset):
