@@ -1,4 +1,4 @@
-"""WVAE with scikit-learn: its own checks, tables, pipelines, partial_fit, weights, missing labels."""
+"""WVAE with scikit-learn: conformance, tables, pipelines, partial_fit, weights, missing labels."""
 
 from __future__ import annotations
 
