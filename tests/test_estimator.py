@@ -63,7 +63,7 @@ def test_z_rest_holds_the_writer_and_z_label_the_label(fitted: WVAE, planted_tes
     label, writer = planted_test.y, planted_test.factors["writer"]
     assert agreement(kmeans(z_rest, 5), writer)["ari"] > 0.9
     assert agreement(kmeans(z_label, 4), label)["ari"] > 0.9
-    # The other way round, the codes say nothing.
+    # Neither code predicts the other factor.
     assert abs(agreement(kmeans(z_rest, 5), label)["ari"]) < 0.2
     assert abs(agreement(kmeans(z_label, 4), writer)["ari"]) < 0.2
 

@@ -506,7 +506,7 @@ _ARTICLE: dict[str, Any] = {
 }
 
 
-# The same network and loss, trained in 5 epochs instead of 50: docs/speed.md says how.
+# The same network and loss, trained in 5 epochs instead of 50; see docs/speed.md.
 _QUICK: dict[str, Any] = _ARTICLE | {
     "epochs": 5,
     "learning_rate": 16e-3,
@@ -540,7 +540,7 @@ def _objective(preset: Preset, objective: Objective | None) -> dict[str, Any]:
 
 
 def _checked(spec: Parameter, value: Any) -> Any:
-    """Return a value as a Python bool, int, float or str, or raise an error that says the range."""
+    """Return a value as a Python bool, int, float or str, or raise an error with the range."""
     if spec.choices:
         if value not in spec.choices:
             raise ValueError(f"{spec.name} is {value!r}, expected one of {', '.join(spec.choices)}")

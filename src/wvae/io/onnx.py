@@ -46,7 +46,7 @@ NETWORK_CODE = "network_z_rest"  # z_rest of the networks, before the alignment
 
 
 class ExportError(ValueError):
-    """A model cannot be exported; the message says what to do."""
+    """A model cannot be exported; the message names the remedy."""
 
 
 def export_onnx(model: WVAE, out: str | Path, *, overwrite: bool = False) -> Path:
