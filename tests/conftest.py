@@ -1,8 +1,12 @@
-"""What several rooms' tests share: a planted data set whose answer is known, one model of it, and real files."""
+"""Shared fixtures: a synthetic data set with known factors, a model of it, and real files."""
 
 from __future__ import annotations
 
 import os
+
+# Torch is imported below, before wvae: see `wvae._limit_spinning`.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +18,9 @@ import torch
 from reader_cases import Reader
 from wvae.datasets import Dataset, load
 from wvae.estimator import WVAE
+from wvae.nn import sliced_ot
 
-# One thread: the tests must not fight over cores, and the numbers must not depend on how many there are.
+# One thread: test processes share the cores, and numbers must not depend on how many there are.
 torch.set_num_threads(1)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -30,24 +35,22 @@ SMALL: dict[str, Any] = {
     "batch_size": 32,
     "learning_rate": 1e-2,
     "rest_kl_weight": 1.0,
-    "augment": 0.0,  # slanted, the patterns of 8×8 pixels are other patterns
+    "augment": 0.0,  # slanted patterns of 8 × 8 pixels would be other patterns
     "alignment_steps": 120,
     "device": "cpu",
 }
 
 
-def plant(each: int, seed: int = 0) -> Dataset:
-    """Draw 8×8 images: the label decides the upper half, the writer the lower one, and noise the rest.
+def plant(n_per_pair: int, seed: int = 0) -> Dataset:
+    """Return noisy 8 × 8 images: the label determines the upper half, the writer the lower half.
 
-    Each of the 4 × 5 pairs of label and writer occurs `each` times.
+    Each of the 4 × 5 pairs of label and writer occurs `n_per_pair` times.
     """
     patterns = np.random.default_rng(99)
-    upper, lower = (
-        patterns.random((len(LABELS), 4, 8)) < 0.5,
-        patterns.random((WRITERS, 4, 8)) < 0.5,
-    )
+    upper = patterns.random((len(LABELS), 4, 8)) < 0.5
+    lower = patterns.random((WRITERS, 4, 8)) < 0.5
     rng = np.random.default_rng(seed)
-    pairs = rng.permutation(np.tile(np.arange(len(LABELS) * WRITERS), each))
+    pairs = rng.permutation(np.tile(np.arange(len(LABELS) * WRITERS), n_per_pair))
     label, writer = np.divmod(pairs, WRITERS)
     clean = np.concatenate([upper[label], lower[writer]], 1) * 0.8 + 0.1  # (n, 8, 8)
     x = (255 * (clean + rng.normal(0, 0.05, clean.shape)).clip(0, 1)).astype(np.uint8)
@@ -68,14 +71,16 @@ def planted_test() -> Dataset:
 
 @pytest.fixture(scope="session")
 def small() -> dict[str, Any]:
-    """Hyper-parameters that learn the planted data in a second."""
+    """Hyper-parameters with which a model of the planted data is good after a second."""
     return dict(SMALL)
 
 
 @pytest.fixture(scope="session")
 def fitted(planted: Dataset) -> WVAE:
     """A model of the planted data; tests must not change it."""
-    return WVAE(**SMALL).fit(planted.x, planted.y)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sliced_ot, "PROBE_STEPS", 200)  # most of the time would be spent in probes
+        return WVAE(**SMALL).fit(planted.x, planted.y)
 
 
 @pytest.fixture(scope="session")
@@ -98,16 +103,16 @@ def original_model() -> Path:
 
 @pytest.fixture
 def no_temporaries(tmp_path: Path) -> Callable[[], None]:
-    """Give a check that nothing half-written is left in tmp_path."""
+    """Return a check that no temporary files are left in tmp_path."""
 
     def check() -> None:
-        left = [p.name for p in tmp_path.rglob("*") if p.name.endswith((".part", ".old"))]
-        assert left == []
+        names = [p.name for p in tmp_path.rglob("*") if p.name.endswith((".part", ".old"))]
+        assert names == []
 
     return check
 
 
 @pytest.fixture
 def reader() -> Reader:
-    """Return what opens data and keeps its log."""
+    """A function that opens data and keeps its log."""
     return Reader()

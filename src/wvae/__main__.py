@@ -1,4 +1,4 @@
-"""`python -m wvae` is `wvae`."""
+"""`python -m wvae` does the same as the command `wvae`."""
 
 from .cli.app import main
 

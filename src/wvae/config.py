@@ -1,4 +1,4 @@
-"""Every hyper-parameter, once: its default, its range and what it means."""
+"""All hyper-parameters: defaults, ranges and descriptions, and the presets."""
 
 from __future__ import annotations
 
@@ -12,31 +12,132 @@ from typing import Any, Literal, get_args, get_type_hints
 Preset = Literal["best", "article", "quick"]
 Objective = Literal["classifier", "covariance", "plain"]
 
-# The notebook's own constants: C2 and C3 weigh a term *per batch* of 256; per example that is C / 256.
+# The notebook's constants C2 and C3 weight a term per batch of 256; per example that is C / 256.
 ARTICLE_BATCH_SIZE = 256
 ARTICLE_WEIGHT = 10_000 / ARTICLE_BATCH_SIZE
-REFERENCE_VALUES = 28 * 28  # of an example, for which the weights are meant
-MIN_BATCH_SIZE = 32  # smaller ones are for those who ask
+REFERENCE_VALUES = 28 * 28  # values of an example for which the weights are meant
+MIN_BATCH_SIZE = 32  # smaller batches only if batch_size is set lower
 
 
 def _parameter(
-    default: Any, meaning: str, low: float | None = None, high: float | None = None
+    default: Any,
+    description: str,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    *,
+    advanced: bool = False,
 ) -> Any:
-    return field(default=default, metadata={"meaning": meaning, "low": low, "high": high})
+    metadata = {
+        "description": description,
+        "minimum": minimum,
+        "maximum": maximum,
+        "advanced": advanced,
+    }
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
 class Config:
     """All hyper-parameters of one training; the defaults are the preset ``best``.
 
-    Losses are sums over pixels and means over examples, in nats, so every weight below is in nats per example.
+    Losses are sums over the values of an example and means over examples, in nats, so every weight
+    below is in nats per example.
+
+    Parameters
+    ----------
+    d_label : int ≥ 1, default 10
+        Dimensions of z_label.
+    d_rest : int ≥ 1, default 16
+        Dimensions of z_rest.
+    kind : {"image", "audio", "table"}, default "image"
+        Kind of data, which decides how examples are augmented and which style features they have.
+    likelihood : {"auto", "bernoulli", "gaussian"}, default "auto"
+        Distribution p(x|z): 'bernoulli' for values in [0, 1], 'gaussian' with one learnt scale for
+        any values; 'auto' takes 'bernoulli' if all training values are in [0, 1].
+    backbone : {"auto", "article", "mlp", "conv", "photo"}, default "auto"
+        Network architecture: 'article' (the notebook's), 'mlp', 'conv' (a convolutional encoder and
+        an MLP decoder) or 'photo' (larger, and the decoder is convolutional, too); 'auto' takes
+        'conv' for grey images and spectrograms, 'photo' for colour images, and 'mlp' for tables.
+    width : int ≥ 1, default 400
+        Units of each hidden layer.
+    depth : int ≥ 1, default 2
+        Hidden layers of the encoder and of the decoder; backbone 'article' always has one.
+    label_prior : {"standard", "class"}, default "class"
+        Prior of z_label: 'standard' is N(0, I); 'class' is N(μ_y, I) with a learnt mean for each
+        class, so that encoding the label costs no KL.
+    decoder_label_input : {"code", "class"}, default "class"
+        What the decoder gets of the label: 'code' is z_label itself; 'class' is the mean of the
+        class priors weighted by p(y|z_label), so that no style passes through z_label.
+    label_kl_weight : float ≥ 0, default 4.0
+        Weight of KL(q(z_label|x) ‖ p(z_label)); values above 1 push style out of z_label.
+    style_weight : float ≥ 0, default 10.0
+        Weight of the style features of images and spectrograms, such as stroke thickness and slant,
+        which z_rest must explain, too; 0 leaves them out.
+    rest_kl_weight : float ≥ 0, default 0.5
+        Weight of KL(q(z_rest|x) ‖ N(0, I)), the β of a β-VAE.
+    classifier_weight : float ≥ 0, default 20.0
+        Weight of the classifier's cross-entropy; 0 trains without labels.
+    separation : {"none", "covariance", "hsic", "adversary", "swap"}, default "none"
+        Penalty that keeps the label out of z_rest during training.
+    separation_weight : float ≥ 0, default 0.0
+        Weight of the separation penalty.
+    alignment : {"none", "mean", "gaussian", "transport"}, default "transport"
+        Map, fitted after training, that gives z_rest the same distribution for every label: 'mean'
+        equalises means, 'gaussian' also covariances, 'transport' the whole distributions.
+    alignment_steps : int ≥ 1, default 800
+        Maximum number of steps of alignment 'transport', which stops earlier when probes can no
+        longer predict the label.
+    finetune_epochs : int ≥ 0, default 5
+        Passes after the alignment in which the decoder is fine-tuned on swapped codes; 0 skips the
+        fine-tuning.
+    epochs : int ≥ 1, default 30
+        Passes over the training data.
+    augment : float in [0, 1], default 0.7
+        Share of the training examples that are augmented: images are slanted, stretched, and
+        thickened or thinned, spectrograms are shifted in time, tables stay as they are.
+    batch_size : int ≥ 2, default 256
+        Maximum number of examples per step.
+    min_steps_per_epoch : int ≥ 1, default 25
+        Minimum number of steps per epoch: small data sets get smaller batches, of 32 at least.
+    learning_rate : float in [1e-08, 10], default 0.003
+        Learning rate of Adam; its peak if the schedule varies it.
+    schedule : {"constant", "one-cycle", "linear"}, default "one-cycle"
+        Course of the learning rate: 'constant'; 'one-cycle', a linear rise and a cosine decay; or
+        'linear', a short rise and a linear decay, which only the preset quick uses.
+    adam_beta2 : float in [0, 0.999999], default 0.999
+        Decay rate β₂ of Adam's mean of squared gradients; only the preset quick changes it.
+    lr_multipliers : {"uniform", "per_layer"}, default "uniform"
+        Learning rates of the layers: 'uniform', or 'per_layer', which are higher for biases and
+        small layers, lower for large ones, and need backbone 'article'; only the preset quick uses
+        the latter.
+    init : {"random", "data"}, default "random"
+        Initialisation: 'random', or 'data', which centres the encoder's input and starts the
+        decoder at the mean example (Bernoulli likelihood); only the preset quick uses the latter.
+    early_stopping : bool, default False
+        Whether to stop when the loss on held-out rows no longer falls, and keep the best epoch.
+    validation_fraction : float in [0.001, 0.9], default 0.1
+        Share of the rows, or of the groups, that early_stopping holds out.
+    n_iter_no_change : int ≥ 1, default 10
+        Epochs that early_stopping waits for a lower validation loss.
+    test_samples : int ≥ 1, default 10
+        Samples of the codes over which `evaluate` averages the loss.
+    random_state : int in [0, 4294967295], default 0
+        Seed of the initial weights, the shuffling and the noise.
+    precision : {"float32", "bfloat16"}, default "float32"
+        Number format of matrix products during training; 'bfloat16' is faster on hardware that
+        supports it.
+    compile : bool, default False
+        Whether to compile the training step with torch.compile, which needs a C++ compiler and pays
+        off only in long trainings.
+    device : {"auto", "cpu", "cuda"}, default "auto"
+        Device to compute on; 'auto' takes a GPU if there is one.
 
     Raises
     ------
     TypeError
         If a value has the wrong type.
     ValueError
-        If a value is outside its range or not one of its choices.
+        If a value is outside its range, is not one of its choices, or contradicts another value.
 
     Examples
     --------
@@ -54,128 +155,191 @@ class Config:
 
     kind: Literal["image", "audio", "table"] = _parameter(
         "image",
-        "what an example is; style features and slanting suit images only, shifts in time spectrograms",
+        "kind of data, which decides how examples are augmented and which style features they have",
+        advanced=True,
     )
     likelihood: Literal["auto", "bernoulli", "gaussian"] = _parameter(
         "auto",
-        "p(x|z): Bernoulli for values in [0, 1], Gaussian of a learnt scale for any; auto takes Bernoulli where it can",
+        "distribution p(x|z): 'bernoulli' for values in [0, 1], 'gaussian' with one learnt scale "
+        "for any values; 'auto' takes 'bernoulli' if all training values are in [0, 1]",
     )
     backbone: Literal["auto", "article", "mlp", "conv", "photo"] = _parameter(
         "auto",
-        "networks: the article's, perceptrons, convolutions that read and a perceptron that draws, or more that also "
-        "draw; auto takes conv for grey images and spectrograms, photo for colour, mlp for tables",
+        "network architecture: 'article' (the notebook's), 'mlp', 'conv' (a convolutional encoder "
+        "and an MLP decoder) or 'photo' (larger, and the decoder is convolutional, too); 'auto' "
+        "takes 'conv' for grey images and spectrograms, 'photo' for colour images, and 'mlp' for "
+        "tables",
     )
-    width: int = _parameter(400, "units of a hidden layer", 1)
-    depth: int = _parameter(2, "hidden layers of encoder and of decoder (article: always 1)", 1)
+    width: int = _parameter(400, "units of each hidden layer", 1)
+    depth: int = _parameter(
+        2,
+        "hidden layers of the encoder and of the decoder; backbone 'article' always has one",
+        1,
+        advanced=True,
+    )
 
     label_prior: Literal["standard", "class"] = _parameter(
         "class",
-        "prior of z_label: N(0, I), or one learnt mean per class, which makes the label free of charge",
+        "prior of z_label: 'standard' is N(0, I); 'class' is N(μ_y, I) with a learnt mean for each "
+        "class, so that encoding the label costs no KL",
+        advanced=True,
     )
     decoder_label_input: Literal["code", "class"] = _parameter(
         "class",
-        "what of z_label the decoder sees: the code itself, or only the class it means, so no style can pass",
+        "what the decoder gets of the label: 'code' is z_label itself; 'class' is the mean of the "
+        "class priors weighted by p(y|z_label), so that no style passes through z_label",
+        advanced=True,
     )
     label_kl_weight: float = _parameter(
-        4.0, "weight of KL(q(z_label|x) || p(z_label)); above 1 drives style out", 0
+        4.0,
+        "weight of KL(q(z_label|x) ‖ p(z_label)); values above 1 push style out of z_label",
+        0,
     )
     style_weight: float = _parameter(
         10.0,
-        "weight of the style features of an image, which z_rest must explain, too; 0 leaves them out",
+        "weight of the style features of images and spectrograms, such as stroke thickness and "
+        "slant, which z_rest must explain, too; 0 leaves them out",
         0,
     )
     rest_kl_weight: float = _parameter(
-        0.5, "weight of KL(q(z_rest|x) || p(z_rest)), the beta of a beta-VAE", 0
+        0.5, "weight of KL(q(z_rest|x) ‖ N(0, I)), the β of a β-VAE", 0
     )
     classifier_weight: float = _parameter(
         20.0, "weight of the classifier's cross-entropy; 0 trains without labels", 0
     )
     separation: Literal["none", "covariance", "hsic", "adversary", "swap"] = _parameter(
-        "none", "term that keeps the label out of z_rest while training"
+        "none", "penalty that keeps the label out of z_rest during training"
     )
-    separation_weight: float = _parameter(0.0, "weight of the separation term", 0)
+    separation_weight: float = _parameter(0.0, "weight of the separation penalty", 0)
     alignment: Literal["none", "mean", "gaussian", "transport"] = _parameter(
         "transport",
-        "map after training that gives z_rest one distribution for all labels: equal means, Gaussians, or all",
+        "map, fitted after training, that gives z_rest the same distribution for every label: "
+        "'mean' equalises means, 'gaussian' also covariances, 'transport' the whole distributions",
     )
     alignment_steps: int = _parameter(
-        800, "steps of alignment='transport' at most: it stops when no label is read", 1
+        800,
+        "maximum number of steps of alignment 'transport', which stops earlier when probes can no "
+        "longer predict the label",
+        1,
+        advanced=True,
     )
 
     finetune_epochs: int = _parameter(
         5,
-        "passes after the alignment in which the decoder practises swapped codes; 0 leaves it as it is",
+        "passes after the alignment in which the decoder is fine-tuned on swapped codes; 0 skips "
+        "the fine-tuning",
         0,
     )
 
     epochs: int = _parameter(30, "passes over the training data", 1)
     augment: float = _parameter(
         0.7,
-        "share of the training images slanted, stretched, thickened anew, of spectrograms shifted; not of tables",
+        "share of the training examples that are augmented: images are slanted, stretched, and "
+        "thickened or thinned, spectrograms are shifted in time, tables stay as they are",
         0,
         1,
     )
-    batch_size: int = _parameter(256, "examples in one step, at most", 2)
+    batch_size: int = _parameter(256, "maximum number of examples per step", 2)
     min_steps_per_epoch: int = _parameter(
-        25, "steps in one pass, at least: few examples are cut into smaller batches, down to 32", 1
+        25,
+        "minimum number of steps per epoch: small data sets get smaller batches, of 32 at least",
+        1,
+        advanced=True,
     )
     learning_rate: float = _parameter(
-        3e-3, "Adam's step size (its peak, if the schedule moves it)", 1e-8, 10
+        3e-3, "learning rate of Adam; its peak if the schedule varies it", 1e-8, 10
     )
     schedule: Literal["constant", "one-cycle", "linear"] = _parameter(
-        "one-cycle", "course of the learning rate"
+        "one-cycle",
+        "course of the learning rate: 'constant'; 'one-cycle', a linear rise and a cosine decay; "
+        "or 'linear', a short rise and a linear decay, which only the preset quick uses",
+        advanced=True,
     )
-    adam_beta2: float = _parameter(0.999, "decay of Adam's mean of squared gradients", 0, 0.999999)
+    adam_beta2: float = _parameter(
+        0.999,
+        "decay rate β₂ of Adam's mean of squared gradients; only the preset quick changes it",
+        0,
+        0.999999,
+        advanced=True,
+    )
     lr_multipliers: Literal["uniform", "per_layer"] = _parameter(
         "uniform",
-        "step sizes: one for all, or more for biases and small layers, less for large ones (backbone article)",
+        "learning rates of the layers: 'uniform', or 'per_layer', which are higher for biases and "
+        "small layers, lower for large ones, and need backbone 'article'; only the preset quick "
+        "uses the latter",
+        advanced=True,
     )
     init: Literal["random", "data"] = _parameter(
         "random",
-        "where training starts: data centres the input and draws the mean picture (Bernoulli likelihood)",
+        "initialisation: 'random', or 'data', which centres the encoder's input and starts the "
+        "decoder at the mean example (Bernoulli likelihood); only the preset quick uses the latter",
+        advanced=True,
     )
     early_stopping: bool = _parameter(
-        False, "stop when the loss of rows held out no longer falls, at the best epoch"
+        False,
+        "whether to stop when the loss on held-out rows no longer falls, and keep the best epoch",
     )
     validation_fraction: float = _parameter(
-        0.1, "share of the rows (or groups) held out for early_stopping", 0.001, 0.9
+        0.1,
+        "share of the rows, or of the groups, that early_stopping holds out",
+        0.001,
+        0.9,
+        advanced=True,
     )
     n_iter_no_change: int = _parameter(
-        10, "epochs without a better validation loss that early_stopping waits", 1
+        10, "epochs that early_stopping waits for a lower validation loss", 1, advanced=True
     )
-    test_samples: int = _parameter(10, "samples of the codes that a test loss is averaged over", 1)
-    random_state: int = _parameter(0, "seed of weights, shuffling and noise", 0, 2**32 - 1)
+    test_samples: int = _parameter(
+        10, "samples of the codes over which `evaluate` averages the loss", 1, advanced=True
+    )
+    random_state: int = _parameter(
+        0, "seed of the initial weights, the shuffling and the noise", 0, 2**32 - 1
+    )
     precision: Literal["float32", "bfloat16"] = _parameter(
         "float32",
-        "numbers in the networks' matrix products while training; bfloat16 is faster where there are units",
+        "number format of matrix products during training; 'bfloat16' is faster on hardware that "
+        "supports it",
+    )
+    compile: bool = _parameter(
+        False,
+        "whether to compile the training step with torch.compile, which needs a C++ compiler and "
+        "pays off only in long trainings",
     )
     device: Literal["auto", "cpu", "cuda"] = _parameter(
-        "auto", "where to compute; auto takes a GPU if there is one"
+        "auto", "device to compute on; 'auto' takes a GPU if there is one"
     )
 
     @classmethod
     def preset(
         cls, name: Preset = "best", objective: Objective | None = None, **changes: Any
     ) -> Config:
-        """Return a preset, with changes.
+        """Return the hyper-parameters of a preset, with changes.
 
         Parameters
         ----------
         name
-            ``"best"``; ``"article"`` for the notebook's model, loss and schedule to the letter; or ``"quick"`` for its
-            model and loss by a schedule that needs a tenth of the steps.
+            ``"best"``: this package's own model, the defaults of `Config`. ``"article"``: the
+            network, loss and schedule of the original notebook, unchanged. ``"quick"``: the network
+            and loss of ``"article"``, but ``schedule``, ``adam_beta2``, ``lr_multipliers`` and
+            ``init`` are chosen such that a tenth of the steps is enough.
         objective
-            The notebook's variants: ``"classifier"`` (its first), ``"covariance"`` (adds the cross-covariance
-            penalty) or ``"plain"`` (no labels at all). None leaves the preset's own.
+            One of the notebook's variants: ``"classifier"`` (its first), ``"covariance"``, which
+            adds the cross-covariance penalty, or ``"plain"``, which uses no labels. None keeps the
+            preset's own.
         changes
-            Hyper-parameters by name.
+            Hyper-parameters by name. They override the preset and the objective.
 
         Raises
         ------
         TypeError
-            If a name is unknown.
+            If a name is not a hyper-parameter, or a value has the wrong type.
         ValueError
-            If the preset, the objective or a value is.
+            If the preset, the objective or a value is not one of the allowed ones.
+
+        Examples
+        --------
+        >>> Config.preset("article", "covariance", epochs=2).separation
+        'covariance'
         """
         if name not in get_args(Preset):
             raise ValueError(f"preset is {name!r}, expected one of {', '.join(get_args(Preset))}")
@@ -188,19 +352,37 @@ class Config:
 
     @staticmethod
     def loss_scale(values: int) -> float:
-        """Return by how much the terms beside the ELBO weigh more for examples of so many values.
+        """Return the factor by which the loss multiplies every term but the ELBO's.
 
-        What they are weighed against, the reconstruction, is a sum over the values. The weights are those for 28 × 28
-        pixels; fewer values leave them as they are.
+        The reconstruction term is a sum over the values of an example, so it grows with their
+        number, and the other terms are scaled up with it: max(1, values / 784). The weights of
+        `Config` are meant for 28 × 28 = 784 pixels; smaller examples use them unchanged.
 
-        >>> Config.loss_scale(28 * 28), round(Config.loss_scale(3 * 32 * 32), 2), Config.loss_scale(13)
-        (1.0, 3.92, 1.0)
+        Parameters
+        ----------
+        values
+            Number of values of one example, such as height × width × channels.
+
+        Examples
+        --------
+        >>> Config.loss_scale(28 * 28), Config.loss_scale(4 * 28 * 28), Config.loss_scale(13)
+        (1.0, 4.0, 1.0)
         """
         return max(1.0, values / REFERENCE_VALUES)
 
     def batch_size_for(self, n: int) -> int:
-        """Return how many of n training examples make one step.
+        """Return the batch size for n training examples.
 
+        It is ``batch_size``, or less if an epoch would otherwise have fewer than
+        ``min_steps_per_epoch`` steps, but not below 32.
+
+        Parameters
+        ----------
+        n
+            Number of training examples.
+
+        Examples
+        --------
         >>> [Config().batch_size_for(n) for n in (100, 1000, 2000, 60_000)]
         [32, 40, 80, 256]
         """
@@ -208,53 +390,75 @@ class Config:
 
     def __post_init__(self) -> None:
         for spec in parameters():
-            # A grid search hands over NumPy's numbers; from here on they are Python's, which JSON can write.
+            # Grid searches pass NumPy numbers; JSON can only write Python's.
             object.__setattr__(self, spec.name, _checked(spec, getattr(self, spec.name)))
         if self.decoder_label_input == "class" and not (
             self.label_prior == "class" and self.classifier_weight
         ):
             raise ValueError(
-                "decoder_label_input is 'class', which needs label_prior='class' and classifier_weight above 0: "
-                "take decoder_label_input='code', or give those"
+                "decoder_label_input is 'class', which needs label_prior='class' and "
+                "classifier_weight above 0: take decoder_label_input='code', or set those"
             )
         if self.lr_multipliers == "per_layer" and self.backbone != "article":
             raise ValueError(
-                f"lr_multipliers is 'per_layer', which knows the layers of backbone 'article' only, and backbone is "
+                "lr_multipliers is 'per_layer', which needs backbone='article', and backbone is "
                 f"{self.backbone!r}: take lr_multipliers='uniform'"
             )
         if not self.classifier_weight:
-            taken = {"alignment": "none", "style_weight": 0.0, "finetune_epochs": 0} | (
-                {} if self.separation == "covariance" else {"separation": "none"}
+            self._check_uses_no_labels()
+
+    def _check_uses_no_labels(self) -> None:
+        """Raise a ValueError if a term that needs labels is on, although training has none."""
+        required: dict[str, Any] = {"alignment": "none", "style_weight": 0.0, "finetune_epochs": 0}
+        if self.separation != "covariance":  # it compares the two codes, without the label
+            required["separation"] = "none"
+        conflicts: list[str] = []
+        remedies: list[str] = []
+        for name, value in required.items():
+            if getattr(self, name) != value:
+                conflicts.append(f"{name} is {getattr(self, name)!r}")
+                remedies.append(f"{name}={value!r}")
+        if conflicts:
+            raise ValueError(
+                f"classifier_weight is 0, which trains without labels, but {', '.join(conflicts)}: "
+                f"take {', '.join(remedies)}, or classifier_weight above 0"
             )
-            wrong = {name: value for name, value in taken.items() if getattr(self, name) != value}
-            if wrong:
-                raise ValueError(
-                    f"classifier_weight is 0, which trains without labels, but "
-                    f"{', '.join(f'{name} is {getattr(self, name)!r}' for name in wrong)}: "
-                    f"take {', '.join(f'{name}={value!r}' for name, value in wrong.items())}, "
-                    "or classifier_weight above 0"
-                )
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """What the command line and the documentation need to know about one hyper-parameter."""
+    """One hyper-parameter, for the command line and the documentation.
+
+    Parameters
+    ----------
+    name, type, default
+        Name, type and default value; the type of a choice is ``str``.
+    description
+        What it does, starting in lower case and without a full stop.
+    choices
+        All allowed values, if they are names; otherwise empty.
+    minimum, maximum
+        The allowed range, ends included; None where there is no limit.
+    advanced
+        Whether few users need to change it.
+    """
 
     name: str
     type: type
     default: Any
-    meaning: str
+    description: str
     choices: tuple[str, ...]
-    low: float | None
-    high: float | None
+    minimum: float | None
+    maximum: float | None
+    advanced: bool
 
 
 def check_parameter_names(names: Iterable[str]) -> None:
-    """Raise a TypeError that names what was probably meant if one of the names is no hyper-parameter."""
-    known = [f.name for f in fields(Config)]
+    """Raise a TypeError, with the closest match, if one of the names is not a hyper-parameter."""
+    valid = [f.name for f in fields(Config)]
     for name in names:
-        if name not in known:
-            close = get_close_matches(name, known, n=1)
+        if name not in valid:
+            close = get_close_matches(name, valid, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise TypeError(f"there is no hyper-parameter {name!r}{hint}")
 
@@ -271,12 +475,9 @@ def parameters() -> tuple[Parameter, ...]:
     specs: list[Parameter] = []
     for f in fields(Config):
         choices = get_args(hints[f.name])
+        value_type = str if choices else hints[f.name]
         default = None if f.default is MISSING else f.default
-        specs.append(
-            Parameter(
-                f.name, str if choices else hints[f.name], default, choices=choices, **f.metadata
-            )
-        )
+        specs.append(Parameter(f.name, value_type, default, choices=choices, **f.metadata))
     return tuple(specs)
 
 
@@ -305,7 +506,7 @@ _ARTICLE: dict[str, Any] = {
 }
 
 
-# The same model and loss, trained in 5 passes for 50: how it was found is in docs/speed.md.
+# The same network and loss, trained in 5 epochs instead of 50; see docs/speed.md.
 _QUICK: dict[str, Any] = _ARTICLE | {
     "epochs": 5,
     "learning_rate": 16e-3,
@@ -318,40 +519,45 @@ _PRESETS: dict[Preset, dict[str, Any]] = {"best": {}, "article": _ARTICLE, "quic
 
 
 def _objective(preset: Preset, objective: Objective | None) -> dict[str, Any]:
+    """Return the hyper-parameters that an objective changes in a preset."""
     if objective == "covariance":
         return {"separation": "covariance", "separation_weight": ARTICLE_WEIGHT}
-    if objective == "plain":
-        # Without labels there is no class to give a prior to.
-        # Nor anything that a style could be relative to, or aligned across.
-        without = {"classifier_weight": 0.0, "separation": "none", "separation_weight": 0.0}
-        without |= {"style_weight": 0.0, "alignment": "none", "finetune_epochs": 0}
-        if preset == "best":
-            without |= {
-                "label_prior": "standard",
-                "decoder_label_input": "code",
-                "label_kl_weight": 1.0,
-            }
-        return without
-    return {}
+    if objective != "plain":
+        return {}
+    changes: dict[str, Any] = {
+        "classifier_weight": 0.0,
+        "separation": "none",
+        "separation_weight": 0.0,
+        "style_weight": 0.0,
+        "alignment": "none",
+        "finetune_epochs": 0,
+    }
+    if preset == "best":  # its prior and its decoder need classes
+        changes["label_prior"] = "standard"
+        changes["decoder_label_input"] = "code"
+        changes["label_kl_weight"] = 1.0
+    return changes
 
 
 def _checked(spec: Parameter, value: Any) -> Any:
+    """Return a value as a Python bool, int, float or str, or raise an error with the range."""
     if spec.choices:
         if value not in spec.choices:
             raise ValueError(f"{spec.name} is {value!r}, expected one of {', '.join(spec.choices)}")
         return value
+    about = f"({spec.description})"
     if spec.type is bool:
         if type(value).__name__ not in ("bool", "bool_"):  # Python's or NumPy's
-            raise TypeError(f"{spec.name} is {value!r}, expected True or False ({spec.meaning})")
+            raise TypeError(f"{spec.name} is {value!r}, expected True or False {about}")
         return bool(value)
     number = Real if spec.type is float else Integral
     if isinstance(value, bool) or not isinstance(value, number):
-        raise TypeError(f"{spec.name} is {value!r}, expected {spec.type.__name__} ({spec.meaning})")
+        raise TypeError(f"{spec.name} is {value!r}, expected {spec.type.__name__} {about}")
     value = spec.type(value)
     if not math.isfinite(value):
-        raise ValueError(f"{spec.name} is {value}, expected a finite number ({spec.meaning})")
-    if spec.low is not None and value < spec.low:
-        raise ValueError(f"{spec.name} is {value}, expected at least {spec.low} ({spec.meaning})")
-    if spec.high is not None and value > spec.high:
-        raise ValueError(f"{spec.name} is {value}, expected at most {spec.high} ({spec.meaning})")
+        raise ValueError(f"{spec.name} is {value}, expected a finite number {about}")
+    if spec.minimum is not None and value < spec.minimum:
+        raise ValueError(f"{spec.name} is {value}, expected at least {spec.minimum} {about}")
+    if spec.maximum is not None and value > spec.maximum:
+        raise ValueError(f"{spec.name} is {value}, expected at most {spec.maximum} {about}")
     return value

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -16,9 +15,9 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils import Tags
 from sklearn.utils.validation import validate_data
 
-from .config import Config, Objective, Preset, check_parameter_names
+from .config import Config, Objective, Preset
 from .io.chainer import read_original
-from .io.model_folder import Code, SavedModel, check_code, read_saved, write_saved
+from .io.model_folder import Code, SavedModel, check_code, read_model_folder, write_model_folder
 from .model import SplitVAE
 from .training.examples import Array, Examples, check_examples, check_shape, labelled
 from .training.inference import (
@@ -42,38 +41,130 @@ from .training.pipeline import (
     prepared,
     seeded,
 )
-from .validation import check_weights, coded, column, missing_in
+from .validation import check_label_column, check_weights, encode_labels, missing_labels
 
 
 class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
-    """Split what the label explains (z_label) from all the rest (z_rest).
+    """Separate what a label explains (z_label) from all the rest (z_rest).
 
     Parameters
     ----------
-    code
-        What `transform` returns: ``"rest"`` (n, d_rest), ``"label"`` (n, d_label) or ``"both"``
+    code : {"rest", "label", "both"}, default "rest"
+        What `transform` returns: z_rest (n, d_rest), z_label (n, d_label), or both side by side
         (n, d_label + d_rest).
-    warm_start
-        Whether `fit` goes on from the weights of the fit before, with a new schedule, instead of from chance.
-    parameters
-        The hyper-parameters of `wvae.config.Config`, by name. ``random_state`` may also be None or a RandomState.
+    warm_start : bool, default False
+        Whether `fit` continues from the weights of the previous fit, with a new schedule, instead
+        of from random ones.
+    d_label : int ≥ 1, default 10
+        Dimensions of z_label.
+    d_rest : int ≥ 1, default 16
+        Dimensions of z_rest.
+    kind : {"image", "audio", "table"}, default "image"
+        Kind of data, which decides how examples are augmented and which style features they have.
+    likelihood : {"auto", "bernoulli", "gaussian"}, default "auto"
+        Distribution p(x|z): 'bernoulli' for values in [0, 1], 'gaussian' with one learnt scale for
+        any values; 'auto' takes 'bernoulli' if all training values are in [0, 1].
+    backbone : {"auto", "article", "mlp", "conv", "photo"}, default "auto"
+        Network architecture: 'article' (the notebook's), 'mlp', 'conv' (a convolutional encoder and
+        an MLP decoder) or 'photo' (larger, and the decoder is convolutional, too); 'auto' takes
+        'conv' for grey images and spectrograms, 'photo' for colour images, and 'mlp' for tables.
+    width : int ≥ 1, default 400
+        Units of each hidden layer.
+    depth : int ≥ 1, default 2
+        Hidden layers of the encoder and of the decoder; backbone 'article' always has one.
+    label_prior : {"standard", "class"}, default "class"
+        Prior of z_label: 'standard' is N(0, I); 'class' is N(μ_y, I) with a learnt mean for each
+        class, so that encoding the label costs no KL.
+    decoder_label_input : {"code", "class"}, default "class"
+        What the decoder gets of the label: 'code' is z_label itself; 'class' is the mean of the
+        class priors weighted by p(y|z_label), so that no style passes through z_label.
+    label_kl_weight : float ≥ 0, default 4.0
+        Weight of KL(q(z_label|x) ‖ p(z_label)); values above 1 push style out of z_label.
+    style_weight : float ≥ 0, default 10.0
+        Weight of the style features of images and spectrograms, such as stroke thickness and slant,
+        which z_rest must explain, too; 0 leaves them out.
+    rest_kl_weight : float ≥ 0, default 0.5
+        Weight of KL(q(z_rest|x) ‖ N(0, I)), the β of a β-VAE.
+    classifier_weight : float ≥ 0, default 20.0
+        Weight of the classifier's cross-entropy; 0 trains without labels.
+    separation : {"none", "covariance", "hsic", "adversary", "swap"}, default "none"
+        Penalty that keeps the label out of z_rest during training.
+    separation_weight : float ≥ 0, default 0.0
+        Weight of the separation penalty.
+    alignment : {"none", "mean", "gaussian", "transport"}, default "transport"
+        Map, fitted after training, that gives z_rest the same distribution for every label: 'mean'
+        equalises means, 'gaussian' also covariances, 'transport' the whole distributions.
+    alignment_steps : int ≥ 1, default 800
+        Maximum number of steps of alignment 'transport', which stops earlier when probes can no
+        longer predict the label.
+    finetune_epochs : int ≥ 0, default 5
+        Passes after the alignment in which the decoder is fine-tuned on swapped codes; 0 skips the
+        fine-tuning.
+    epochs : int ≥ 1, default 30
+        Passes over the training data.
+    augment : float in [0, 1], default 0.7
+        Share of the training examples that are augmented: images are slanted, stretched, and
+        thickened or thinned, spectrograms are shifted in time, tables stay as they are.
+    batch_size : int ≥ 2, default 256
+        Maximum number of examples per step.
+    min_steps_per_epoch : int ≥ 1, default 25
+        Minimum number of steps per epoch: small data sets get smaller batches, of 32 at least.
+    learning_rate : float in [1e-08, 10], default 0.003
+        Learning rate of Adam; its peak if the schedule varies it.
+    schedule : {"constant", "one-cycle", "linear"}, default "one-cycle"
+        Course of the learning rate: 'constant'; 'one-cycle', a linear rise and a cosine decay; or
+        'linear', a short rise and a linear decay, which only the preset quick uses.
+    adam_beta2 : float in [0, 0.999999], default 0.999
+        Decay rate β₂ of Adam's mean of squared gradients; only the preset quick changes it.
+    lr_multipliers : {"uniform", "per_layer"}, default "uniform"
+        Learning rates of the layers: 'uniform', or 'per_layer', which are higher for biases and
+        small layers, lower for large ones, and need backbone 'article'; only the preset quick uses
+        the latter.
+    init : {"random", "data"}, default "random"
+        Initialisation: 'random', or 'data', which centres the encoder's input and starts the
+        decoder at the mean example (Bernoulli likelihood); only the preset quick uses the latter.
+    early_stopping : bool, default False
+        Whether to stop when the loss on held-out rows no longer falls, and keep the best epoch.
+    validation_fraction : float in [0.001, 0.9], default 0.1
+        Share of the rows, or of the groups, that early_stopping holds out.
+    n_iter_no_change : int ≥ 1, default 10
+        Epochs that early_stopping waits for a lower validation loss.
+    test_samples : int ≥ 1, default 10
+        Samples of the codes over which `evaluate` averages the loss.
+    random_state : int in [0, 4294967295], default 0
+        Seed of the initial weights, the shuffling and the noise. None and a RandomState are
+        allowed, as in scikit-learn.
+    precision : {"float32", "bfloat16"}, default "float32"
+        Number format of matrix products during training; 'bfloat16' is faster on hardware that
+        supports it.
+    compile : bool, default False
+        Whether to compile the training step with torch.compile, which needs a C++ compiler and pays
+        off only in long trainings.
+    device : {"auto", "cpu", "cuda"}, default "auto"
+        Device to compute on; 'auto' takes a GPU if there is one.
 
     Attributes
     ----------
     classes_
         The labels, sorted, (classes,).
-    config_, shape_
-        The hyper-parameters it was fitted with; shape of one example.
+    config_
+        The hyper-parameters of the fit, a `Config`.
     feature_names_in_
-        Names of the columns, if X was a data frame with names.
+        Names of the columns, (n_features,), if X was a data frame with names.
     history_
-        One row of figures per epoch.
+        One dict per epoch: the terms of the objective, in nats, and the seconds.
     label_centres_
-        Mean z_label of each class in training, (classes, d_label): what `rewrite` sets.
+        Mean z_label of each class in training, (classes, d_label), which `rewrite` uses.
     likelihood_
-        What ``likelihood="auto"`` has become: ``"bernoulli"`` or ``"gaussian"``.
-    n_features_in_, n_iter_
-        Values per example; epochs trained.
+        The distribution p(x|z) that was used: ``"bernoulli"`` or ``"gaussian"``.
+    model_
+        The network, a `wvae.model.SplitVAE`.
+    n_features_in_
+        Number of values of an example.
+    n_iter_
+        Number of epochs trained.
+    shape_
+        Shape of one example.
 
     Examples
     --------
@@ -85,9 +176,10 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
     >>> model.swap(X[:5], X[5:10]).shape
     (5, 6, 6)
 
-    A table, with some labels unknown:
+    A table in which half of the labels are unknown:
 
-    >>> table, y = np.random.default_rng(0).normal(9, 3, (64, 5)), np.where(np.arange(64) % 4, np.arange(64) % 2, -1)
+    >>> table = np.random.default_rng(0).normal(9, 3, (64, 5))
+    >>> y = np.where(np.arange(64) < 32, np.arange(64) % 2, -1)
     >>> model = WVAE(d_label=2, d_rest=3, width=16, epochs=2).fit(table, y)
     >>> model.likelihood_, model.classes_.tolist(), model.reconstruct(table).shape
     ('gaussian', [0, 1], (64, 5))
@@ -104,28 +196,111 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
     n_features_in_: int
     feature_names_in_: Array
 
-    def __init__(self, *, code: Code = "rest", warm_start: bool = False, **parameters: Any) -> None:
-        self.code = code
+    # `Config` defines the hyper-parameters. They are repeated here, because scikit-learn and
+    # editors read them off the signature; a test compares the two.
+    def __init__(
+        self,
+        *,
+        code: Code = "rest",
+        warm_start: bool = False,
+        d_label: int = 10,
+        d_rest: int = 16,
+        kind: Literal["image", "audio", "table"] = "image",
+        likelihood: Literal["auto", "bernoulli", "gaussian"] = "auto",
+        backbone: Literal["auto", "article", "mlp", "conv", "photo"] = "auto",
+        width: int = 400,
+        depth: int = 2,
+        label_prior: Literal["standard", "class"] = "class",
+        decoder_label_input: Literal["code", "class"] = "class",
+        label_kl_weight: float = 4.0,
+        style_weight: float = 10.0,
+        rest_kl_weight: float = 0.5,
+        classifier_weight: float = 20.0,
+        separation: Literal["none", "covariance", "hsic", "adversary", "swap"] = "none",
+        separation_weight: float = 0.0,
+        alignment: Literal["none", "mean", "gaussian", "transport"] = "transport",
+        alignment_steps: int = 800,
+        finetune_epochs: int = 5,
+        epochs: int = 30,
+        augment: float = 0.7,
+        batch_size: int = 256,
+        min_steps_per_epoch: int = 25,
+        learning_rate: float = 0.003,
+        schedule: Literal["constant", "one-cycle", "linear"] = "one-cycle",
+        adam_beta2: float = 0.999,
+        lr_multipliers: Literal["uniform", "per_layer"] = "uniform",
+        init: Literal["random", "data"] = "random",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        test_samples: int = 10,
+        random_state: int | np.random.RandomState | None = 0,
+        precision: Literal["float32", "bfloat16"] = "float32",
+        compile: bool = False,  # noqa: A002 – as in torch
+        device: Literal["auto", "cpu", "cuda"] = "auto",
+    ) -> None:
+        self.code: Code = code
         self.warm_start = warm_start
-        check_parameter_names(parameters)
-        for spec in fields(Config):
-            setattr(self, spec.name, parameters.get(spec.name, spec.default))
-
-    # scikit-learn reads the parameters off the signature; theirs is Config's, so that each stands in one place only.
-    __init__.__signature__ = inspect.Signature(  # pyright: ignore[reportFunctionMemberAccess]
-        [inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
-        + [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
-            for name, default in {"code": "rest", "warm_start": False, **asdict(Config())}.items()
-        ]
-    )
+        self.d_label = d_label
+        self.d_rest = d_rest
+        self.kind = kind
+        self.likelihood = likelihood
+        self.backbone = backbone
+        self.width = width
+        self.depth = depth
+        self.label_prior = label_prior
+        self.decoder_label_input = decoder_label_input
+        self.label_kl_weight = label_kl_weight
+        self.style_weight = style_weight
+        self.rest_kl_weight = rest_kl_weight
+        self.classifier_weight = classifier_weight
+        self.separation = separation
+        self.separation_weight = separation_weight
+        self.alignment = alignment
+        self.alignment_steps = alignment_steps
+        self.finetune_epochs = finetune_epochs
+        self.epochs = epochs
+        self.augment = augment
+        self.batch_size = batch_size
+        self.min_steps_per_epoch = min_steps_per_epoch
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.adam_beta2 = adam_beta2
+        self.lr_multipliers = lr_multipliers
+        self.init = init
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.test_samples = test_samples
+        self.random_state = random_state
+        self.precision = precision
+        self.compile = compile
+        self.device = device
 
     @classmethod
     def preset(
         cls, name: Preset = "best", objective: Objective | None = None, **changes: Any
     ) -> Self:
-        """Return an estimator with the hyper-parameters of `Config.preset`."""
+        """Return an unfitted estimator with the hyper-parameters of a preset.
+
+        Parameters
+        ----------
+        name, objective, changes
+            As in `Config.preset`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `Config.preset` does.
+
+        Examples
+        --------
+        >>> WVAE.preset("article", epochs=2).width
+        500
+        """
         return cls(**asdict(Config.preset(name, objective, **changes)))
+
+    # ------------------------------------------------------------------------------------------ fit
 
     def fit(
         self,
@@ -138,186 +313,417 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         checkpoint: Path | None = None,
         on_epoch: Callable[[Row], None] | None = None,
     ) -> Self:
-        """Train from scratch, or with ``warm_start`` from where the fit before has ended.
+        """Train, align and fine-tune the model, and return the estimator.
+
+        Training starts from random weights, or with ``warm_start`` from those of the previous fit.
 
         Parameters
         ----------
         X
-            (n, \\*shape), uint8 in [0, 255] or floating; or a table (n, d) of any numbers, also as a data frame. A
-            memory map is read batch by batch.
+            Examples, (n, \\*shape), as uint8 from 0 to 255 or as floats; or a table, (n, d), of any
+            numbers, also as a data frame. A memory map is read batch by batch.
         y
-            (n,) labels, integers or strings; at least two classes with two examples each. Rows with None, NaN, or −1
-            among integers from 0 on, have no label and train everything but the classifier.
+            Labels, (n,), integers or strings: at least two classes with two examples each. None,
+            NaN, and −1 among integers from 0 on, mark rows without a label. These train everything
+            but the classifier.
         sample_weight
-            (n,) weights from 0 on, scaled to a mean of 1. They multiply an example's terms of the objective; a row of
-            weight 0 is left out. The rest counts each other row once: the scale of the data, the style of a label, the
-            alignment, the practice. So weight 2 is, in expectation, what a repeated row is to the objective, not to it
-            all. No separation term but ``"none"`` can be weighed.
+            Weights from 0 on, (n,); None for equal weights. They are scaled to a mean of 1 and
+            multiply the terms of the objective. Rows of weight 0 are left out. The scale of the
+            data, the style features of a label, the alignment and the fine-tuning count every other
+            row once, so weight 2 is not quite the same as repeating a row. Weights need
+            ``separation="none"``.
         groups
-            (n,) of a factor such as the writer: ``early_stopping`` then watches groups that training does not see.
+            Values of a factor such as the writer, (n,). ``early_stopping``, which must be on, then
+            holds out whole groups.
         test
-            (X, y) whose loss is measured after every epoch; it has no other effect.
+            (X, y) whose loss is measured after every epoch. It does not influence the training.
         checkpoint
-            Folder to keep the state in; a broken training goes on from there.
+            Folder for the state of the training; an interrupted training resumes from it.
         on_epoch
-            Called with each row of the history.
+            Called with each row of ``history_``.
 
         Raises
         ------
         ValueError, TypeError
             If the data or a hyper-parameter cannot be used.
-        wvae.training.loop.TrainingError
+        wvae.training.diagnostics.TrainingError
             If the loss is no longer finite.
+
+        Warns
+        -----
+        wvae.training.diagnostics.TrainingWarning
+            If the training shows a known fault, such as a collapsed code.
         """
         config = self._config()
-        found = prepared(config, X, y, sample_weight, groups=groups)
-        # Attributes are set only once training has ended well: a failed fit leaves no half-fitted estimator.
+        examples = prepared(config, X, y, sample_weight, groups=groups)
+        # Attributes are set at the very end, so that a failed fit leaves the estimator as it was.
         warm = self.warm_start and hasattr(self, "model_")
         if warm:
             self._examples(X)
-            check_same_classes(found.classes, self.classes_)
-        model = continued(self.model_, config) if warm else found.build_model(config)
-        seen = (
-            None if test is None else labelled(*test, model.shape, found.classes, model.unit_range)
+            check_same_classes(examples.classes, self.classes_)
+            model = continued(self.model_, config)
+        else:
+            model = examples.build_model(config)
+        test_examples = None
+        if test is not None:
+            test_examples = labelled(*test, model.shape, examples.classes, model.unit_range)
+        result = learn(
+            model,
+            examples.data,
+            groups=examples.groups,
+            fresh=not warm,
+            test=test_examples,
+            checkpoint=checkpoint,
+            on_epoch=on_epoch,
         )
-        options: dict[str, Any] = {"test": seen, "checkpoint": checkpoint, "on_epoch": on_epoch}
-        fit = learn(model, found.data, groups=found.groups, fresh=not warm, **options)
-        return self._learnt(fit, found.classes, X)
+        self._set_fitted(result, examples.classes)
+        self._set_feature_names(X)
+        return self
 
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, *, sample_weight: Any = None
     ) -> Self:
-        """Pass once over some more data, at a constant learning rate.
+        """Train for one epoch on more data, at a constant learning rate, and return the estimator.
 
-        The scale of the data and the style of each label are measured in the first call, so let it be large. After each
-        call the alignment is fitted anew to its rows, if every class is read in them (``alignment="none"`` spares the
-        time); there is no practice and no early stopping.
+        The first call measures the scale of the data and the style features of each label, so it
+        should have many rows. After each call the alignment is fitted again, to the rows of this
+        call, if the classifier predicts every class among them; ``alignment="none"`` saves this
+        time. There is no fine-tuning and no early stopping.
 
         Parameters
         ----------
         X, y, sample_weight
-            As in `fit`; a call may hold some of the classes only.
+            As in `fit`; a call may have some of the classes only.
         classes
-            All classes there will be. If None, the first call's labels hold them all.
+            All classes of all calls; None if the first call has them all.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the data cannot be used, or do not fit those of earlier calls.
+        wvae.training.diagnostics.TrainingError
+            If the loss is no longer finite.
         """
         first = not hasattr(self, "model_")
         if first:
             config = self._config()
-            found = prepared(config, X, y, sample_weight, classes=classes)
-            model = found.build_model(config)
+            examples = prepared(config, X, y, sample_weight, classes=classes)
+            model = examples.build_model(config)
             optimiser, history, centres = make_optimiser(model), [], None
         else:
             self._examples(X)
             if classes is not None:
                 check_same_classes(np.unique(np.asarray(classes)), self.classes_)
-            found = prepared(self.config_, X, y, sample_weight, classes=self.classes_)
+            examples = prepared(self.config_, X, y, sample_weight, classes=self.classes_)
             # Copies, so that a failure leaves the model as it was.
             model, optimiser = copied(self.model_, self._optimiser or make_optimiser(self.model_))
             history, centres = self.history_, self.label_centres_
-        self._learnt(
-            learn_on(model, found.data, optimiser, history, centres),
-            found.classes,
-            X if first else None,
-        )
+        result = learn_on(model, examples.data, optimiser, history, centres)
+        self._set_fitted(result, examples.classes)
+        if first:
+            self._set_feature_names(X)
         self._optimiser = optimiser
         return self
 
+    # ---------------------------------------------------------------------------------------- codes
+
     def encode(self, X: Any) -> tuple[Array, Array]:
-        """Return the posterior means z_label (n, d_label) and z_rest (n, d_rest), aligned."""
-        q_label, q_rest = self.posterior(X)
-        return q_label[0], aligned(self._fitted(), q_label[0], q_rest[0])
+        """Return the posterior means z_label (n, d_label) and z_rest (n, d_rest), aligned.
+
+        Parameters
+        ----------
+        X
+            Examples like those of `fit`, (n, \\*shape).
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+        ValueError, TypeError
+            If the examples differ in shape, type or range from those of `fit`.
+        """
+        (z_label, _), (z_rest, _) = self.posterior(X)
+        return z_label, aligned(self._fitted(), z_label, z_rest)
 
     def sample(self, X: Any, seed: int = 0) -> tuple[Array, Array]:
-        """Return one sample of each posterior, z_label (n, d_label) and z_rest (n, d_rest), aligned."""
+        """Return samples of the posteriors: z_label (n, d_label) and z_rest (n, d_rest), aligned.
+
+        Parameters
+        ----------
+        X
+            Examples like those of `fit`, (n, \\*shape).
+        seed
+            Seed of the samples.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, ValueError, TypeError
+            As `encode` does.
+        """
         rng = np.random.default_rng(seed)
-        z_label, z_rest = (
-            mean + sd * rng.standard_normal(mean.shape, np.float32)
-            for mean, sd in self.posterior(X)
-        )
+        q_label, q_rest = self.posterior(X)
+        z_label = _sample_gaussian(*q_label, rng)
+        z_rest = _sample_gaussian(*q_rest, rng)
         return z_label, aligned(self._fitted(), z_label, z_rest)
 
     def posterior(self, X: Any) -> Posterior:
-        """Return (mean, standard deviation) of q(z_label|x) and of q(z_rest|x), before the alignment."""
+        """Return (mean, standard deviation) of q(z_label|x) and of q(z_rest|x), not aligned.
+
+        The arrays of the first are (n, d_label), those of the second (n, d_rest).
+
+        Parameters
+        ----------
+        X
+            Examples like those of `fit`, (n, \\*shape).
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, ValueError, TypeError
+            As `encode` does.
+        """
         return posterior(self._fitted(), self._examples(X))
 
     def transform(self, X: Any) -> Array:
-        """Return posterior means: z_rest, z_label or both side by side, as `code` says."""
+        """Return the posterior means that `code` names: z_rest, z_label, or both side by side.
+
+        Parameters
+        ----------
+        X
+            Examples like those of `fit`, (n, \\*shape).
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, ValueError, TypeError
+            As `encode` does.
+        """
         z_label, z_rest = self.encode(X)
-        return {"rest": z_rest, "label": z_label, "both": np.hstack([z_label, z_rest])}[
-            self._code()
-        ]
+        code = self._code()
+        if code == "both":
+            return np.hstack([z_label, z_rest])
+        return z_label if code == "label" else z_rest
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
-        """Return the names of the columns of `transform`."""
+        """Return the names of the columns of `transform`, such as ``z_rest0``.
+
+        Parameters
+        ----------
+        input_features
+            Ignored; scikit-learn passes it.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+        """
         return column_names(self._fitted().config, self._code())
 
+    # --------------------------------------------------------------------------------------- decode
+
     def decode(self, z_label: Array, z_rest: Array) -> Array:
-        """Return the mean of p(x|z_label, z_rest), (n, \\*shape), in the units of the data; of uint8, in [0, 1]."""
+        """Return the mean of p(x|z_label, z_rest), (n, \\*shape), in the units of the data.
+
+        If the training data were uint8, the result is in [0, 1].
+
+        Parameters
+        ----------
+        z_label
+            (n, d_label).
+        z_rest
+            (n, d_rest), aligned, as `encode` returns it.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If the codes have wrong shapes.
+        """
         return decoded(self._fitted(), z_label, z_rest)
 
     def inverse_transform(self, Z: Array, y: Array | None = None) -> Array:
-        """Return images (n, \\*shape) from what `transform` gave.
+        """Return the examples, (n, \\*shape), that are decoded from the result of `transform`.
 
-        With ``code="both"`` that is all it takes; with ``"rest"`` the labels to write must be given as `y`.
+        Parameters
+        ----------
+        Z
+            Codes. With ``code="both"``, (n, d_label + d_rest); with ``code="rest"``, (n, d_rest).
+        y
+            Labels of the examples, (n,); needed, and used, only with ``code="rest"``.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If ``code="label"``, the labels are missing or unknown, or the codes have wrong shapes.
         """
-        code, d_label, Z = (
-            self._code(),
-            int(self._fitted().config.d_label),
-            np.asarray(Z, np.float32),
-        )
+        d_label = self._fitted().config.d_label
+        code = self._code()
+        Z = np.asarray(Z, np.float32)
+        if code == "label":
+            raise ValueError("code is 'label', and z_label alone holds no style: take code='both'")
         if code == "both":
             if Z.ndim != 2:
                 raise ValueError(f"Z has shape {Z.shape}, expected (n, d_label + d_rest)")
             return self.decode(Z[:, :d_label], Z[:, d_label:])
-        if code == "label":
-            raise ValueError("z_label alone holds no style to draw from; take code='both'")
         if y is None:
             raise ValueError(
-                "z_rest alone does not say which label to write: give y, or take code='both'"
+                "code is 'rest', and z_rest alone does not determine the label: give y, or take "
+                "code='both'"
             )
         return self.decode(self._centres(y), Z)
 
     def reconstruct(self, X: Any) -> Array:
-        """Return every example as decoded from its posterior means, (n, \\*shape)."""
+        """Return each example decoded from its posterior means, (n, \\*shape).
+
+        Parameters
+        ----------
+        X
+            Examples like those of `fit`, (n, \\*shape).
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, ValueError, TypeError
+            As `encode` does.
+        """
         return self.decode(*self.encode(X))
 
     def swap(self, X_label: Any, X_rest: Any) -> Array:
-        """Return the label of one example in the style of another, (n, \\*shape)."""
-        return self.decode(self.encode(X_label)[0], self.encode(X_rest)[1])
+        """Return new examples with the labels of some and the style of others, (n, \\*shape).
+
+        Parameters
+        ----------
+        X_label
+            Examples that give z_label, (n, \\*shape).
+        X_rest
+            Examples that give z_rest, (n, \\*shape).
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, ValueError, TypeError
+            As `encode` does; a ValueError also if the numbers of examples differ.
+        """
+        z_label, _ = self.encode(X_label)
+        _, z_rest = self.encode(X_rest)
+        return self.decode(z_label, z_rest)
 
     def rewrite(self, X: Any, y: Any) -> Array:
-        """Return each example's style writing the label y, (n, \\*shape)."""
-        return self.decode(self._centres(y), self.encode(X)[1])
+        """Return each example with another label in its own style, (n, \\*shape).
+
+        z_label is the mean code of the label in training, ``label_centres_``.
+
+        Parameters
+        ----------
+        X
+            Examples like those of `fit`, (n, \\*shape).
+        y
+            The new labels, (n,).
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, ValueError, TypeError
+            As `encode` does; a ValueError also if a label is unknown or has no known centre.
+        """
+        _, z_rest = self.encode(X)
+        return self.decode(self._centres(y), z_rest)
+
+    # -------------------------------------------------------------------------------------- predict
 
     def predict_proba(self, X: Any) -> Array:
-        """Return p(y|z_label) at the posterior mean, (n, classes)."""
-        return probabilities(self._fitted(), self.posterior(X)[0][0])
+        """Return p(y|z_label) at the posterior mean of z_label, (n, classes), as in ``classes_``.
+
+        Parameters
+        ----------
+        X
+            Examples like those of `fit`, (n, \\*shape).
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, ValueError, TypeError
+            As `encode` does; a ValueError also if the model was trained without labels.
+        """
+        (z_label, _), _ = self.posterior(X)
+        return probabilities(self._fitted(), z_label)
 
     def predict(self, X: Any) -> Array:
-        """Return the most probable label of each example, (n,)."""
+        """Return the most probable label of each example, (n,).
+
+        Parameters
+        ----------
+        X
+            Examples like those of `fit`, (n, \\*shape).
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, ValueError, TypeError
+            As `predict_proba` does.
+        """
         best = self.predict_proba(X).argmax(1)
         return self.classes_[best]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the accuracy of `predict` on the rows that have a label."""
-        found = self.predict(X)
-        y, weight = column(y, len(found)), check_weights(sample_weight, len(found))
-        known = ~missing_in(y, self.classes_)
-        return float(
-            accuracy_score(
-                y[known], found[known], sample_weight=None if weight is None else weight[known]
-            )
-        )
+        """Return the accuracy of `predict`, in [0, 1], on the rows that have a label.
+
+        Parameters
+        ----------
+        X
+            Examples like those of `fit`, (n, \\*shape).
+        y
+            Labels, (n,); unknown ones are marked as in `fit`.
+        sample_weight
+            Weights of the rows, (n,); None for equal weights.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, ValueError, TypeError
+            As `predict_proba` does; a ValueError also for unusable labels or weights.
+        """
+        predictions = self.predict(X)
+        y = check_label_column(y, len(predictions))
+        weight = check_weights(sample_weight, len(predictions))
+        has_label = ~missing_labels(y, self.classes_)
+        if weight is not None:
+            weight = weight[has_label]
+        accuracy = accuracy_score(y[has_label], predictions[has_label], sample_weight=weight)
+        return float(accuracy)
 
     def evaluate(self, X: Any, y: Any, samples: int | None = None) -> Row:
-        """Return every term of the objective on given data, in nats, averaged over samples of the codes."""
-        model = self._fitted()
-        return evaluate(
-            model, Examples(self._examples(X), coded(y, len(X), self.classes_)), samples
-        )
+        """Return the mean of every term of the objective, in nats, and the accuracy, by name.
+
+        Parameters
+        ----------
+        X
+            Examples like those of `fit`, (n, \\*shape).
+        y
+            Labels, (n,); unknown ones are marked as in `fit`.
+        samples
+            Samples of the codes to average over; None for ``test_samples``.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, ValueError, TypeError
+            As `encode` does; a ValueError also for a label that is not one of ``classes_``.
+        """
+        model, x = self._fitted(), self._examples(X)
+        return evaluate(model, Examples(x, encode_labels(y, len(x), self.classes_)), samples)
+
+    # ---------------------------------------------------------------------------------------- files
 
     def save(self, path: str | Path) -> None:
-        """Write a model folder: config.json and model.safetensors."""
+        """Write a model folder atomically: ``config.json`` and ``model.safetensors``.
+
+        Parameters
+        ----------
+        path
+            The folder. An earlier model folder of this name is replaced, anything else is not.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+        wvae.io.files.OutputExistsError
+            If the path exists and is not a model folder.
+        """
         model = self._fitted()
         saved = SavedModel(
             path=Path(path),
@@ -331,27 +737,36 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             code=self._code(),
             feature_names=getattr(self, "feature_names_in_", None),
         )
-        write_saved(saved)
+        write_model_folder(saved)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read a model folder that `save` wrote; it holds no code, so nothing in it is run.
+        """Return the fitted estimator of a model folder. The folder holds data, no code.
+
+        Parameters
+        ----------
+        path
+            A folder that `save` wrote.
 
         Raises
         ------
         wvae.io.files.ModelFileError
-            If the folder is missing, damaged or of another format.
+            If the folder is missing or damaged, or has another format.
         """
-        return cls._restored(read_saved(Path(path)))
+        return cls._restored(read_model_folder(Path(path)))
 
     @classmethod
     def _restored(cls, saved: SavedModel) -> Self:
+        """Return the fitted estimator of a model that was read from a file."""
         estimator = cls(code=saved.code, **asdict(saved.config))
-        fit = Fit(restore_model(saved), [{}] * saved.epochs, saved.label_centres)
-        estimator._set(fit, saved.classes)
+        history: list[Row] = [{}] * saved.epochs  # a file keeps only their number
+        result = Fit(restore_model(saved), history, saved.label_centres)
+        estimator._set_fitted(result, saved.classes)
         if saved.feature_names is not None:
             estimator.feature_names_in_ = saved.feature_names
         return estimator
+
+    # ------------------------------------------------------------------------------------- internal
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -359,36 +774,8 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         return tags
 
-    def _learnt(self, fit: Fit, classes: Array, X: Any) -> Self:
-        """Take over what was learnt, and the names of X's columns, if it is given and has some."""
-        self._set(fit, classes)
-        if X is not None:
-            vars(self).pop("feature_names_in_", None)
-            if len(self.shape_) == 1:
-                validate_data(self, X, reset=True, skip_check_array=True)
-        return self
-
-    def _examples(self, X: Any) -> Array:
-        """Return X checked against what the model was fitted to."""
-        model, found = self._fitted(), check_examples(X)
-        if (
-            found.x.ndim == 2 and len(self.shape_) == 1
-        ):  # a table: scikit-learn compares number and names of columns
-            validate_data(self, X, reset=False, skip_check_array=True)
-        return check_shape(found, self.shape_, model.unit_range)
-
-    def _set(self, fit: Fit, classes: Array) -> None:
-        model = self.model_ = fit.model.eval()
-        self.config_, self.likelihood_, self.shape_ = (
-            model.config,
-            model.observation.likelihood,
-            model.shape,
-        )
-        self.classes_, self.label_centres_, self.history_ = classes, fit.centres, fit.history
-        self.n_features_in_, self.n_iter_ = int(np.prod(model.shape)), len(fit.history)
-        self._optimiser: torch.optim.Optimizer | None = None
-
     def _config(self) -> Config:
+        """Return the checked hyper-parameters."""
         self._code()
         return seeded({spec.name: getattr(self, spec.name) for spec in fields(Config)})
 
@@ -396,22 +783,52 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         return check_code(self.code)
 
     def _fitted(self) -> SplitVAE:
+        """Return the network, or raise a NotFittedError."""
         if not hasattr(self, "model_"):
             raise NotFittedError(
                 "this WVAE is not fitted yet: call fit(X, y) first, or wvae.load(path)"
             )
         return self.model_
 
+    def _set_fitted(self, result: Fit, classes: Array) -> None:
+        """Set all fitted attributes but the names of columns."""
+        model = result.model.eval()
+        self.model_ = model
+        self.config_ = model.config
+        self.likelihood_ = model.observation.likelihood
+        self.shape_ = model.shape
+        self.classes_ = classes
+        self.label_centres_ = result.centres
+        self.history_ = result.history
+        self.n_features_in_ = int(np.prod(model.shape))
+        self.n_iter_ = len(result.history)
+        self._optimiser: torch.optim.Optimizer | None = None
+
+    def _set_feature_names(self, X: Any) -> None:
+        """Set the names of X's columns, if it has some, or delete earlier ones."""
+        vars(self).pop("feature_names_in_", None)
+        if len(self.shape_) == 1:
+            validate_data(self, X, reset=True, skip_check_array=True)
+
+    def _examples(self, X: Any) -> Array:
+        """Return X, or raise an error if it does not fit the training data."""
+        model, checked = self._fitted(), check_examples(X)
+        if checked.x.ndim == 2 and len(self.shape_) == 1:
+            # For a table, scikit-learn compares number and names of the columns.
+            validate_data(self, X, reset=False, skip_check_array=True)
+        return check_shape(checked, self.shape_, model.unit_range)
+
     def _centres(self, y: Any) -> Array:
+        """Return the mean z_label of each label, (n, d_label)."""
         self._fitted()
         return centres_of(y, self.classes_, self.label_centres_)
 
 
 def import_original(path: str | Path) -> WVAE:
-    """Return the fitted `WVAE` that a Chainer ``.model`` file of the original notebook holds.
+    """Return the fitted `WVAE` of a Chainer ``.model`` file of the original notebook.
 
-    All three variants of the notebook are read, for upright images. ``label_centres_`` are unknown, so `WVAE.rewrite`
-    is not available.
+    It may be any of the notebook's three variants. The model takes upright images. Its
+    ``label_centres_`` are unknown, so `WVAE.rewrite` is not available.
 
     Parameters
     ----------
@@ -421,6 +838,10 @@ def import_original(path: str | Path) -> WVAE:
     Raises
     ------
     wvae.io.files.ModelFileError
-        If the file is missing, damaged, or not such a model.
+        If the file is missing, damaged, or not a model of the notebook.
     """
     return WVAE._restored(read_original(Path(path)))
+
+
+def _sample_gaussian(mean: Array, sd: Array, rng: np.random.Generator) -> Array:
+    return mean + sd * rng.standard_normal(mean.shape, np.float32)

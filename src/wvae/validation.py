@@ -1,4 +1,4 @@
-"""Checks of labels, weights and groups that come from a user, and rows by label."""
+"""Checks of the labels, weights and groups that users pass, and the rows of each label."""
 
 from __future__ import annotations
 
@@ -8,12 +8,21 @@ import numpy as np
 from sklearn.utils.validation import column_or_1d
 
 Array = np.ndarray
-UNLABELLED = -1  # index of a label that is not known
+UNLABELLED = -1  # index of an unknown label
 
 
 def rows_by_class(y: Array, n: int) -> list[Array]:
-    """Return the rows of each of n labels' indices, in order; what takes a mask for each would grow with rows × labels.
+    """Return the rows of each of n classes, in order. The memory does not grow with n.
 
+    Parameters
+    ----------
+    y
+        Label indices, (rows,); others than 0 to n − 1 belong to no class.
+    n
+        Number of classes.
+
+    Examples
+    --------
     >>> [rows.tolist() for rows in rows_by_class(np.array([1, 0, 1, -1]), 3)]
     [[1], [0, 2], []]
     """
@@ -22,76 +31,133 @@ def rows_by_class(y: Array, n: int) -> list[Array]:
 
 
 def check_labels(y: Any, n: int) -> tuple[Array, Array]:
-    """Return the classes, sorted, and each label's index among them, −1 where it is not known.
+    """Return the classes, sorted, and the index of each label among them, −1 where it is unknown.
 
-    A label is not known where it is None or NaN; or, among integers from 0 on, where it is −1. Only the coding as −1
-    and 1 has −1 as a class.
+    A label is unknown where it is None, NaN or pandas' NA; or where it is −1 and all others are
+    integers from 0 on. If the others are all 1, −1 is a class: the labels −1 and 1 are common.
+
+    Parameters
+    ----------
+    y
+        Labels, (n,) or (n, 1).
+    n
+        Number of rows of X.
 
     Raises
     ------
     ValueError
-        If the length is wrong, there are fewer than two classes or a class has one example.
+        If the length is wrong, there are fewer than two classes, or a class has only one example.
     TypeError
-        If it holds labels of several kinds.
+        If the labels have several types.
+
+    Examples
+    --------
+    >>> check_labels(["b", "a", None, "a", "b"], 5)
+    (array(['a', 'b'], dtype=object), array([ 1,  0, -1,  0,  1]))
     """
-    y = column(y, n)
-    missing = missing_in(y)
+    y = check_label_column(y, n)
+    missing = missing_labels(y)
     if y.dtype.kind in "if" and not missing.any() and (y == UNLABELLED).any():
         others = np.unique(y[y != UNLABELLED])
         if others.min(initial=0) >= 0 and others.tolist() != [1]:
             missing = y == UNLABELLED
-    known = y[~missing]
-    if y.dtype.kind == "O":
-        kinds = {type(value).__name__ for value in known}
-        if len(kinds) > 1:
-            raise TypeError(
-                f"y mixes {' and '.join(sorted(kinds))}, expected labels of one kind: convert them"
-            )
-    if y.dtype.kind == "f" and not (np.isfinite(known).all() and (known == np.round(known)).all()):
-        raise ValueError(
-            "Unknown label type: y holds fractions or infinity (it is continuous), expected classes (integers or "
-            "strings): cut it into bins"
-        )
-    classes = np.unique(known)
-    indices = np.searchsorted(classes, known)  # takes less memory than to have `unique` return them
-    counts = np.bincount(indices, minlength=len(classes))
+    labels = y[~missing]
+    _check_label_types(labels)
+    classes = np.unique(labels)
+    indices = np.searchsorted(classes, labels)  # needs less memory than unique's return_inverse
     if len(classes) < 2:
-        found = f"one class only ({classes[0]!r})" if len(classes) else "no class at all"
-        unknown = f", and {missing.sum()} rows without a label" if missing.any() else ""
-        raise ValueError(f"y holds {found}{unknown}: nothing to split off, expected at least two")
+        content = f"one class only ({classes[0]!r})" if len(classes) else "no class at all"
+        unlabelled = f", and {missing.sum()} rows without a label" if missing.any() else ""
+        raise ValueError(
+            f"y holds {content}{unlabelled}: expected at least two classes to separate"
+        )
+    counts = np.bincount(indices, minlength=len(classes))
     if counts.min() < 2:
         rare = classes[counts.argmin()]
         raise ValueError(
-            f"label {rare!r} has one example, expected at least two: drop it or merge it with another"
+            f"label {rare!r} has one example, expected at least two: drop it or merge it with "
+            "another label"
         )
     out = np.full(n, UNLABELLED, np.int64)
     out[~missing] = indices
     return classes, out
 
 
-def coded(y: Any, n: int, classes: Array) -> Array:
-    """Return each label's index among the classes, (n,); −1 for None, for NaN, and for −1 where that is no class."""
-    y = column(y, n)
-    missing = missing_in(y, classes)
+def _check_label_types(labels: Array) -> None:
+    """Raise an error unless the labels, (n,), have one type and are no fractions."""
+    if labels.dtype.kind == "O":
+        types = {type(value).__name__ for value in labels}
+        if len(types) > 1:
+            raise TypeError(
+                f"y mixes {' and '.join(sorted(types))}, expected labels of one type: convert them"
+            )
+    if labels.dtype.kind == "f":
+        whole = np.isfinite(labels).all() and (labels == np.round(labels)).all()
+        if not whole:
+            # scikit-learn's checks look for the words "Unknown label type" and "continuous".
+            raise ValueError(
+                "Unknown label type: y holds fractions or infinity (it is continuous), expected "
+                "classes (integers or strings): cut it into bins"
+            )
+
+
+def encode_labels(y: Any, n: int, classes: Array) -> Array:
+    """Return the index of each label among the classes, (n,), −1 where it is unknown.
+
+    Parameters
+    ----------
+    y
+        Labels, (n,) or (n, 1); unknown are None, NaN, and −1 if that is not a class.
+    n
+        Number of rows of X.
+    classes
+        All classes, sorted, (classes,).
+
+    Raises
+    ------
+    ValueError
+        If the length is wrong, or a label is not one of the classes.
+
+    Examples
+    --------
+    >>> encode_labels([7, -1, 3], 3, np.array([3, 7]))
+    array([ 1, -1,  0])
+    """
+    y = check_label_column(y, n)
+    missing = missing_labels(y, classes)
     out = np.full(n, UNLABELLED, np.int64)
-    out[~missing] = indices_of(y[~missing], classes)
+    out[~missing] = class_indices(y[~missing], classes)
     return out
 
 
-def indices_of(y: Any, classes: Array) -> Array:
-    """Return each label's index among the classes."""
+def class_indices(y: Any, classes: Array) -> Array:
+    """Return the index of each label, (n,), among the sorted classes.
+
+    Raises
+    ------
+    ValueError
+        If a label is not one of the classes.
+    """
     y = np.asarray(y)
     indices = np.searchsorted(classes, y).clip(max=len(classes) - 1)
-    if len(y) and (classes[indices] != y).any():
+    wrong = classes[indices] != y
+    if len(y) and wrong.any():
         raise ValueError(
-            f"label {y[classes[indices] != y][0]!r} was not seen in training; known: {classes.tolist()}"
+            f"label {y[wrong][0]!r} was not seen in training; the classes are {classes.tolist()}"
         )
     return indices.astype(np.int64)
 
 
-def column(y: Any, n: int) -> Array:
-    """Return labels as an array, (n,), or raise a ValueError; a column (n, 1) is taken with a warning."""
+def check_label_column(y: Any, n: int) -> Array:
+    """Return labels as an array, (n,); a column, (n, 1), is flattened with a warning.
+
+    Raises
+    ------
+    ValueError
+        If there are no labels, or not n of them.
+    """
     if y is None:
+        # The first half is what scikit-learn's checks look for.
         raise ValueError(
             "WVAE requires y to be passed, but the target y is None: give a label for each row of X"
         )
@@ -103,25 +169,36 @@ def column(y: Any, n: int) -> Array:
     return y
 
 
-def missing_in(y: Array, classes: Array | None = None) -> Array:
-    """Return where a label, (n,), is not known: NaN, None, or −1 if the classes are given and do not have it."""
-    if y.dtype.kind == "O":  # pandas' NA is unlike itself in a way of its own
-        return np.array(
-            [v is None or type(v).__name__ in ("NAType", "NaTType") or v != v for v in y], bool
-        )
+def missing_labels(y: Array, classes: Array | None = None) -> Array:
+    """Return a mask, (n,), of the unknown labels: None, NaN, NA, or −1 if that is not a class.
+
+    Parameters
+    ----------
+    y
+        Labels, (n,).
+    classes
+        The classes; if None, −1 counts as a label.
+    """
+    if y.dtype.kind == "O":
+        return np.array([_is_missing(value) for value in y], bool)
     missing = np.isnan(y) if y.dtype.kind == "f" else np.zeros(len(y), bool)
     if y.dtype.kind in "if" and classes is not None and UNLABELLED not in classes.tolist():
         missing |= y == UNLABELLED
     return missing
 
 
+def _is_missing(value: Any) -> bool:
+    # A comparison with pandas' NA is NA again, which is neither true nor false.
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or value != value
+
+
 def check_weights(sample_weight: Any, n: int) -> Array | None:
-    """Return weights, (n,), or None for none.
+    """Return the weights of the examples as float64, (n,), or None for None.
 
     Raises
     ------
     ValueError
-        If they are not n numbers from 0 on, or all are 0.
+        If they are not n finite numbers from 0 on, or all are 0.
     """
     if sample_weight is None:
         return None
@@ -140,8 +217,16 @@ def check_weights(sample_weight: Any, n: int) -> Array | None:
 
 
 def check_groups(groups: Any, n: int) -> Array | None:
-    """Return groups, (n,), or None for none, or raise a ValueError if there are more or fewer."""
-    groups = None if groups is None else np.asarray(groups)
-    if groups is not None and groups.shape != (n,):
+    """Return the groups of the examples, (n,), or None for None.
+
+    Raises
+    ------
+    ValueError
+        If there are not n of them.
+    """
+    if groups is None:
+        return None
+    groups = np.asarray(groups)
+    if groups.shape != (n,):
         raise ValueError(f"groups has shape {groups.shape}, expected ({n},), one for each row of X")
     return groups

@@ -59,7 +59,7 @@ def with_hyper_parameters(command: Callable[..., None]) -> Callable[..., None]:
         flag, switch = f"--{spec.name.replace('_', '-')}", kind is bool
         option = typer.Option(
             f"{flag}/--no-{flag[2:]}" if switch else flag,
-            help=f"{spec.meaning} (best: {('off', 'on')[spec.default] if switch else spec.default})",
+            help=f"{spec.description} (best: {('off', 'on')[spec.default] if switch else spec.default})",
             # Switches stand apart: the column for their second names would leave the others too little room.
             rich_help_panel="Hyper-parameters that are on or off" if switch else "Hyper-parameters",
             show_default=False,

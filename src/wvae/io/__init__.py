@@ -1,1 +1,1 @@
-"""Model folders and other files: nothing here imports `WVAE`."""
+"""Model folders, other programs' model files and atomic writes. Nothing here imports `WVAE`."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Array = np.ndarray
-# The notebook's names of its links (a is z_label, b is z_rest) and ours.
+# The notebook's names of its layers (a is z_label, b is z_rest), and ours.
 LINKS = {
     "le1": "trunk.1",
     "le2_mu_a": "label_mean",
@@ -36,9 +36,10 @@ N_DIGITS = 10
 def read_original(path: Path) -> SavedModel:
     """Read a Chainer ``.model`` file of the original notebook.
 
-    All three variants of the notebook are read. The originals were trained on EMNIST as stored, that is
-    transposed; the weights that touch pixels are permuted, so the model takes upright images. Label
-    centres are unknown (NaN). A variant without labels has no classifier weights.
+    It may be any of the notebook's three variants. The originals were trained on EMNIST as it is
+    stored, that is, transposed. The pixels of the first and the last layer are permuted, so that
+    the model takes upright images. Label centres are unknown (NaN). A model of the variant without
+    labels has no classifier weights.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def read_original(path: Path) -> SavedModel:
     Raises
     ------
     wvae.io.files.ModelFileError
-        If the file is missing, damaged, or not such a model.
+        If the file is missing, damaged, or not a model of the notebook.
     """
     weights = _weights(path)
     width, n_pixels = weights["trunk.1.weight"].shape
@@ -75,14 +76,13 @@ def read_original(path: Path) -> SavedModel:
 
 
 def _weights(path: Path) -> dict[str, Array]:
-    """Return the weights under our names, for upright images."""
+    """Return the weights by this package's names, for upright images."""
     arrays = _arrays(path)
     links = dict(LINKS)
     if f"{CLASSIFIER_LINK}/W" in arrays:
         links[CLASSIFIER_LINK] = "classifier"
-    missing = [
-        f"{link}/{part}" for link in links for part in "Wb" if f"{link}/{part}" not in arrays
-    ]
+    expected = [f"{link}/{part}" for link in links for part in "Wb"]
+    missing = [name for name in expected if name not in arrays]
     if missing:
         raise ModelFileError(
             f"{path} lacks {', '.join(missing)}: it is not a model of the notebook"
@@ -109,6 +109,7 @@ def _weights(path: Path) -> dict[str, Array]:
 
 
 def _arrays(path: Path) -> dict[str, Array]:
+    """Return the arrays of a Chainer file by their own names."""
     try:
         with path.open("rb") as stream:
             file = np.load(stream, allow_pickle=False)

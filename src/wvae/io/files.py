@@ -1,4 +1,4 @@
-"""Files: a model folder is data (config.json + model.safetensors), never code; and the original's weights."""
+"""Files and folders written atomically, and the guard against replacing what is not ours."""
 
 from __future__ import annotations
 
@@ -15,19 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from torch import Tensor
-    from torch.nn import Module
 
-FORMAT = 3  # of model folders; older ones have other names of parameters
-CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
-UNIQUE = "[0-9a-f]" * 32  # what makes the name of a temporary unique, as a glob pattern
+UNIQUE = "[0-9a-f]" * 32  # glob pattern of the unique part of a temporary's name
 
 
 class ModelFileError(ValueError):
-    """A model folder or file cannot be read; the message says what is wrong with it."""
+    """A model folder or file cannot be read; the message names the file and the fault."""
 
 
 class OutputExistsError(ValueError):
-    """A folder may not be replaced; the message says what is there and what to do."""
+    """A folder may not be replaced; the message names the folder and the remedy."""
 
 
 def check_replaceable(
@@ -35,21 +32,22 @@ def check_replaceable(
 ) -> None:
     """Raise an error if the folder `path` may not be replaced by a new one.
 
-    A folder that does not exist or is empty may always be replaced. What this package wrote may be replaced with
-    `overwrite`. Anything else, such as a file or a folder of photographs, is never replaced.
+    A folder that does not exist or is empty may always be replaced. A folder that this package
+    wrote may be replaced with `overwrite`. Anything else, such as a file or a folder of
+    photographs, is never replaced.
 
     Parameters
     ----------
     path
-        The folder that is to be written.
+        The folder to be written.
     markers
-        File names of which at least one is in every folder of this kind that this package writes.
+        File names; every folder of this kind that this package writes has at least one of them.
     what
-        What such a folder is called in messages, with an article: "a model folder".
+        Name of such a folder in messages, with an article: "a model folder".
     overwrite
-        Whether the user asked for the folder to be replaced.
+        Whether the user wants the folder replaced.
     only_markers
-        Whether such a folder holds nothing but the markers, so that any other file makes it somebody else's.
+        Whether such a folder holds nothing but the markers, so that any other file is the user's.
 
     Raises
     ------
@@ -58,19 +56,19 @@ def check_replaceable(
 
     Examples
     --------
-    >>> check_replaceable(Path("no-such-folder"), markers={"config.json"}, what="a run", overwrite=False)
+    >>> new = Path("no-such-folder")
+    >>> check_replaceable(new, markers={"config.json"}, what="a run", overwrite=False)
     """
     if not path.exists():
         return
-    ours = False
+    is_ours = False
     if path.is_dir():
-        names = {p.name for p in path.iterdir()} - _temporaries(
-            path
-        )  # what a killed process left is not content
+        # The temporaries of a killed process are not content.
+        names = {p.name for p in path.iterdir()} - _temporaries(path)
         if not names:
             return
-        ours = names <= markers if only_markers else bool(names & markers)
-    if not ours:
+        is_ours = names <= markers if only_markers else bool(names & markers)
+    if not is_ours:
         raise OutputExistsError(
             f"{path} is there and is not {what}, so it is never replaced: take another --out"
         )
@@ -82,14 +80,18 @@ def check_replaceable(
 
 @contextmanager
 def atomic(path: Path) -> Generator[Path]:
-    """Give a temporary path beside `path` to write to; it takes that name only if the block succeeds."""
+    """Yield a temporary path beside `path`, which is renamed to `path` only if the block succeeds.
+
+    Parameters
+    ----------
+    path
+        The file to write. Until the end it keeps its old content, if it exists.
+    """
     temporary = _temporary(path, "part")
     try:
         yield temporary
         with open(temporary, "rb") as file:
-            os.fsync(
-                file.fileno()
-            )  # otherwise, after a power cut, the name might stand for an empty file
+            os.fsync(file.fileno())  # without it, the file may be empty after a power cut
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -97,7 +99,13 @@ def atomic(path: Path) -> Generator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Generator[Path]:
-    """Give an empty folder beside `path`; it replaces `path` only if the block succeeds."""
+    """Yield an empty folder beside `path`, which replaces `path` only if the block succeeds.
+
+    Parameters
+    ----------
+    path
+        The folder to write. Until the end it keeps its old content, if it exists.
+    """
     temporary = _temporary(path, "part")
     temporary.mkdir(parents=True)
     try:
@@ -108,7 +116,15 @@ def atomic_folder(path: Path) -> Generator[Path]:
 
 
 def replace_folder(new: Path, path: Path) -> None:
-    """Rename folder `new` to `path`, removing what was there; at no moment is `path` half-written."""
+    """Rename the folder `new` to `path` and remove the old `path`, which is never half-written.
+
+    Parameters
+    ----------
+    new
+        The complete new folder, on the same file system.
+    path
+        Its final name.
+    """
     old = _temporary(path, "old")
     if path.exists():
         path.replace(old)
@@ -118,15 +134,20 @@ def replace_folder(new: Path, path: Path) -> None:
         if old.exists():
             old.replace(path)
         raise
-    # This also removes what earlier processes put aside and were killed before they could remove.
+    # Processes that were killed at this point have left their old folders, which go, too.
     for superseded in path.parent.glob(f".{glob.escape(path.name)}.{UNIQUE}.old"):
         shutil.rmtree(superseded, ignore_errors=True)
 
 
 def remove_temporaries(folder: Path) -> None:
-    """Remove the files and folders that killed processes were writing in a folder.
+    """Remove the temporary files and folders that killed processes left in a folder.
 
     Call it only while no other process writes there.
+
+    Parameters
+    ----------
+    folder
+        The folder; it need not exist.
     """
     for name in _temporaries(folder):
         path = folder / name
@@ -137,45 +158,68 @@ def remove_temporaries(folder: Path) -> None:
 
 
 def _temporaries(folder: Path) -> set[str]:
-    """Return the names of all files and folders there that are being written, or were when a process was killed."""
+    """Return the names of temporaries in a folder: being written, or left by killed processes."""
     return {path.name for path in folder.glob(f".*.{UNIQUE}.part")}
 
 
 def _temporary(path: Path, ending: str) -> Path:
-    """Return a hidden name beside `path` that no other writer has: process ids repeat on machines that share a disk."""
+    """Return a unique hidden name beside `path`."""
+    # Process ids are not unique: machines that share a disk repeat them.
     return path.with_name(f".{path.name}.{uuid.uuid4().hex}.{ending}")
 
 
 def write_json(path: Path, value: Any, *, lines: bool = False) -> None:
-    """Write JSON atomically; with `lines`, one line per item."""
+    """Write JSON atomically.
+
+    Parameters
+    ----------
+    path
+        The file.
+    value
+        Anything that JSON can represent.
+    lines
+        Whether to write one line per item of `value` (JSON Lines) instead of one document.
+    """
     with atomic(path) as temporary:
-        text = (
-            "\n".join(json.dumps(item) for item in value) if lines else json.dumps(value, indent=2)
-        )
-        temporary.write_text(text + "\n", encoding="utf-8")
+        documents = [json.dumps(item) for item in value] if lines else [json.dumps(value, indent=2)]
+        temporary.write_text("\n".join(documents) + "\n", encoding="utf-8")
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, str]) -> None:
-    """Write tensors and strings as one safetensors file, atomically.
+    """Write tensors and metadata as one safetensors file, atomically.
+
+    Parameters
+    ----------
+    path
+        The file.
+    tensors
+        Tensors by name, on any device.
+    about
+        Metadata of the file.
 
     Raises
     ------
     OSError
-        If there is no room, or it is not allowed.
+        If the disk is full or the folder is not writable.
     """
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    found = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     with atomic(path) as temporary:
         try:
-            save_file(found, temporary, about)
+            save_file(contiguous, temporary, about)
         except SafetensorError as error:
             raise OSError(f"{path} cannot be written: {error}") from error
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Read what `write_tensors` wrote.
+    """Return the tensors and the metadata of a file that `write_tensors` wrote.
+
+    Parameters
+    ----------
+    path
+        The file.
 
     Raises
     ------
@@ -186,66 +230,11 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
     try:
         with safe_open(path, "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+            names = file.keys()
+            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
     except FileNotFoundError as error:
         raise ModelFileError(f"{path} is missing") from error
     except SafetensorError as error:
         raise ModelFileError(
             f"{path} is damaged or no safetensors file ({error}): restore it or train again"
         ) from error
-
-
-def write_model(path: Path, about: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-    """Write a model folder, atomically: config.json and model.safetensors. It replaces an earlier model folder.
-
-    Raises
-    ------
-    OutputExistsError
-        If `path` is there and is not a model folder.
-    """
-    check_replaceable(path, markers={WEIGHTS_FILE}, what="a model folder", overwrite=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_folder(path) as folder:
-        write_json(folder / CONFIG_FILE, {"format": FORMAT, **about})
-        write_tensors(folder / WEIGHTS_FILE, tensors, {})
-
-
-def read_model(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Read a model folder.
-
-    Raises
-    ------
-    ModelFileError
-        If it is none, is damaged, or was written by a newer or an older version.
-    """
-    file = path / CONFIG_FILE
-    if not file.exists():
-        raise ModelFileError(f"{path} is no model folder: it has no {CONFIG_FILE}")
-    try:
-        about = json.loads(file.read_text(encoding="utf-8"))
-        version = about["format"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelFileError(f"{file} is damaged ({error}): restore it or train again") from error
-    if version != FORMAT:
-        remedy = "train again" if version in range(1, FORMAT) else "update wvae"
-        raise ModelFileError(f"{file} has format {version}, this version reads {FORMAT}: {remedy}")
-    return about, read_tensors(path / WEIGHTS_FILE)[0]
-
-
-def load_weights(path: Path, module: Module, tensors: dict[str, Tensor]) -> None:
-    """Give the module these weights, which came from `path`.
-
-    Raises
-    ------
-    ModelFileError
-        If a name or a shape differs (PyTorch's own message runs over many lines).
-    """
-    wanted = {name: tuple(value.shape) for name, value in module.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in tensors.items()}
-    for name in sorted(wanted.keys() | found.keys()):
-        if wanted.get(name) != found.get(name):
-            shapes = (
-                f"{name} has shape {found.get(name, 'none')}, expected {wanted.get(name, 'none')}"
-            )
-            raise ModelFileError(f"{path} is damaged: its weights do not fit its config ({shapes})")
-    module.load_state_dict(tensors)

@@ -1,7 +1,24 @@
-"""Model folders: what a fitted model is on disk, as a record without any PyTorch module."""
+"""Model folders: a fitted model as data, ``config.json`` and ``model.safetensors``, never as code.
+
+``config.json`` has these keys:
+
+====================  ===========================================================================
+``format``            version of this format; `FORMAT`
+``config``            the hyper-parameters, by name
+``code``              what ``WVAE.transform`` returns: "rest", "label" or "both"
+``example_shape``     shape of one example
+``classes``           the labels, sorted
+``epochs_trained``    number of epochs
+``values_in_0_to_1``  whether all training values were in [0, 1]
+``column_names``      names of a data frame's columns; only if the model was fitted to one
+====================  ===========================================================================
+
+``model.safetensors`` has the parameters and buffers of the network, and ``label_centres``.
+"""
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -9,24 +26,34 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..config import Config
-from .files import ModelFileError, read_model, write_model
+from .files import (
+    ModelFileError,
+    atomic_folder,
+    check_replaceable,
+    read_tensors,
+    write_json,
+    write_tensors,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch.nn import Module
 
 Array = np.ndarray
 Code = Literal["rest", "label", "both"]
-LABEL_CENTRES = "label_centres"  # name of that tensor among the weights
+FORMAT = 3
+CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
+LABEL_CENTRES = "label_centres"  # name of this tensor in model.safetensors
 
 
 @dataclass(frozen=True)
 class SavedModel:
-    """All that a model folder, or a file of the original program, holds.
+    """The content of a model folder or of a file of the original program; no PyTorch module.
 
     Parameters
     ----------
     path
-        Where it was read from or is written to, for error messages.
+        Where it was read from or will be written to; error messages name it.
     config
         The hyper-parameters.
     shape
@@ -38,13 +65,13 @@ class SavedModel:
     label_centres
         Mean z_label of each label, (classes, d_label); NaN where unknown.
     weights
-        Parameters and buffers of the model by name.
+        Parameters and buffers of the network, by name.
     epochs
         Number of epochs trained.
     code
         What ``WVAE.transform`` returns.
     feature_names
-        Names of the columns of the data frame it was fitted to, or None.
+        Column names of the data frame that the model was fitted to, or None.
     """
 
     path: Path
@@ -60,62 +87,125 @@ class SavedModel:
 
 
 def check_code(code: Any) -> Code:
-    """Return the name of the code that ``WVAE.transform`` returns, or raise a ValueError."""
+    """Return `code` if it names what ``WVAE.transform`` can return, else raise a ValueError."""
     if code not in ("rest", "label", "both"):
         raise ValueError(f"code is {code!r}, expected 'rest', 'label' or 'both'")
     return code
 
 
-def write_saved(saved: SavedModel) -> None:
-    """Write a model folder, atomically: ``config.json`` and ``model.safetensors``.
+def write_model_folder(saved: SavedModel) -> None:
+    """Write a model folder atomically. It replaces an earlier model folder.
+
+    Parameters
+    ----------
+    saved
+        The model; ``saved.path`` is the folder. Folders above it are created.
 
     Raises
     ------
-    wvae.io.files.ModelFileError
+    wvae.io.files.OutputExistsError
         If the path exists and is not a model folder.
     """
     import torch
 
-    about = {
+    about: dict[str, Any] = {
+        "format": FORMAT,
         "config": asdict(saved.config),
         "code": saved.code,
-        "shape": list(saved.shape),
+        "example_shape": list(saved.shape),
         "classes": saved.classes.tolist(),
-        "epochs": saved.epochs,
-        "unit_range": saved.unit_range,
+        "epochs_trained": saved.epochs,
+        "values_in_0_to_1": saved.unit_range,
     }
     if saved.feature_names is not None:
-        about["feature_names"] = saved.feature_names.tolist()
-    write_model(
-        saved.path, about, saved.weights | {LABEL_CENTRES: torch.from_numpy(saved.label_centres)}
-    )
+        about["column_names"] = saved.feature_names.tolist()
+    tensors = saved.weights | {LABEL_CENTRES: torch.from_numpy(saved.label_centres)}
+    check_replaceable(saved.path, markers={WEIGHTS_FILE}, what="a model folder", overwrite=True)
+    saved.path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_folder(saved.path) as folder:
+        write_json(folder / CONFIG_FILE, about)
+        write_tensors(folder / WEIGHTS_FILE, tensors, {})
 
 
-def read_saved(path: Path) -> SavedModel:
-    """Read a model folder.
+def read_model_folder(path: Path) -> SavedModel:
+    """Read a model folder. The device of its config becomes ``"auto"``.
+
+    Parameters
+    ----------
+    path
+        The folder.
 
     Raises
     ------
     wvae.io.files.ModelFileError
-        If it is missing, damaged or of another format.
+        If the folder is missing or damaged, or has another format.
     """
-    about, tensors = read_model(path)
+    about = _read_config(path)
+    tensors, _ = read_tensors(path / WEIGHTS_FILE)
     try:
-        unit_range = about["unit_range"]
+        unit_range = about["values_in_0_to_1"]
         if not isinstance(unit_range, bool):
-            raise ValueError(f"unit_range is {unit_range!r}, expected true or false")
-        names = about.get("feature_names")
+            raise ValueError(f"values_in_0_to_1 is {unit_range!r}, expected true or false")
+        column_names = about.get("column_names")
         return SavedModel(
             path=path,
             config=Config(**about["config"] | {"device": "auto"}),
-            shape=tuple(about["shape"]),
+            shape=tuple(about["example_shape"]),
             unit_range=unit_range,
             classes=np.array(about["classes"]),
             label_centres=tensors.pop(LABEL_CENTRES).numpy(),
             weights=tensors,
-            epochs=len(range(about["epochs"])),  # a TypeError if it is not a whole number
+            epochs=len(range(about["epochs_trained"])),  # a TypeError if it is not an integer
             code=check_code(about["code"]),
-            feature_names=None if names is None else np.array(names, dtype=object),
+            feature_names=None if column_names is None else np.array(column_names, dtype=object),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(f"{path} is damaged: its config cannot be used ({error})") from error
+
+
+def load_weights(path: Path, module: Module, tensors: dict[str, Tensor]) -> None:
+    """Load weights into a module.
+
+    Parameters
+    ----------
+    path
+        Where the weights came from; error messages name it.
+    module
+        The module to change.
+    tensors
+        All its parameters and buffers, by name.
+
+    Raises
+    ------
+    wvae.io.files.ModelFileError
+        If a name or a shape differs. PyTorch's own message has many lines.
+    """
+    expected = _shapes(module.state_dict())
+    actual = _shapes(tensors)
+    for name in sorted(expected.keys() | actual.keys()):
+        if expected.get(name) != actual.get(name):
+            raise ModelFileError(
+                f"{path} is damaged: its weights do not fit its config ({name} has shape "
+                f"{actual.get(name, 'none')}, expected {expected.get(name, 'none')})"
+            )
+    module.load_state_dict(tensors)
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    """Return the content of a model folder's config.json, of this version's format."""
+    file = path / CONFIG_FILE
+    if not file.exists():
+        raise ModelFileError(f"{path} is no model folder: it has no {CONFIG_FILE}")
+    try:
+        about = json.loads(file.read_text(encoding="utf-8"))
+        version = about["format"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelFileError(f"{file} is damaged ({error}): restore it or train again") from error
+    if version != FORMAT:
+        remedy = "train again" if version in range(1, FORMAT) else "update wvae"
+        raise ModelFileError(f"{file} has format {version}, this version reads {FORMAT}: {remedy}")
+    return about
+
+
+def _shapes(tensors: dict[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in tensors.items()}

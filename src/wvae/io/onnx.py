@@ -1,12 +1,14 @@
-"""Export to ONNX: the encoder and the decoder of a model, one self-contained file each, for any runtime.
+"""Export to ONNX: the encoder and the decoder of a model, one self-contained file each.
 
 ::
 
-    encoder.onnx    x (n, *shape) in [0, 1] → z_label (n, d_label), z_rest (n, d_rest), probabilities (n, classes)
+    encoder.onnx    x (n, *shape) → z_label (n, d_label), z_rest (n, d_rest),
+                                    probabilities (n, classes)
     decoder.onnx    z_label, z_rest → x
 
-z_rest is the aligned code, as users see it. PyTorch translates the networks. The alignment is `wvae.io.onnx_alignment`,
-where its hundreds of steps are one Scan: PyTorch's translation would unroll them.
+z_rest is the aligned code that users see. PyTorch translates the networks. The alignment is written
+in ONNX operators (`wvae.io.onnx_alignment`): its hundreds of steps are one Scan, which PyTorch's
+translation would unroll.
 """
 
 from __future__ import annotations
@@ -36,46 +38,47 @@ if TYPE_CHECKING:
     from ..estimator import WVAE
 
 Array = np.ndarray
-OPSET, IR_VERSION = 18, 10  # which onnxruntime and onnxruntime-web have read for years
+OPSET, IR_VERSION = 18, 10  # old enough for all common versions of onnxruntime and onnxruntime-web
 FILES = "encoder.onnx", "decoder.onnx"
-ROUNDING, GROWN = (
-    1e-5,
-    50,
-)  # errors of single precision in z_rest; how many times larger an alignment may make them
+ROUNDING_ERROR = 1e-5  # typical error of z_rest in single precision
+MAX_AMPLIFICATION = 50  # of rounding errors by the alignment, before a warning
 NETWORK_CODE = "network_z_rest"  # z_rest of the networks, before the alignment
 
 
 class ExportError(ValueError):
-    """A model cannot be exported there; the message says what to do."""
+    """A model cannot be exported; the message names the remedy."""
 
 
 def export_onnx(model: WVAE, out: str | Path, *, overwrite: bool = False) -> Path:
     """Write ``encoder.onnx`` and ``decoder.onnx`` into a folder, and return the folder.
 
-    Inputs and outputs are float32, with any number of rows. Each file says in its metadata what it is of: ``classes``
-    (JSON, the order of the probabilities), ``shape`` (JSON), ``version`` of wvae and, where they are known,
-    ``label_centres`` (JSON, the z_label of each class). The files hold data only, no code.
+    Inputs and outputs are float32, with any number of rows; x is in [0, 1] if the training data
+    were. The metadata of each file describe the model: ``classes`` (JSON, in the order of the
+    probabilities), ``shape`` of an example (JSON), ``version`` of wvae and, if they are known,
+    ``label_centres`` (JSON, the mean z_label of each class). The files hold data only, no code.
 
     Parameters
     ----------
     model
-        Fitted.
+        A fitted model.
     out
-        The folder to make.
+        The folder to create, with the folders above it.
     overwrite
-        Whether an earlier export of that name may be replaced; anything else never is.
+        Whether an earlier export may be replaced. Anything else is never replaced.
 
     Raises
     ------
     wvae.io.files.OutputExistsError
-        If `out` is there already, or holds something else.
+        If `out` is an earlier export and `overwrite` is False, or holds anything else.
+    ExportError
+        If PyTorch cannot translate the networks.
     ModuleNotFoundError
         If the packages of the extra ``onnx`` are not installed.
 
     Warns
     -----
     UserWarning
-        If the alignment turns rounding errors into differences that can be seen: no two programs then agree on z_rest.
+        If the alignment amplifies rounding errors until two programs differ visibly in z_rest.
     """
     out = Path(out)
     check_replaceable(
@@ -88,42 +91,51 @@ def export_onnx(model: WVAE, out: str | Path, *, overwrite: bool = False) -> Pat
     with atomic_folder(out) as folder:
         for name, make in zip(FILES, (_encoder, _decoder), strict=True):
             proto = make(network)
-            for key, value in _about(model).items():
+            for key, value in _metadata(model).items():
                 proto.metadata_props.add(key=key, value=value)
             checker.check_model(proto)
             save(proto, folder / name)
-    grown = _grown(network)
-    if grown > GROWN * ROUNDING:
+    error = _amplified_error(network)
+    if error > MAX_AMPLIFICATION * ROUNDING_ERROR:
         warnings.warn(
-            f"the alignment of this model turns rounding errors of {ROUNDING:g} in z_rest into {grown:.1g} and more: "
-            "encoder.onnx and wvae will not agree on it: train on more data, or with fewer alignment_steps",
+            f"the alignment of this model amplifies rounding errors of {ROUNDING_ERROR:g} in "
+            f"z_rest to {error:.1g} and more, so encoder.onnx and wvae will differ in z_rest: "
+            "train on more data, or with fewer alignment_steps",
             stacklevel=2,
         )
     return out
 
 
 @torch.no_grad()
-def _grown(model: SplitVAE, n: int = 200) -> float:
-    """Return how far nine tenths of codes move at the most that differ, before the alignment, by rounding errors.
+def _amplified_error(model: SplitVAE, n: int = 200) -> float:
+    """Return the 90 % quantile of the aligned codes' errors if the codes have rounding errors.
 
-    The codes are drawn from the prior. Those of real data, which the alignment follows closely, move further still.
+    The codes are samples of the prior. The alignment follows the codes of real data more closely
+    and amplifies their errors even more.
     """
     generator = torch.Generator().manual_seed(0)
     z, noise = torch.randn(2, n, model.config.d_rest, generator=generator, dtype=torch.float64)
     y = torch.arange(n) % model.n_classes
-    moved = (model.alignment(z + ROUNDING * noise, y) - model.alignment(z, y)).abs().amax(1)
-    return float(moved.quantile(0.9))
+    exact = model.alignment(z, y)
+    rounded = model.alignment(z + ROUNDING_ERROR * noise, y)
+    return float((rounded - exact).abs().amax(1).quantile(0.9))
 
 
-def _about(model: WVAE) -> dict[str, str]:
-    about = {"version": __version__, "classes": json.dumps(model.classes_.tolist())}
-    about["shape"] = json.dumps(list(model.shape_))
+def _metadata(model: WVAE) -> dict[str, str]:
+    """Return the metadata of both files."""
+    metadata = {
+        "version": __version__,
+        "classes": json.dumps(model.classes_.tolist()),
+        "shape": json.dumps(list(model.shape_)),
+    }
     if np.isfinite(model.label_centres_).all():
-        about["label_centres"] = json.dumps(model.label_centres_.tolist())
-    return about
+        metadata["label_centres"] = json.dumps(model.label_centres_.tolist())
+    return metadata
 
 
 class _Encoder(nn.Module):
+    """The encoder without the alignment: x → z_label, network_z_rest, probabilities."""
+
     def __init__(self, model: SplitVAE) -> None:
         super().__init__()
         self.model = model
@@ -134,6 +146,8 @@ class _Encoder(nn.Module):
 
 
 class _Decoder(nn.Module):
+    """The decoder without the alignment: z_label, network_z_rest → x."""
+
     def __init__(self, model: SplitVAE) -> None:
         super().__init__()
         self.model = model
@@ -143,8 +157,9 @@ class _Decoder(nn.Module):
 
 
 def _encoder(model: SplitVAE) -> ModelProto:
-    examples, outputs = torch.zeros(2, *model.shape), ("z_label", NETWORK_CODE, "probabilities")
-    proto = _translated(_Encoder(model), {"x": examples}, outputs)
+    """Return the graph of the encoder, followed by the alignment."""
+    examples = torch.zeros(2, *model.shape)
+    proto = _translate(_Encoder(model), {"x": examples}, ("z_label", NETWORK_CODE, "probabilities"))
     alignment = _alignment(model.alignment, model.classifier, inverse=False).graph
     proto.graph.node.extend(alignment.node)
     proto.graph.initializer.extend(alignment.initializer)
@@ -153,11 +168,12 @@ def _encoder(model: SplitVAE) -> ModelProto:
 
 
 def _decoder(model: SplitVAE) -> ModelProto:
+    """Return the graph of the inverse alignment, followed by the decoder."""
     config = model.config
     codes = {"z_label": torch.zeros(2, config.d_label), NETWORK_CODE: torch.zeros(2, config.d_rest)}
-    proto = _translated(_Decoder(model), codes, ("x",))
+    proto = _translate(_Decoder(model), codes, ("x",))
     alignment = _alignment(model.alignment, model.classifier, inverse=True).graph
-    nodes = [*alignment.node, *proto.graph.node]  # nodes are sorted: the alignment comes first
+    nodes = [*alignment.node, *proto.graph.node]  # in the order of computation
     del proto.graph.node[:]
     proto.graph.node.extend(nodes)
     proto.graph.initializer.extend(alignment.initializer)
@@ -166,10 +182,11 @@ def _decoder(model: SplitVAE) -> ModelProto:
 
 
 def _alignment(alignment: Alignment, classifier: nn.Linear, *, inverse: bool) -> ModelProto:
-    """Return the alignment alone: z_label, network_z_rest → z_rest, or with `inverse` z_label, z_rest → network_z_rest.
+    """Return the graph of the alignment alone.
 
-    Its tables are initializers, and all names but those of inputs and output begin with ``align.``, so that none is
-    the network's.
+    It maps z_label, network_z_rest → z_rest, or with `inverse` z_label, z_rest → network_z_rest.
+    Its tables are initializers. All names but those of inputs and output begin with ``align.``, so
+    that they do not clash with the network's.
     """
     from onnx import TensorProto, compose, helper, inliner, numpy_helper
 
@@ -182,7 +199,7 @@ def _alignment(alignment: Alignment, classifier: nn.Linear, *, inverse: bool) ->
     else:
         function = onnx_alignment.undo_alignment if inverse else onnx_alignment.align
         tables = _tables(alignment, classifier, inverse=inverse)
-    # The functions that it calls are inlined, because browsers read standard operators only.
+    # Functions are inlined, because browsers support the standard operators only.
     nodes = inliner.inline_local_functions(function.to_model_proto()).graph.node
     z_label, z, aligned = (
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", None])
@@ -197,12 +214,12 @@ def _alignment(alignment: Alignment, classifier: nn.Linear, *, inverse: bool) ->
 
 
 def _tables(alignment: Alignment, classifier: nn.Linear, *, inverse: bool) -> dict[str, Array]:
-    """Return what the functions of `wvae.io.onnx_alignment` take besides codes, by their names for it."""
-    if not len(alignment.axes):  # one step that does nothing stands for none
+    """Return the parameters of the functions of `wvae.io.onnx_alignment`, except the codes."""
+    if not len(alignment.axes):  # a Scan needs at least one step: an identity
         alignment = copy.deepcopy(alignment)
         alignment.allocate_steps(1)
     metric, matrix = _numpy(alignment.metric), _numpy(alignment.matrix)
-    if inverse:  # where the program solves equations, in double precision, the graph multiplies by an inverse
+    if inverse:  # ONNX cannot solve linear equations; in double precision inverse matrices will do
         metric, matrix = np.linalg.inv(metric).T, np.linalg.inv(matrix)
     tables = {
         "weight": _numpy(classifier.weight).T,
@@ -220,13 +237,12 @@ def _tables(alignment: Alignment, classifier: nn.Linear, *, inverse: bool) -> di
     return {name: np.asarray(value, order="C") for name, value in tables.items()}
 
 
-def _translated(
+def _translate(
     module: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, ...]
 ) -> ModelProto:
-    """Return a network as PyTorch translates it, for any number of rows."""
-    import_module(
-        "onnxscript"
-    )  # PyTorch needs it, and its own message would not be told as one of a missing extra
+    """Translate a network for any number of rows by PyTorch's exporter."""
+    # PyTorch needs onnxscript; importing it here raises the usual error for a missing extra.
+    import_module("onnxscript")
     rows = torch.export.Dim("n")
     with _quiet():
         program = torch.onnx.export(
@@ -239,16 +255,16 @@ def _translated(
             dynamo=True,
             external_data=False,
             verbose=False,
-            optimize=False,  # it takes x + 1e-12 for x, which style features are not
+            optimize=False,  # it simplifies x + 1e-12 to x, which changes the style features
         )
-    if program is None:  # which its types allow
+    if program is None:  # its return type allows it
         raise ExportError("PyTorch returned no translation: update torch and onnxscript")
     return program.model_proto
 
 
 @contextmanager
 def _quiet() -> Generator[None]:
-    """Keep what PyTorch's translator says about itself from the user, who can do nothing about it."""
+    """Hide the exporter's log and warnings about itself, on which users cannot act."""
     log = logging.getLogger("torch.onnx")
     level = log.level
     log.setLevel(logging.ERROR)

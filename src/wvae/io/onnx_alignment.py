@@ -1,19 +1,22 @@
-"""The alignment of z_rest as ONNX operators, for `wvae.io.onnx`: the maps of `wvae.nn.alignment`, written in onnxscript.
+"""The alignment of z_rest in ONNX operators, for `wvae.io.onnx`.
 
-Every function here is compiled into an ONNX graph. The steps are one Scan over the stacked tables, so that the graph
-does not grow with them. Shapes: n codes, d dimensions of z_rest, K classes, S steps, KNOTS knots::
+These are the maps of `wvae.nn.alignment`, written in onnxscript, which compiles every function here
+into an ONNX graph. The steps are one Scan over stacked tables, so the graph does not grow with
+their number. Shapes, for n codes, d dimensions of z_rest, K classes, S steps and KNOTS knots::
 
     codes        z_label (n, d_label), z_rest (n, d), network_z_rest (n, d): float32
     classifier   weight (d_label, K), bias (K,): float32
     linear maps  metric (d, d), matrix (K, d, d), centre (K, d), common (d,): float64
-    steps        axes, directions (S, d, d), source (S, K, d, KNOTS), target (S, d, KNOTS), step_size (S,): float64
+    steps        axes, directions (S, d, d), source (S, K, d, KNOTS), target (S, d, KNOTS),
+                 step_size (S,): float64
 
-Double precision, because rounding errors grow from step to step.
+The maps are computed in double precision, because rounding errors grow from step to step.
 """
 
-# onnxscript gives these functions' operators and annotations a meaning of their own, which a type checker cannot know.
-# pyright: reportInvalidTypeForm=false, reportOperatorIssue=false, reportArgumentType=false, reportReturnType=false
-# pyright: reportMissingParameterType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportOptionalOperand=false
+# onnxscript gives operators and annotations a meaning that type checkers do not know.
+# pyright: reportInvalidTypeForm=false, reportOperatorIssue=false, reportArgumentType=false
+# pyright: reportReturnType=false, reportMissingParameterType=false, reportCallIssue=false
+# pyright: reportAttributeAccessIssue=false, reportOptionalOperand=false
 # ruff: noqa: RET504 – the variable that a function returns names the graph's output
 
 from __future__ import annotations
@@ -24,12 +27,15 @@ from onnxscript import opset18 as op
 from ..nn.sliced_ot import KNOTS
 
 LAST_PIECE = KNOTS - 2
-LAST_FIRST = [1, 1, 1, 1, 1]  # a Scan reads all of its five tables from the last step to the first
+LAST_FIRST = [1, 1, 1, 1, 1]  # a Scan over five tables, from the last step to the first
 
 
 @script(default_opset=op)
 def piecewise_linear(u, x, y):
-    """Map u (n, d) along the line through the knots (x, y), (n, d, KNOTS) each, and beyond them at their mean slope."""
+    """Interpolate at u (n, d) between the knots (x, y), (n, d, KNOTS) each.
+
+    Beyond the knots the line goes on with their mean slope.
+    """
     point = op.Unsqueeze(u, [2])  # (n, d, 1)
     passed = op.ReduceSum(op.Cast(x <= point, to=INT64.dtype), [2], keepdims=1)
     left = op.Clip(passed - 1, 0, LAST_PIECE)
@@ -50,8 +56,8 @@ def piecewise_linear(u, x, y):
 
 
 @script(default_opset=op)
-def label_of(z_label, weight, bias):
-    """Return the class that z_label means, (n,), as the model's classifier finds it."""
+def predicted_label(z_label, weight, bias):
+    """Return the index of the class that the classifier predicts from z_label, (n,)."""
     return op.ArgMax(op.MatMul(z_label, weight) + bias, axis=1, keepdims=0)
 
 
@@ -77,8 +83,8 @@ def align(
     target,
     step_size,
 ):
-    """Return aligned codes of the network's codes: `wvae.nn.alignment.Alignment.forward`."""
-    label = label_of(z_label, weight, bias)
+    """Return aligned codes: `wvae.nn.alignment.Alignment.forward`."""
+    label = predicted_label(z_label, weight, bias)
     z = op.MatMul(op.Cast(network_z_rest, to=DOUBLE.dtype), metric) - op.Gather(centre, label)
     z = linear_map(z, matrix, label)
 
@@ -118,8 +124,11 @@ def undo_alignment(
     target,
     step_size,
 ):
-    """Return the network's codes of aligned codes: `wvae.nn.alignment.Alignment.inverse`; metric, matrix are inverted."""
-    label = label_of(z_label, weight, bias)
+    """Return the network's codes of aligned codes: `wvae.nn.alignment.Alignment.inverse`.
+
+    Metric and matrix are the inverse matrices.
+    """
+    label = predicted_label(z_label, weight, bias)
 
     @graph()
     def step(
@@ -155,13 +164,13 @@ def undo_alignment(
 
 @script(default_opset=op)
 def keep_code(z_label, network_z_rest):
-    """Return the network's codes as they are, for a model without alignment."""
+    """Return the network's codes unchanged, for a model without alignment."""
     z_rest = op.Identity(network_z_rest)
     return z_rest
 
 
 @script(default_opset=op)
 def keep_aligned_code(z_label, z_rest):
-    """Return aligned codes as they are, for a model without alignment."""
+    """Return aligned codes unchanged, for a model without alignment."""
     network_z_rest = op.Identity(z_rest)
     return network_z_rest

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..datasets.shards import Shards, picked
 from ..model import ExampleWeights
-from ..validation import UNLABELLED, coded
+from ..validation import UNLABELLED, encode_labels
 
 Array = np.ndarray
 EVALUATION_BATCH = 1000
@@ -169,4 +169,4 @@ def check_shape(found: Checked, shape: tuple[int, ...], unit_range: bool) -> Arr
 def labelled(X: Any, y: Any, shape: tuple[int, ...], classes: Array, unit_range: bool) -> Examples:
     """Return examples of this shape with labels among these classes, or without a label."""
     X = check_shape(check_examples(X), shape, unit_range)
-    return Examples(X, coded(y, len(X), classes))
+    return Examples(X, encode_labels(y, len(X), classes))

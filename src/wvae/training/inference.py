@@ -10,7 +10,7 @@ import torch
 from ..config import Config
 from ..io.model_folder import Code
 from ..model import SplitVAE
-from ..validation import indices_of
+from ..validation import class_indices
 from .examples import Array, Examples, batches, in_blocks
 
 ALIGNED = 16_000  # rows at once: they are few numbers each, and many small operations cost more
@@ -92,7 +92,7 @@ def column_names(config: Config, code: Code) -> Array:
 
 def centres_of(y: Any, classes: Array, centres: Array) -> Array:
     """Return the mean z_label of each label, (n, d_label), or raise a ValueError if one is not known."""
-    found = centres[indices_of(y, classes)]
+    found = centres[class_indices(y, classes)]
     if np.isnan(found).any():
         raise ValueError(
             "the label centres are not known, of an imported model or of a label that partial_fit has not seen: "

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ..config import Config
-from ..io.files import ModelFileError, load_weights
-from ..io.model_folder import SavedModel
+from ..io.files import ModelFileError
+from ..io.model_folder import SavedModel, load_weights
 from ..model import SplitVAE
 from ..nn.style_features import AudioStyleFeatures
 from ..validation import rows_by_class

@@ -19,10 +19,10 @@ from ..nn.alignment import Alignment
 from ..validation import (
     UNLABELLED,
     check_groups,
+    check_label_column,
     check_labels,
     check_weights,
-    coded,
-    column,
+    encode_labels,
     rows_by_class,
 )
 from .examples import Array, Examples, check_examples
@@ -93,7 +93,7 @@ def prepared(
     x, unit_range = check_examples(X)
     weight, y, groups = (
         check_weights(sample_weight, len(x)),
-        column(y, len(x)),
+        check_label_column(y, len(x)),
         check_groups(groups, len(x)),
     )
     if weight is not None and not weight.all():
@@ -108,7 +108,7 @@ def prepared(
             raise ValueError(
                 f"classes holds one class only ({classes.tolist()}), expected at least two"
             )
-        indices = coded(y, len(x), classes)
+        indices = encode_labels(y, len(x), classes)
     data = Examples(x, indices, None if weight is None else weight / weight.mean())
     check_objective(config, data)
     return Prepared(data, classes, unit_range, groups)

@@ -29,7 +29,8 @@ from ..datasets import CATALOGUE, Dataset
 from ..datasets.dataset import Array
 from ..datasets.messages import Log, one_line
 from ..estimator import WVAE
-from ..io.files import WEIGHTS_FILE, atomic
+from ..io.files import atomic
+from ..io.model_folder import WEIGHTS_FILE
 from ..training.examples import Examples, batches
 from .encode import ROWS, Encoder, open_like
 from .encode_parts import (

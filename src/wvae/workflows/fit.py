@@ -14,7 +14,8 @@ import numpy as np
 from ..config import Config
 from ..datasets import Dataset
 from ..estimator import WVAE
-from ..io.files import WEIGHTS_FILE, atomic, check_replaceable, replace_folder, write_json
+from ..io.files import atomic, check_replaceable, replace_folder, write_json
+from ..io.model_folder import WEIGHTS_FILE
 from ..nn.distributed import init_processes, rank, shutdown
 from ..training.checkpoint import CHECKPOINT_FILE
 from ..training.examples import Examples, check_examples
