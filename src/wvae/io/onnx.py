@@ -20,6 +20,7 @@ import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .. import __version__
 from ..model import SplitVAE
 from ..nn.alignment import Alignment
 from .files import atomic_folder, check_replaceable
@@ -124,7 +124,7 @@ def _amplified_error(model: SplitVAE, n: int = 200) -> float:
 def _metadata(model: WVAE) -> dict[str, str]:
     """Return the metadata of both files."""
     metadata = {
-        "version": __version__,
+        "version": version("wvae"),
         "classes": json.dumps(model.classes_.tolist()),
         "shape": json.dumps(list(model.shape_)),
     }
