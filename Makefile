@@ -26,7 +26,7 @@ test-fast: $(READY) ## the tests that take less than 3 seconds each
 lint: $(READY) ## style, types, and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/pyright
 
 format: $(READY) ## bring the code into the house style
