@@ -45,7 +45,7 @@ def leakage_figure(found: dict[str, float], label: str = "label") -> figures.Fig
     chance = {"majority": found["leakage.mean.majority"], "null": found["leakage.mean.null"]}
     interval = found["leakage.mean.low"], found["leakage.mean.high"]
     return figures.leakage(
-        probes, control=found["leakage.control"], interval=interval, label=label, **chance
+        probes, control=found["leakage.positive_control"], interval=interval, label=label, **chance
     )
 
 
