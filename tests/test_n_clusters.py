@@ -92,7 +92,7 @@ def candidate(
     ("candidates", "k"),
     [
         # Unstable, or no better than clusterless data: unsupported, however large the silhouette.
-        ([candidate(2, 0.5), candidate(3, 0.9, stability=0.79)], 2),
+        ([candidate(2, 0.5, stability=0.82), candidate(3, 0.9, stability=0.79)], 2),
         ([candidate(2, 0.5), candidate(3, 0.9, reference=0.86)], 2),
         # Less stable than the best by more than 0.25 / k.
         ([candidate(2, 0.5), candidate(5, 0.9, stability=0.94)], 2),
