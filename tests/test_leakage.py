@@ -198,15 +198,18 @@ def test_information_of_two_gaussians(distance: float):
     assert truth - 0.01 <= scores["leakage.information.upper"] <= np.log(2)
 
 
-def test_the_upper_estimate_is_never_below_the_lower_bound():
+@pytest.mark.parametrize("distance", [1.5, 2.0])
+def test_the_upper_estimate_is_limited_by_the_probes_and_by_the_lower_bound(distance: float):
     # In 30 columns the nearest neighbour errs far more than it would with many codes.
     y = labels(1500, 2)
     z = noise(1500, 30)
-    z[:, 0] += 3 * np.where(y, 1, -1)
+    z[:, 0] += distance * np.where(y, 1, -1)
     scores = measure(z, y, n_train=1000, kinds=["logistic"], null=False)
     lower, upper = scores["leakage.information.lower"], scores["leakage.information.upper"]
-    assert 0.6 < lower <= upper <= np.log(2)
-    assert upper > 0.66  # the errors of the probe limit those of the neighbours
+    error = 1 - scores["leakage.max"]
+    limit = np.log(2) * (1 - 2 * error * (2 - 2 * error))
+    assert upper == pytest.approx(max(lower, limit), abs=0.003)
+    assert (lower < limit) == (distance == 2)
 
 
 # Randomness and bad input
