@@ -34,7 +34,7 @@ from threadpoolctl import threadpool_limits
 from wvae import WVAE, datasets
 from wvae.config import ARTICLE_WEIGHT, Config
 from wvae.datasets import Dataset
-from wvae.evaluation import leakage, style, sufficiency
+from wvae.evaluation import images, leakage, style, sufficiency
 from wvae.evaluation.clustering import agreement, kmeans
 from wvae.evaluation.probes import Kind
 from wvae.experiments.writers import check, draw
@@ -160,11 +160,13 @@ def measured(model: WVAE, data: Dataset, seed: int) -> dict[str, float]:
     with threadpool_limits(1, user_api="blas"):
         found = leakage.leakage(z, y, z_test, y_test, kinds=KINDS, null=False, seed=seed)
         clusters = kmeans(z_test, len(np.unique(who)), seed=seed)
-        r2 = style.explained(z, known, z_test, asked, seed=seed)
+        r2 = style.factor_r2(z, known, z_test, asked, seed=seed)
         told = sufficiency.factors_in_label(label, y, known, label_test, y_test, asked, seed=seed)
     drawn = model.decode(label_test, z_test)
     return found | {
-        "reconstruction": style.reconstruction(coded.x[1], drawn, y_test)["rest.reconstruction"],
+        "reconstruction": images.reconstruction_loss(coded.x[1], drawn, y_test)[
+            "rest.reconstruction"
+        ],
         "label.accuracy": float((model.predict(coded.x[1]) == y_test).mean()),
         "writer.ami": agreement(clusters, who)["ami"],
         "style.r2": r2["rest.r2.mean"],

@@ -527,7 +527,7 @@ CANNED = {
     "leakage.majority": 0.1,
     "leakage.null": 0.114,
     "leakage.clean": 0.0,
-    "leakage.control": 0.98,
+    "leakage.positive_control": 0.98,
 }
 
 

@@ -38,7 +38,7 @@ def test_planted_blobs_are_recovered(method: Callable[..., np.ndarray]):
     clusters = method(z, 6)
     assert clusters.shape == truth.shape
     assert agreement(clusters, truth)["ari"] > 0.95
-    # Negative control: the same points with shuffled truth.
+    # Control: the same points with shuffled truth.
     shuffled = np.random.default_rng(1).permutation(truth)
     assert abs(agreement(clusters, shuffled)["ari"]) < 0.05
 
@@ -119,7 +119,7 @@ def test_scores_of_a_case_worked_out_by_hand():
     clusters = np.array([0, 0, 0, 1, 1, 1, 2, 2])
     truth = np.array(list("aabaacbb"))
     assert purity(clusters, truth) == 6 / 8
-    # Pairs together in both: 1 + 1 + 1 = 3; in clusters 3 + 3 + 1 = 7; in truth 6 + 3 = 9; of 28 in all.
+    # Pairs together in both: 1 + 1 + 1 = 3; in clusters 3 + 3 + 1 = 7; in truth 6 + 3 = 9; of 28.
     expected = 7 * 9 / 28
     assert agreement(clusters, truth)["ari"] == pytest.approx(
         (3 - expected) / ((7 + 9) / 2 - expected)
@@ -131,8 +131,9 @@ def test_scores_of_a_case_worked_out_by_hand():
 
 
 def test_ami_of_two_crossing_halves_worked_out_by_hand():
-    # Four points, two halves that cross: MI is 0. For halves of two points each, the contingency table is (2 0; 0 2)
-    # or its mirror with probability 1/3 (MI = log 2) and all ones with 2/3 (MI = 0). The mean MI is log(2) / 3.
+    # Four points, two halves that cross: MI is 0. For halves of two points each, the contingency
+    # table is (2 0; 0 2) or its mirror with probability 1/3 (MI = log 2) and all ones with 2/3
+    # (MI = 0). The mean MI is log(2) / 3.
     expected = math.log(2) / 3
     scores = agreement(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]))
     assert scores["ami"] == pytest.approx((0 - expected) / (math.log(2) - expected))

@@ -32,7 +32,7 @@ def test_neighbours_in_the_code_are_neighbours_in_the_map(
     assert np.isfinite(plane).all()
     truth = blobs[1]
     assert KNeighborsClassifier(5).fit(plane[::2], truth[::2]).score(plane[1::2], truth[1::2]) == 1
-    # Negative control: the same map with shuffled truth.
+    # Control: the same map with shuffled truth.
     shuffled = np.random.default_rng(0).permutation(truth)
     assert (
         KNeighborsClassifier(5).fit(plane[::2], shuffled[::2]).score(plane[1::2], shuffled[1::2])

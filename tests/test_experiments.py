@@ -238,7 +238,7 @@ def test_the_kept_model_is_measured_on_its_own_test_part(whole: Path, planted: D
     }
     assert ours == pytest.approx(found)
     assert {
-        "leakage.control",
+        "leakage.positive_control",
         "leakage.clean",
         "swap.label",
         "swap.control.label",

@@ -147,7 +147,16 @@ def test_every_part_is_there_flat_and_finite(perfect: dict[str, float]):
         ),
         *(
             f"leakage.{key}"
-            for key in ("max", "low", "high", "majority", "null", "linear", "control", "clean")
+            for key in (
+                "max",
+                "low",
+                "high",
+                "majority",
+                "null",
+                "linear",
+                "positive_control",
+                "clean",
+            )
         ),
         *("leakage.information.lower", "leakage.information.upper"),
         *(
@@ -177,7 +186,7 @@ def test_every_part_is_there_flat_and_finite(perfect: dict[str, float]):
 
 def test_a_perfect_split_is_told_as_one(perfect: dict[str, float]):
     assert perfect["leakage.clean"] == 1
-    assert perfect["leakage.control"] > 0.98
+    assert perfect["leakage.positive_control"] > 0.98
     assert perfect["sufficiency.max"] > 0.98
     assert perfect["sufficiency.predict"] == pytest.approx(
         0.25, abs=1e-6
@@ -238,7 +247,7 @@ def test_a_z_rest_that_holds_nothing_shows(data: Dataset):
 
 def test_a_control_that_fails_shows(data: Dataset):
     found = measure(stub(Empty), data, reader_epochs=1, quick=True)
-    assert found["leakage.control"] < 0.4
+    assert found["leakage.positive_control"] < 0.4
     assert any("the control fails" in line for line in verdict(found, "animal"))
 
 

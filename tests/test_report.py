@@ -125,7 +125,7 @@ def measured_of(name: str, clean: bool = False) -> dict[str, Any]:
         "leakage.low": 0.402,
         "leakage.high": 0.424,
     }
-    found |= {"leakage.majority": 0.107, "leakage.null": 0.118, "leakage.control": 0.971}
+    found |= {"leakage.majority": 0.107, "leakage.null": 0.118, "leakage.positive_control": 0.971}
     found |= {
         "leakage.information.lower": 0.51,
         "leakage.information.upper": 1.27,

@@ -1,1 +1,1 @@
-"""Measures: arrays in, a flat dict of figures out. They never see a model."""
+"""Measures: functions from arrays to a flat dict of scores. They never receive a model."""

@@ -169,7 +169,8 @@ def agreement(clusters: Array, truth: Array) -> dict[str, float]:
     """
     if len(clusters) != len(truth):
         raise ValueError(
-            f"there are {len(clusters)} clusters and {len(truth)} values of the factor, expected as many of both"
+            f"there are {len(clusters)} clusters and {len(truth)} values of the factor, "
+            "expected as many of both"
         )
     return {
         "purity": purity(clusters, truth),

@@ -1,9 +1,10 @@
-"""What z_rest knows of the label, and should not: how well fresh probes read it on held-out rows, next to chance.
+"""Leakage: how well fresh probes predict the label from z_rest, compared with chance.
 
-**The accuracy of the critic that training fought is not leakage.** A model learns to deceive that one critic; a new
-one, fitted afterwards to the finished codes, still reads the label (Elazar & Goldberg, 2018, arXiv:1808.06640). Hence
-fresh probes of several kinds, of which the largest accuracy counts. And a probe at chance shows something only where it
-could have done better: z_label itself, the negative control, must score high.
+**The accuracy of the critic of the training is not leakage.** A model learns to deceive that one
+critic. A new classifier, fitted afterwards to the finished codes, can still predict the label
+(Elazar & Goldberg, 2018, arXiv:1808.06640). Therefore fresh probes of several kinds are fitted, and
+the largest accuracy counts. A probe at chance is evidence only if it could have done better. The
+positive control shows that: from z_label, a probe must predict the label well.
 """
 
 from __future__ import annotations
@@ -12,26 +13,18 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from .probes import (
-    Array,
-    Kind,
-    Probe,
-    categories,
-    checked_codes,
-    checked_kinds,
-    classified,
-    nearest,
-    standardised,
-)
+from .checks import Array, check_codes, encode_categories
+from .probes import Kind, Probe, check_kinds, fit_probes, nearest_neighbours, standardise
 
-RESAMPLES = 1000
-ROWS = 10_000  # of permuted labels that a network gets: chance does not need all
+N_BOOTSTRAPS = 1000
+INTERVAL = 2.5, 97.5  # percentiles of the bootstraps
+NULL_MLP_ROWS = 10_000  # with permuted labels; more rows do not change chance
 
 
 def leakage(
-    train: Array,
+    z_train: Array,
     y_train: Array,
-    test: Array,
+    z_test: Array,
     y_test: Array,
     *,
     kinds: Iterable[Kind] = ("logistic", "mlp", "knn", "boosting"),
@@ -39,78 +32,99 @@ def leakage(
     seed: int = 0,
     null: bool = True,
 ) -> dict[str, float]:
-    """Return how well fresh probes (`classified`) read the label from a code, on rows that nobody was fitted to.
+    """Return how well fresh probes (`fit_probes`) predict the label of held-out codes.
 
-    Linear leakage alone is ``kinds=["logistic"]``. Any categorical factor may take the label's place, such as the
-    writer: how much of it is in z_label.
+    ``kinds=["logistic"]`` measures linear leakage alone. A categorical factor may take the place of
+    the label: the writer, to measure how much of it z_label contains.
 
     Parameters
     ----------
-    train, test
-        Codes, (n, d) and (m, d); the model that made them was trained on no row of test.
+    z_train, z_test
+        Codes, (n, d) and (m, d). The model must not have been trained on any row of z_test.
     y_train, y_test
-        Labels, or a factor, (n,) and (m,), numbers or words.
+        Labels or categories of a factor, (n,) and (m,), numbers or strings.
     kinds
-        Which probes; the more, the surer.
-    name, seed
-        What the keys begin with; seed of the probes.
+        Kinds of probes. More kinds find more leakage.
+    name
+        First part of the keys.
+    seed
+        Seed of the probes, the bootstraps and the permutations.
     null
         Whether to fit probes to permuted labels as well.
 
     Returns
     -------
     dict
-        =========================  =================================================================================
-        ``{name}.{kind}``          accuracy of each probe on test, in [0, 1]
+        =========================  =================================================================
+        ``{name}.{kind}``          test accuracy of each probe, in [0, 1]
         ``{name}.max``             the largest of them
-        ``{name}.low``, ``.high``  its 95 % interval: percentiles of 1000 bootstraps of the test rows
-        ``{name}.majority``        share of the commonest label in test: chance, of a constant guess
-        ``{name}.null``            chance, of a probe this strong: the larger accuracy of the linear one and the network
-                                   (if among `kinds`; at most 10,000 rows) with labels permuted within both parts
-        ``{name}.information.…``   ``lower`` and ``upper``, nats, of what code and label share: see `information`
-        =========================  =================================================================================
+        ``{name}.low``, ``.high``  its 95 % interval: percentiles of 1000 bootstraps of the test
+                                   rows
+        ``{name}.majority``        share of the most common label in test: accuracy of a constant
+                                   guess
+        ``{name}.null``            largest accuracy of a logistic probe, and of a network if `kinds`
+                                   contain it, with labels permuted in train and in test: chance for
+                                   probes of this strength
+        ``{name}.information.…``   ``lower`` and ``upper``, nats: see `mutual_information`
+        =========================  =================================================================
 
     Raises
     ------
     ValueError
-        If shapes do not fit, codes are not finite or fewer than 10, labels are unknown (NaN, None), of one class, of
-        more than 2000, or, in test, of one that training lacks; if kinds are unknown, or none.
+        If shapes do not fit; codes are not finite or fewer than 10; labels are missing (NaN, None),
+        of one class, or of more than 2000; y_test has a label that y_train lacks; kinds are unknown
+        or empty.
 
     Examples
     --------
+    The radius of the second code depends on the label, which no linear probe can find:
+
     >>> rng = np.random.default_rng(0)
     >>> y, noise = np.arange(900) % 3, rng.normal(size=(900, 2))
-    >>> radius = noise / np.linalg.norm(noise, axis=1)[:, None] * (1 + y[:, None])  # nothing that a line could read
+    >>> radius = noise / np.linalg.norm(noise, axis=1)[:, None] * (1 + y[:, None])
     >>> for z in (noise, radius):
-    ...     found = leakage(z[:600], y[:600], z[600:], y[600:], kinds=["logistic", "knn"])
-    ...     print(found["leakage.logistic"] < 0.45, found["leakage.knn"] > 0.95, is_clean(found, margin=0.1))
+    ...     scores = leakage(z[:600], y[:600], z[600:], y[600:], kinds=["logistic", "knn"])
+    ...     linear, local = scores["leakage.logistic"], scores["leakage.knn"]
+    ...     print(linear < 0.45, local > 0.95, is_clean(scores, margin=0.1))
     True False True
     True True False
     """
-    kinds = checked_kinds(kinds)
-    train, test = checked_codes(train, test)
-    y, asked = categories(y_train, y_test, "y", train, test)
-    probes = classified(train, y, test, seed, kinds)
-    found = {
-        f"{name}.{kind}": float((probe.test == asked).mean()) for kind, probe in probes.items()
-    }
-    highest = max(found.values())
-    # As many right among m rows drawn anew from the m: binomial, so that no row need be drawn.
-    drawn = np.random.default_rng(seed).binomial(len(asked), highest, RESAMPLES) / len(asked)
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    found |= {f"{name}.max": highest, f"{name}.low": float(low), f"{name}.high": float(high)}
-    found[f"{name}.majority"] = float(np.bincount(asked).max() / len(asked))
+    kinds = check_kinds(kinds)
+    z_train, z_test = check_codes(z_train, z_test)
+    y_train, y_test = encode_categories(y_train, y_test, "y", len(z_train), len(z_test))
+    probes = fit_probes(z_train, y_train, z_test, seed, kinds)
+    scores: dict[str, float] = {}
+    for kind, probe in probes.items():
+        scores[f"{name}.{kind}"] = float((probe.predictions == y_test).mean())
+    highest = max(scores.values())
+    # The number of correct rows in a bootstrap of m rows is binomial.
+    rng = np.random.default_rng(seed)
+    bootstraps = rng.binomial(len(y_test), highest, N_BOOTSTRAPS) / len(y_test)
+    low, high = np.percentile(bootstraps, INTERVAL)
+    scores |= {f"{name}.max": highest, f"{name}.low": float(low), f"{name}.high": float(high)}
+    scores[f"{name}.majority"] = float(np.bincount(y_test).max() / len(y_test))
     if null:
-        found[f"{name}.null"] = _permuted(train, y, test, asked, kinds, seed)
-    lower, upper = information(probes, train, y, test, asked, seed)
-    return found | {f"{name}.information.lower": lower, f"{name}.information.upper": upper}
+        scores[f"{name}.null"] = _null_accuracy(z_train, y_train, z_test, y_test, kinds, seed)
+    lower, upper = mutual_information(probes, z_train, y_train, z_test, y_test, seed)
+    return scores | {f"{name}.information.lower": lower, f"{name}.information.upper": upper}
 
 
 def is_clean(scores: Mapping[str, float], *, name: str = "leakage", margin: float = 0.05) -> bool:
     """Return whether the best probe is at chance: max ≤ max(majority, null) + margin.
 
-    Scores are those of `leakage`, with or without the null, and margin a difference of accuracies. A ValueError if they
-    hold no leakage of that name.
+    Parameters
+    ----------
+    scores
+        Scores that `leakage` returned, with or without the null.
+    name
+        First part of the keys.
+    margin
+        Difference of accuracies that is tolerated.
+
+    Raises
+    ------
+    ValueError
+        If the scores contain no leakage of that name.
 
     Examples
     --------
@@ -122,63 +136,92 @@ def is_clean(scores: Mapping[str, float], *, name: str = "leakage", margin: floa
     missing = [key for key in (f"{name}.max", f"{name}.majority") if key not in scores]
     if missing:
         raise ValueError(
-            f"scores lack {missing} among {list(scores)[:9]}, expected those of leakage(…, name={name!r})"
+            f"scores lack {missing} among {list(scores)[:9]}, "
+            f"expected those of leakage(…, name={name!r})"
         )
-    return (
-        scores[f"{name}.max"]
-        <= max(scores[f"{name}.majority"], scores.get(f"{name}.null", 0.0)) + margin
-    )
+    chance = max(scores[f"{name}.majority"], scores.get(f"{name}.null", 0.0))
+    return scores[f"{name}.max"] <= chance + margin
 
 
-def information(
-    probes: Mapping[str, Probe], train: Array, y: Array, test: Array, asked: Array, seed: int = 0
+def mutual_information(
+    probes: Mapping[str, Probe],
+    z_train: Array,
+    y_train: Array,
+    z_test: Array,
+    y_test: Array,
+    seed: int = 0,
 ) -> tuple[float, float]:
     """Return a lower bound and an upper estimate of the mutual information I(z; y), nats.
 
-    Lower: H(y) − E[−log q(y | z)] on test (Barber & Agakov, 2003), in expectation below I(z; y) for any q; q is the
-    calibrated probe that is best on the validation rows, and not less than 0, a constant guess's.
+    Lower: H(y) − E[−log q(y | z)] on test, in expectation at most I(z; y) for any q (Barber &
+    Agakov, 2003). q is the calibrated probe with the lowest validation loss. The bound is not below
+    0, the value of a constant guess.
 
-    Upper: H(y) − φ(e). With many codes the nearest neighbour errs as often as two labels drawn at z differ,
-    e = 1 − E Σ_y p(y | z)² (Cover & Hart, 1967), and H(y | z) ≥ φ(e), linear between the points (1 − 1/k, log k)
-    (Harremoës & Topsøe, 2001). No bound, but an estimate: with few codes a neighbour is far and errs more, so e is
-    taken to be no more than r (2 − K r / (K−1)), where r is the least error of a probe (Cover & Hart's inequality), and
-    upper no less than lower. Its sampling error is up to K √(e (1−e) / m), and it comes near 0 only for even labels.
+    Upper: H(y) − φ(e). With many codes the nearest neighbour errs as often as two labels drawn at
+    the same z differ, e = 1 − E Σ_y p(y | z)² (Cover & Hart, 1967), and H(y | z) ≥ φ(e), which is
+    linear between the points (1 − 1/k, log k) (Harremoës & Topsøe, 2001). It is an estimate and not
+    a bound: with few codes the nearest neighbour is far away and errs more. e is therefore limited
+    to r (2 − K r / (K − 1)), where r is the smallest error of a probe (Cover & Hart's inequality),
+    and the estimate is not below the lower bound. Its sampling error is up to K √(e (1 − e) / m).
+    It comes near 0 only for balanced labels.
 
     Parameters
     ----------
     probes
-        Of `classified`, fitted to train and y.
-    train, test
+        Probes that `fit_probes` fitted to z_train and y_train.
+    z_train, z_test
         Codes, (n, d) and (m, d).
-    y, asked
-        Their labels, 0, …, K − 1, each of which training has, (n,) and (m,).
+    y_train, y_test
+        Labels 0, …, K − 1, (n,) and (m,). y_train contains all of them.
     seed
-        Of the choice among equally near neighbours.
+        Seed of the choice among equally near neighbours.
+
+    References
+    ----------
+    Barber & Agakov (2003), The IM algorithm; Cover & Hart (1967), Nearest neighbor pattern
+    classification; Harremoës & Topsøe (2001), Inequalities between entropy and index of coincidence
+    derived from information diagrams.
+
+    Examples
+    --------
+    >>> y = np.arange(200) % 2
+    >>> z = y[:, None].astype(float)
+    >>> probes = fit_probes(z, y, z, kinds=["logistic"])
+    >>> lower, upper = mutual_information(probes, z, y, z, y)
+    >>> round(lower, 1), round(upper, 3)
+    (0.7, 0.693)
     """
-    frequency = np.bincount(asked) / len(asked)
-    entropy = -float(
-        (frequency * np.log(frequency, where=frequency > 0, out=np.zeros_like(frequency))).sum()
-    )
-    log_q = min(probes.values(), key=lambda probe: probe.loss).log_p
-    lower = max(entropy + float(log_q[np.arange(len(asked)), asked].mean()), 0.0)
-    known, unknown = standardised(train, test)
-    near = nearest(known, 1, unknown, seed=seed)[0][:, 0]
-    k = int(y.max()) + 1
-    r = min((k - 1) / k, *(float((probe.test != asked).mean()) for probe in probes.values()))
-    e = min(float((y[near] != asked).mean()), r * (2 - k * r / (k - 1)))
-    ways = np.arange(1, k + 1)
-    return lower, max(entropy - float(np.interp(e, 1 - 1 / ways, np.log(ways))), lower)
+    frequency = np.bincount(y_test) / len(y_test)
+    frequency = frequency[frequency > 0]
+    entropy = -float((frequency * np.log(frequency)).sum())
+    best_probe = min(probes.values(), key=lambda probe: probe.loss)
+    log_q = best_probe.log_p[np.arange(len(y_test)), y_test]
+    lower = max(entropy + float(log_q.mean()), 0.0)
+
+    z_train, z_test = standardise(z_train, z_test)
+    nearest = nearest_neighbours(z_train, 1, z_test, seed=seed)[0][:, 0]
+    neighbour_error = float((y_train[nearest] != y_test).mean())
+    n_classes = int(y_train.max()) + 1
+    probe_error = (n_classes - 1) / n_classes
+    for probe in probes.values():
+        probe_error = min(probe_error, float((probe.predictions != y_test).mean()))
+    limit = probe_error * (2 - n_classes * probe_error / (n_classes - 1))
+    k = np.arange(1, n_classes + 1)
+    conditional_entropy = float(np.interp(min(neighbour_error, limit), 1 - 1 / k, np.log(k)))
+    return lower, max(entropy - conditional_entropy, lower)
 
 
-def _permuted(
-    train: Array, y: Array, test: Array, asked: Array, kinds: list[Kind], seed: int
+def _null_accuracy(
+    z_train: Array, y_train: Array, z_test: Array, y_test: Array, kinds: list[Kind], seed: int
 ) -> float:
-    """Return the largest accuracy of the cheap probes with labels that are independent of the codes."""
+    """Return the largest accuracy of the cheap probes with labels independent of the codes."""
     rng = np.random.default_rng(seed)
-    # In test too: a probe that knows nothing still names a tight cluster of codes as one, and may guess its true label.
-    rows, permuted, asked = rng.permutation(len(train)), rng.permutation(y), rng.permutation(asked)
-    probes = classified(train, permuted, test, seed, ["logistic"])
+    rows, y_permuted = rng.permutation(len(z_train)), rng.permutation(y_train)
+    # The labels of test are permuted, too. A probe without information still predicts one label for
+    # a tight cluster of codes, and by luck that may be the true one.
+    y_test = rng.permutation(y_test)
+    probes = fit_probes(z_train, y_permuted, z_test, seed, ["logistic"])
     if "mlp" in kinds:
-        some = rows[:ROWS]
-        probes |= classified(train[some], permuted[some], test, seed, ["mlp"])
-    return max(float((probe.test == asked).mean()) for probe in probes.values())
+        rows = rows[:NULL_MLP_ROWS]
+        probes |= fit_probes(z_train[rows], y_permuted[rows], z_test, seed, ["mlp"])
+    return max(float((probe.predictions == y_test).mean()) for probe in probes.values())

@@ -1,9 +1,8 @@
-"""What z_label knows: the label, as it should, and whatever else is in it.
+"""Sufficiency: what z_label contains, the label and anything beyond it.
 
-Codes are (n, d) to train with and (m, d) to test, labels and factors (n,) and (m,), numbers or words. The fresh probes
-are the linear one and the network of `probes`; test rows choose nothing. A ValueError if shapes do not fit, codes are
-not finite or fewer than 10 to train with, values are unknown (NaN, None), a label has one class or, in test, one that
-training lacks, or a factor does not vary, or has more than 2000 categories.
+Codes are (n, d) for training and (m, d) for test; labels and factors are (n,) and (m,), numbers or
+strings. The fresh probes are the logistic one and the network of `probes`. Test rows select
+nothing.
 """
 
 from __future__ import annotations
@@ -11,103 +10,149 @@ from __future__ import annotations
 import numpy as np
 from sklearn.metrics import r2_score
 
-from .probes import (
+from .checks import (
     Array,
     Factors,
-    best,
-    categories,
-    checked_codes,
-    checked_factors,
-    classified,
-    numbers,
+    check_codes,
+    check_factors,
+    encode_categories,
     one_hot,
-    regressed,
+    stack_factors,
 )
+from .probes import best_predictions, fit_probes
+from .regression import regress
 
 
 def sufficiency(
-    train: Array,
+    z_train: Array,
     y_train: Array,
-    test: Array,
+    z_test: Array,
     y_test: Array,
     *,
     name: str = "sufficiency",
     seed: int = 0,
 ) -> dict[str, float]:
-    """Return how often fresh probes (`classified`) read the label from z_label, in [0, 1].
+    """Return how well fresh probes (`fit_probes`) predict the label from z_label.
 
-    Keys: ``{name}.logistic``, ``{name}.mlp`` and the larger one, ``{name}.max``; ``{name}.majority``, the share of the
-    commonest label in test, which needs no code.
+    Parameters
+    ----------
+    z_train, z_test
+        z_label, (n, d) and (m, d).
+    y_train, y_test
+        Labels, (n,) and (m,).
+    name, seed
+        First part of the keys; seed of the probes.
+
+    Returns
+    -------
+    dict
+        Accuracies in [0, 1]: ``{name}.logistic``, ``{name}.mlp``, and the larger of them,
+        ``{name}.max``; ``{name}.majority``, the share of the most common label in test, which a
+        constant guess reaches.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit; codes are not finite or fewer than 10; labels are missing (NaN, None)
+        or of one class; y_test has a label that y_train lacks.
 
     Examples
     --------
-    >>> y = np.arange(100) % 2
-    >>> sufficiency(y[:, None], y, y[:, None], y)
-    {'sufficiency.logistic': 1.0, 'sufficiency.mlp': 1.0, 'sufficiency.max': 1.0, 'sufficiency.majority': 0.5}
+    >>> y = np.arange(60) % 2
+    >>> scores = sufficiency(y[:, None], y, y[:, None], y)
+    >>> scores["sufficiency.logistic"], scores["sufficiency.max"], scores["sufficiency.majority"]
+    (1.0, 1.0, 0.5)
     """
-    train, test = checked_codes(train, test)
-    y, asked = categories(y_train, y_test, "y", train, test)
-    probes, majority = classified(train, y, test, seed), np.bincount(asked).max() / len(asked)
-    found = {
-        f"{name}.{kind}": float((probe.test == asked).mean()) for kind, probe in probes.items()
-    }
-    return found | {f"{name}.max": max(found.values()), f"{name}.majority": float(majority)}
+    z_train, z_test = check_codes(z_train, z_test)
+    y_train, y_test = encode_categories(y_train, y_test, "y", len(z_train), len(z_test))
+    scores: dict[str, float] = {}
+    for kind, probe in fit_probes(z_train, y_train, z_test, seed).items():
+        scores[f"{name}.{kind}"] = float((probe.predictions == y_test).mean())
+    scores[f"{name}.max"] = max(scores.values())
+    scores[f"{name}.majority"] = float(np.bincount(y_test).max() / len(y_test))
+    return scores
 
 
 def factors_in_label(
-    train: Array,
+    z_train: Array,
     y_train: Array,
     factors_train: Factors,
-    test: Array,
+    z_test: Array,
     y_test: Array,
     factors_test: Factors,
     *,
     name: str = "sufficiency.leak",
     seed: int = 0,
 ) -> dict[str, float]:
-    """Return what z_label knows of each factor beyond the label itself: 0 if nothing.
+    """Return how much z_label contains of each factor beyond the label: 0 if nothing.
 
-    score(probe of z_label and y) − score(probe of y), with y as one-hot: what the label explains, such as the width of
-    a 1, is no leak. Not clipped: noise may turn it negative. The score of a floating factor is the held-out R² of
-    `regressed`, that of all others, whole numbers and words, the accuracy of `classified`; both from the probe that the
-    inner validation prefers. Keys: ``{name}.{factor}``, and the largest of them, ``{name}.max``.
+    The score is that of a probe of z_label and y minus that of a probe of y alone, with y as
+    one-hot. What the label explains, such as the width of a 1, is thus no leak. The difference is
+    not clipped: noise may make it negative. A floating-point factor is scored by the R² of
+    `regress`, any other by the accuracy of `fit_probes`, of the probe with the best validation
+    score.
 
     Parameters
     ----------
-    train, y_train, test, y_test
-        z_label and the labels.
+    z_train, z_test
+        z_label, (n, d) and (m, d).
+    y_train, y_test
+        Labels, (n,) and (m,).
     factors_train, factors_test
-        By factor, the same ones in both.
+        Columns by factor, (n,) and (m,), with the same names in both.
     name, seed
-        What the keys begin with; seed of the probes.
+        First part of the keys; seed of the probes.
+
+    Returns
+    -------
+    dict
+        ``{name}.{factor}``, and the largest of them, ``{name}.max``.
+
+    Raises
+    ------
+    ValueError
+        As `sufficiency`; or if the factors differ between train and test, have missing values, do
+        not vary, or have more than 2000 categories.
 
     Examples
     --------
     >>> rng = np.random.default_rng(0)
-    >>> y, slant = np.arange(600) % 2, rng.normal(size=600)
-    >>> for z in (np.c_[y], np.c_[y, slant]):
-    ...     train, test = (z[:500], y[:500], {"slant": slant[:500]}), (z[500:], y[500:], {"slant": slant[500:]})
-    ...     print(round(abs(factors_in_label(*train, *test)["sufficiency.leak.slant"]), 1))
-    0.0
-    1.0
+    >>> y, slant = np.arange(200) % 2, rng.normal(size=200)
+    >>> for z in (np.stack([y], 1), np.stack([y, slant], 1)):
+    ...     train = z[:150], y[:150], {"slant": slant[:150]}
+    ...     test = z[150:], y[150:], {"slant": slant[150:]}
+    ...     print(factors_in_label(*train, *test)["sufficiency.leak.slant"] > 0.9)
+    False
+    True
     """
-    train, test = checked_codes(train, test)
-    y = one_hot(*categories(y_train, y_test, "y", train, test))
-    both = np.hstack([train, y[0]]), np.hstack([test, y[1]])
-    columns = checked_factors(factors_train, factors_test, train, test)
-    floating = {f: c for f, c in columns.items() if "f" in (c[0].dtype.kind, c[1].dtype.kind)}
-    found: dict[str, float] = {}
-    if floating:
-        known, asked = numbers(floating)
-        r2 = [
-            np.array(r2_score(asked, regressed(z, known, q, seed), multioutput="raw_values"))
-            for z, q in (both, y)
-        ]
-        found |= dict(zip(floating, (r2[0] - r2[1]).tolist(), strict=True))
-    for factor in (factor for factor in columns if factor not in floating):
-        known, asked = categories(*columns[factor], factor, train, test, unseen=True)
-        right = [best(classified(z, known, q, seed)) == asked for z, q in (both, y)]
-        found[factor] = float(right[0].mean() - right[1].mean())
-    return {f"{name}.{factor}": found[factor] for factor in columns} | {
-        f"{name}.max": max(found.values())
-    }
+    z_train, z_test = check_codes(z_train, z_test)
+    n_train, n_test = len(z_train), len(z_test)
+    label = one_hot(*encode_categories(y_train, y_test, "y", n_train, n_test))
+    code_and_label = np.hstack([z_train, label[0]]), np.hstack([z_test, label[1]])
+    columns = check_factors(factors_train, factors_test, n_train, n_test)
+    continuous = {f: pair for f, pair in columns.items() if "f" in (v.dtype.kind for v in pair)}
+    gains: dict[str, float] = {}
+    if continuous:
+        v_train, v_test = stack_factors(continuous)
+        r2 = _r2(code_and_label, v_train, v_test, seed) - _r2(label, v_train, v_test, seed)
+        gains |= dict(zip(continuous, r2.tolist(), strict=True))
+    for factor, (train, test) in columns.items():
+        if factor in continuous:
+            continue
+        v_train, v_test = encode_categories(train, test, factor, n_train, n_test, allow_unseen=True)
+        with_code = _accuracy(code_and_label, v_train, v_test, seed)
+        gains[factor] = with_code - _accuracy(label, v_train, v_test, seed)
+    scores = {f"{name}.{factor}": gains[factor] for factor in columns}
+    return scores | {f"{name}.max": max(gains.values())}
+
+
+def _r2(inputs: tuple[Array, Array], v_train: Array, v_test: Array, seed: int) -> Array:
+    """Return R² of each continuous factor on test, (k,)."""
+    predictions = regress(inputs[0], v_train, inputs[1], seed)
+    return np.array(r2_score(v_test, predictions, multioutput="raw_values"))
+
+
+def _accuracy(inputs: tuple[Array, Array], v_train: Array, v_test: Array, seed: int) -> float:
+    """Return the test accuracy of the probe with the best validation accuracy."""
+    predictions = best_predictions(fit_probes(inputs[0], v_train, inputs[1], seed))
+    return float((predictions == v_test).mean())

@@ -1,4 +1,4 @@
-"""A plain network trained *with* a factor: the ceiling for what can be found without it."""
+"""A convolutional network trained *with* a factor: the ceiling for methods trained without it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,21 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 Array = np.ndarray
+BATCH_SIZE, MAX_LEARNING_RATE, LABEL_SMOOTHING = 128, 4e-3, 0.1
+PREDICTION_BATCH = 1000  # images
 
 
 @dataclass
-class Supervised:
-    """A trained classifier of images: call `predict`."""
+class ImageClassifier:
+    """A trained classifier of images.
+
+    Attributes
+    ----------
+    network
+        Maps images, (n, \\*shape), to logits, (n, classes).
+    classes
+        Label of each logit, (classes,).
+    """
 
     network: nn.Module
     classes: Array
@@ -24,67 +34,82 @@ class Supervised:
     def predict(self, x: Array) -> Array:
         """Return the most probable class of each image, (n,)."""
         self.network.eval()
-        parts = [
-            self.network(_pixels(x[i : i + 1000])).argmax(1).numpy() for i in range(0, len(x), 1000)
-        ]
+        parts: list[Array] = []
+        for start in range(0, len(x), PREDICTION_BATCH):
+            logits = self.network(_pixels(x[start : start + PREDICTION_BATCH]))
+            parts.append(logits.argmax(1).numpy())
         return self.classes[np.concatenate(parts)]
 
 
 def train_cnn(
     x: Array,
-    target: Array,
+    y: Array,
     *,
     epochs: int = 12,
     seed: int = 0,
     on_epoch: Callable[[int], None] | None = None,
-) -> Supervised:
-    """Train a small convolutional network to name a target; on the CPU, in minutes.
+) -> ImageClassifier:
+    """Train a small convolutional network to predict y, on the CPU, within minutes.
 
-    Two convolutions with batch normalisation, pooling, dropout (Srivastava et al., 2014), one hidden layer; random
-    shifts by up to one pixel; Adam with a one-cycle learning rate.
+    The network has two convolutions with batch normalisation, dropout and one hidden layer. Batches
+    are shifted at random by up to one pixel. Adam follows a one-cycle learning rate.
 
     Parameters
     ----------
     x
-        Images or spectrograms, (n, height, width) or (n, channels, height, width), uint8 or floating in [0, 1].
-    target
-        What to name, (n,).
-    epochs, seed
-        Passes over the data; seed of weights, order and shifts.
+        Images or spectrograms, (n, height, width) or (n, channels, height, width), uint8, or
+        floating point in [0, 1].
+    y
+        Labels or categories of a factor, (n,).
+    epochs
+        Passes over the data.
+    seed
+        Seed of the weights, the order and the shifts.
     on_epoch
-        Called with the number of each finished epoch.
+        Called with the number of epochs done, after each epoch.
+
+    References
+    ----------
+    Srivastava et al. (2014), Dropout; Smith & Topin (2017), Super-convergence, arXiv:1708.07120.
+
+    Examples
+    --------
+    >>> x, y = np.zeros((6, 8, 8), np.uint8), np.array(["cat", "dog"] * 3)
+    >>> train_cnn(x, y, epochs=1).predict(x).shape
+    (6,)
     """
-    classes, y = np.unique(target, return_inverse=True)
+    classes, labels = np.unique(y, return_inverse=True)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = _network(x.shape[1:], len(classes))
         rng = np.random.default_rng(seed)
         optimiser = torch.optim.Adam(network.parameters(), fused=True)
-        batch = 128
-        steps = epochs * -(-len(x) // batch)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=4e-3, total_steps=steps)
+        steps = epochs * -(-len(x) // BATCH_SIZE)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, max_lr=MAX_LEARNING_RATE, total_steps=steps
+        )
         for epoch in range(epochs):
             network.train()
             order = rng.permutation(len(x))
-            for start in range(0, len(x), batch):
-                rows = order[start : start + batch]
+            for start in range(0, len(x), BATCH_SIZE):
+                rows = order[start : start + BATCH_SIZE]
                 if len(rows) < 2:  # batch normalisation needs two
                     schedule.step()
                     continue
-                images = _shifted(_pixels(x[rows]), rng)
-                loss = functional.cross_entropy(
-                    network(images), torch.from_numpy(y[rows]), label_smoothing=0.1
-                )
+                logits = network(_shift(_pixels(x[rows]), rng))
+                target = torch.from_numpy(labels[rows])
+                loss = functional.cross_entropy(logits, target, label_smoothing=LABEL_SMOOTHING)
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
                 schedule.step()
             if on_epoch:
                 on_epoch(epoch + 1)
-    return Supervised(network, classes)
+    return ImageClassifier(network, classes)
 
 
 def _network(shape: tuple[int, ...], n_classes: int) -> nn.Module:
+    """Return a network for images of this shape."""
     channels, height, width = (1, *shape) if len(shape) == 2 else shape
     return nn.Sequential(
         nn.Unflatten(1, (1, height)) if len(shape) == 2 else nn.Identity(),
@@ -96,7 +121,7 @@ def _network(shape: tuple[int, ...], n_classes: int) -> nn.Module:
         nn.ReLU(inplace=True),
         nn.Dropout2d(
             0.2
-        ),  # whole channels: on a CPU the draw of single units would take a fifth of the time
+        ),  # of whole channels: dropping single units would take a fifth of the time
         nn.Flatten(),
         nn.Linear(64 * -(-height // 4) * -(-width // 4), 256),
         nn.BatchNorm1d(256),
@@ -107,10 +132,11 @@ def _network(shape: tuple[int, ...], n_classes: int) -> nn.Module:
 
 
 def _pixels(x: Array) -> Tensor:
+    """Return images as float32, uint8 scaled to [0, 1]."""
     pixels = torch.from_numpy(np.array(x))
     return pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels.float()
 
 
-def _shifted(x: Tensor, rng: np.random.Generator) -> Tensor:
-    """Shift the whole batch by up to one pixel each way, filling with what leaves on the other side (margins)."""
+def _shift(x: Tensor, rng: np.random.Generator) -> Tensor:
+    """Shift the batch by up to one pixel in each direction; margins wrap around."""
     return torch.roll(x, tuple(rng.integers(-1, 2, 2).tolist()), (-2, -1))

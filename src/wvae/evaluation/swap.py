@@ -1,31 +1,33 @@
-"""Check that a swapped image, one example's label with the rest of another, is what it should be."""
+"""Swap: whether images decoded from one example's label and another's rest show both."""
 
 from __future__ import annotations
 
 import numpy as np
 
-Array = np.ndarray
+from .checks import Array, check_column, check_finite
 
 
 def swap_pairs(y: Array, n: int, seed: int = 0) -> tuple[Array, Array]:
-    """Return n pairs of rows (a, b), each (n,), whose labels differ: a gives the label and b the rest.
+    """Return n pairs of rows (a, b), (n,) each, with different labels.
 
-    Every ordered pair of rows with different labels is equally likely, in each draw anew. With equal labels a decoder
-    that ignores z_label would pass for a good one.
+    Row a provides the label and row b the rest. Every ordered pair of rows with different labels is
+    equally likely, independently of the other pairs. With equal labels, a decoder that ignores
+    z_label would pass.
 
     Parameters
     ----------
     y
         Labels, (N,).
     n
-        How many pairs, at least 1.
+        Number of pairs, at least 1.
     seed
-        Of the draws.
+        Seed of the pairs.
 
     Raises
     ------
     ValueError
-        If y is not one-dimensional, holds NaN or one class only, or n is below 1.
+        If y is not one-dimensional, has missing values (NaN, None) or one class only, or n is
+        below 1.
 
     Examples
     --------
@@ -34,142 +36,141 @@ def swap_pairs(y: Array, n: int, seed: int = 0) -> tuple[Array, Array]:
     >>> bool((y[a] != y[b]).all()), sorted(set(a.tolist()))
     (True, [0, 1, 2])
     """
-    y = _checked(y, "y")
+    y = check_column(y, "y", _n_rows(y))
     classes, label, counts = np.unique(y, return_inverse=True, return_counts=True)
     if len(classes) < 2:
-        raise ValueError(
-            f"y has the classes {classes.tolist()}, expected two or more: nothing else to swap in"
-        )
+        raise ValueError(f"y has the classes {classes.tolist()}, expected two or more to swap")
     if n < 1:
         raise ValueError(f"n is {n}, expected at least 1 pair")
     rng = np.random.default_rng(seed)
-    others = (len(y) - counts)[label]  # (N,), how many rows have another label
-    a = rng.choice(len(y), n, p=others / others.sum())
-    # In a ring of rows sorted by label, those with another label begin where a's label ends.
-    ring, end = np.argsort(label, kind="stable"), np.cumsum(counts)
-    b = ring[(end[label[a]] + rng.integers(others[a])) % len(y)]
+    n_others = (len(y) - counts)[label]  # (N,), rows with another label
+    a = rng.choice(len(y), n, p=n_others / n_others.sum())
+    # In the rows sorted by label and closed to a ring, those with another label start where the
+    # label of a ends.
+    ring, ends = np.argsort(label, kind="stable"), np.cumsum(counts)
+    b = ring[(ends[label[a]] + rng.integers(n_others[a])) % len(y)]
     return a, b
 
 
 def swap(
-    y_wanted: Array,
-    y_read: Array,
-    rest: Array,
-    rest_again: Array,
-    who: Array | None = None,
-    who_read: Array | None = None,
-    who_read_before: Array | None = None,
+    y_target: Array,
+    y_predicted: Array,
+    z_rest: Array,
+    z_rest_reencoded: Array,
+    factor: Array | None = None,
+    factor_predicted: Array | None = None,
+    factor_predicted_before: Array | None = None,
     *,
     name: str = "swap",
 ) -> dict[str, float]:
-    """Return how often a swapped image shows the wanted label, and how much of the rest it keeps.
+    """Return how often swapped images show the target label, and how much of the rest they keep.
 
-    Row i is the image decoded from z_label of a_i and z_rest of b_i (`swap_pairs`). Read the scores together: a
-    decoder that ignores z_label keeps the rest perfectly but has label ≈ 0; one that ignores z_rest has label ≈ 1 but
-    rest_r2 ≤ 0. rest_r2 = 1 − Σ_i ‖r'_i − r_i‖² / Σ_i ‖r_i − r̄‖², with r the rest code that was put in and r' that of
-    the swapped image, encoded again; a code that is the same for all images has nothing to keep, and 0.
+    Row i is the image decoded from z_label of a_i and z_rest of b_i (`swap_pairs`). Compare both
+    scores. A decoder that ignores z_label keeps the rest perfectly, but its label is ≈ 0. One that
+    ignores z_rest has label ≈ 1, but rest_r2 ≤ 0.
+
+    rest_r2 = 1 − Σ_i ‖r'_i − r_i‖² / Σ_i ‖r_i − r̄‖², where r is the rest code that was decoded and
+    r' that of the swapped image, encoded again. It is 0 if all rest codes are equal.
 
     Parameters
     ----------
-    y_wanted, y_read
-        Label of a_i, and the one that a reader who took no part in the training reads, (n,).
-    rest, rest_again
+    y_target
+        Label of a_i, (n,).
+    y_predicted
+        Label that an independent classifier, the judge, predicts from the swapped image, (n,).
+    z_rest, z_rest_reencoded
         z_rest of b_i, and z_rest of the swapped image, (n, d).
-    who, who_read
-        Writer (or any factor) of b_i, and the one that a probe reads from the swapped image, (n,); both or neither.
-    who_read_before
-        What the probe reads from the image of b_i itself, (n,).
+    factor, factor_predicted
+        Writer (or another factor) of b_i, and the one that an independent classifier predicts from
+        the swapped image, (n,); both or neither.
+    factor_predicted_before
+        The one that this classifier predicts from the image of b_i itself, (n,).
     name
-        What the keys begin with.
+        First part of the keys.
 
     Returns
     -------
     dict
-        ``{name}.label``, in [0, 1], and ``{name}.label.{value}`` for each label wanted; ``{name}.rest_r2``, 1 perfect,
-        0 no better than the mean code, without lower bound. With writers: ``{name}.factor``, in [0, 1], the share
-        still read as the old writer; ``{name}.factor.before``, the same before the swap, its ceiling;
-        ``{name}.factor.chance``, the share of the commonest writer, which needs no image.
+        ===========================  =============================================================
+        ``{name}.label``             share of images that show the target label, in [0, 1]
+        ``{name}.label.{value}``     the same for each target label
+        ``{name}.rest_r2``           1 perfect, 0 no better than the mean code, no lower bound
+        ``{name}.factor``            share of images that show the factor of b_i, in [0, 1]
+        ``{name}.factor.before``     the same before the swap: an upper limit
+        ``{name}.factor.chance``     share of the most common value, which a constant guess reaches
+        ===========================  =============================================================
 
     Raises
     ------
     ValueError
-        If shapes or lengths do not fit, values are missing (NaN), words are compared with numbers, or one of who and
-        who_read is missing.
+        If shapes or lengths do not fit, values are missing (NaN, None), strings are compared with
+        numbers, or only one of factor and factor_predicted is given.
 
     Examples
     --------
-    >>> rest = np.array([[0.0], [2.0]])
-    >>> swap(np.array([3, 8]), np.array([3, 5]), rest, rest + 0.5)
+    >>> z_rest = np.array([[0.0], [2.0]])
+    >>> swap(np.array([3, 8]), np.array([3, 5]), z_rest, z_rest + 0.5)
     {'swap.label': 0.5, 'swap.label.3': 1.0, 'swap.label.8': 0.0, 'swap.rest_r2': 0.75}
     """
-    wanted = _checked(y_wanted, "y_wanted")
-    as_wanted = _agree(wanted, _checked(y_read, "y_read", wanted), "y_wanted", "y_read")
-    scores = {f"{name}.label": float(as_wanted.mean())}
-    for value in np.unique(wanted).tolist():
-        scores[f"{name}.label.{value}"] = float(as_wanted[wanted == value].mean())
-    scores[f"{name}.rest_r2"] = _rest_r2(rest, rest_again, len(wanted))
-    if who is None or who_read is None:
-        if not (who is who_read is who_read_before is None):
-            raise ValueError(
-                "writers came in part: expected who with who_read, or none of who, who_read(_before)"
-            )
+    y_target = check_column(y_target, "y_target", _n_rows(y_target))
+    is_target = _equal(y_target, y_predicted, "y_target", "y_predicted")
+    scores = {f"{name}.label": float(is_target.mean())}
+    for value in np.unique(y_target).tolist():
+        scores[f"{name}.label.{value}"] = float(is_target[y_target == value].mean())
+    scores[f"{name}.rest_r2"] = _rest_r2(z_rest, z_rest_reencoded, len(y_target))
+    if factor is None and factor_predicted is None and factor_predicted_before is None:
         return scores
-    who = _checked(who, "who", wanted)
-    scores[f"{name}.factor"] = float(
-        _agree(who, _checked(who_read, "who_read", wanted), "who", "who_read").mean()
-    )
-    if who_read_before is not None:
-        before = _checked(who_read_before, "who_read_before", wanted)
-        scores[f"{name}.factor.before"] = float(
-            _agree(who, before, "who", "who_read_before").mean()
+    if factor is None or factor_predicted is None:
+        raise ValueError(
+            "only some of factor, factor_predicted and factor_predicted_before were given, "
+            "expected factor with factor_predicted, or none"
         )
-    scores[f"{name}.factor.chance"] = float(np.unique(who, return_counts=True)[1].max() / len(who))
+    factor = check_column(factor, "factor", len(y_target))
+    is_kept = _equal(factor, factor_predicted, "factor", "factor_predicted")
+    scores[f"{name}.factor"] = float(is_kept.mean())
+    if factor_predicted_before is not None:
+        was_right = _equal(factor, factor_predicted_before, "factor", "factor_predicted_before")
+        scores[f"{name}.factor.before"] = float(was_right.mean())
+    counts = np.unique(factor, return_counts=True)[1]
+    scores[f"{name}.factor.chance"] = float(counts.max() / len(factor))
     return scores
 
 
-def _rest_r2(rest: Array, again: Array, n: int) -> float:
-    rest, again = np.asarray(rest, np.float64), np.asarray(again, np.float64)
-    for name, z in (("rest", rest), ("rest_again", again)):
+def _rest_r2(z_rest: Array, z_rest_reencoded: Array, n: int) -> float:
+    """Return the share of the variance of z_rest that encoding again gives back."""
+    z_rest = np.asarray(z_rest, np.float64)
+    z_rest_reencoded = np.asarray(z_rest_reencoded, np.float64)
+    for name, z in (("z_rest", z_rest), ("z_rest_reencoded", z_rest_reencoded)):
         if z.ndim != 2 or len(z) != n:
-            raise ValueError(
-                f"{name} has shape {z.shape}, expected ({n}, d), one code for each label of y_wanted"
-            )
-        if not np.isfinite(z).all():
-            raise ValueError(
-                f"{name} holds NaN or infinite values, expected finite codes: look at the model's loss"
-            )
-    if rest.shape != again.shape:
+            raise ValueError(f"{name} has shape {z.shape}, expected ({n}, d), as many as y_target")
+        check_finite(z, name)
+    if z_rest.shape != z_rest_reencoded.shape:
         raise ValueError(
-            f"rest has shape {rest.shape} and rest_again {again.shape}, expected the same"
+            f"z_rest has shape {z_rest.shape} and z_rest_reencoded {z_rest_reencoded.shape}, "
+            "expected the same"
         )
-    # A collapsed code. Not by its variance: the mean of equal numbers may differ from them in the last digit.
-    if (rest == rest[0]).all():
+    # A test of the variance would fail: rounding makes that of equal numbers positive.
+    if (z_rest == z_rest[0]).all():
         return 0.0
-    return float(1 - np.square(again - rest).sum() / np.square(rest - rest.mean(0)).sum())
+    error = np.square(z_rest_reencoded - z_rest).sum()
+    return float(1 - error / np.square(z_rest - z_rest.mean(0)).sum())
 
 
-def _agree(truth: Array, read: Array, truth_name: str, read_name: str) -> Array:
-    """Return where two columns agree, (n,)."""
-    kinds = ["words" if values.dtype.kind in "US" else "numbers" for values in (truth, read)]
-    if kinds[0] != kinds[1]:  # never equal: a mix-up would pass for a bad score
-        came = f"{truth_name} holds {kinds[0]} and {read_name} {kinds[1]}"
-        raise ValueError(f"{came}, expected the same: convert one with astype(str)")
-    return truth == read
-
-
-def _checked(values: Array, name: str, like: Array | None = None) -> Array:
-    values = np.asarray(values)
-    if values.ndim != 1 or not len(values):
-        raise ValueError(f"{name} has shape {values.shape}, expected (n,) with at least one row")
-    if like is not None and len(values) != len(like):
+def _equal(truth: Array, predicted: Array, truth_name: str, predicted_name: str) -> Array:
+    """Return where two columns are equal, (n,), or raise a ValueError."""
+    predicted = check_column(predicted, predicted_name, len(truth))
+    truth_is_text, predicted_is_text = truth.dtype.kind in "US", predicted.dtype.kind in "US"
+    if truth_is_text != predicted_is_text:  # never equal, which would look like a bad score
+        text, number = predicted_name, truth_name
+        if truth_is_text:
+            text, number = truth_name, predicted_name
         raise ValueError(
-            f"{name} has {len(values)} rows and y_wanted {len(like)}, expected as many"
+            f"{text} contains strings and {number} numbers, expected the same: "
+            "convert one with astype(str)"
         )
-    values = values.tolist()
-    if any(v is None or v != v for v in values):
-        raise ValueError(
-            f"{name} holds NaN or None, expected a value for each row: leave the unknown ones out"
-        )
-    return np.array(
-        values
-    )  # a column of objects, as pandas gives it, becomes one of words or numbers
+    return truth == predicted
+
+
+def _n_rows(values: Array) -> int:
+    """Return the length of a column, 0 for a scalar."""
+    return len(values) if np.ndim(values) else 0

@@ -38,14 +38,14 @@ def measure_in_run(run: Run, name: str, data: Dataset, seed: int) -> dict[str, f
 
 
 def leakage_figure(found: dict[str, float], label: str = "label") -> figures.Figure:
-    """Draw the probes of the mean code (of `measure`) beside chance and the negative control."""
+    """Draw the probes of the mean code (of `measure`) beside chance and the positive control."""
     probes = {
         kind: found[f"leakage.mean.{kind}"] for kind in KINDS if f"leakage.mean.{kind}" in found
     }
     chance = {"majority": found["leakage.mean.majority"], "null": found["leakage.mean.null"]}
     interval = found["leakage.mean.low"], found["leakage.mean.high"]
     return figures.leakage(
-        probes, control=found["leakage.control"], interval=interval, label=label, **chance
+        probes, control=found["leakage.positive_control"], interval=interval, label=label, **chance
     )
 
 

@@ -264,7 +264,7 @@ def leakage(
     null: float,
     label: str = "label",
 ) -> Figure:
-    """How often each fresh probe reads the label from z_rest, beside chance and the negative control.
+    """How often each fresh probe reads the label from z_rest, beside chance and the positive control.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ _PROBES = {
     "leakage.mean.logistic": "logistic regression",
     "leakage.mean.mlp": "network, 2 × 256",
     "leakage.mean.knn": "nearest neighbours",
-    "leakage.control": "the control: logistic regression on z_label",
+    "leakage.positive_control": "the control: logistic regression on z_label",
 }
 _SWAP = {
     "swap.label": "swapped images that show the wanted {label}",
@@ -228,7 +228,7 @@ def measured(
     label = settings["data"]["label_name"]
     first, *doubts = verdict(found, label)
     probes = [
-        {"name": words, "accuracy": found[key], "control": key == "leakage.control"}
+        {"name": words, "accuracy": found[key], "control": key == "leakage.positive_control"}
         for key, words in _PROBES.items()
         if key in found
     ]

@@ -105,7 +105,7 @@ def verdict(metrics: Metrics, label: str = "label") -> list[str]:
     --------
     >>> found = {"leakage.mean.mlp": 0.412, "leakage.mean.max": 0.412, "leakage.max": 0.412, "leakage.low": 0.4,
     ...          "leakage.high": 0.42, "leakage.majority": 0.1, "leakage.null": 0.114, "leakage.clean": 0.0,
-    ...          "leakage.control": 0.98}
+    ...          "leakage.positive_control": 0.98}
     >>> print(*verdict(found, "digit"))
     not clean: a fresh mlp reads the digit from z_rest in 41.2 % of cases (40.0–42.0 %), chance 11.4 %
     """
@@ -121,7 +121,7 @@ def verdict(metrics: Metrics, label: str = "label") -> list[str]:
 
 def _doubts(metrics: Metrics, label: str) -> list[str]:
     found: list[str] = []
-    control = metrics["leakage.control"]
+    control = metrics["leakage.positive_control"]
     if control < (1 + metrics["leakage.majority"]) / 2:
         found.append(
             f"the control fails: even from z_label a probe reads the {label} in only {_percent(control)} of cases, so "

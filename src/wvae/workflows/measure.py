@@ -13,9 +13,9 @@ from threadpoolctl import threadpool_limits
 
 from ..datasets import Dataset
 from ..estimator import WVAE
-from ..evaluation import leakage, retrieval, style, sufficiency, swap
+from ..evaluation import images, leakage, retrieval, style, sufficiency, swap
 from ..evaluation.probes import Kind
-from ..evaluation.supervised import Supervised, train_cnn
+from ..evaluation.supervised import ImageClassifier, train_cnn
 from .measured_rows import Array, Coded, can_be_read, encoded, is_category
 from .run_folder import Progress, Silent
 
@@ -85,15 +85,16 @@ def measure(
         ``leakage.max``, …           of the worse of the two: ``max``, ``low``, ``high``, ``majority``, ``null``,
                                      ``information.lower`` and ``.upper``
         ``leakage.linear``           the larger accuracy of the logistic probe
-        ``leakage.control``          the negative control: the logistic probe on z_label. Must be high
+        ``leakage.positive_control``  the positive control: the logistic probe on z_label; must be high
         ``leakage.clean``            1 if `leakage.is_clean`, else 0
         ``sufficiency.…``            the label read from z_label: see `sufficiency.sufficiency`; ``.predict``, the
                                      accuracy of the model's own classifier; ``.leak.…``, what z_label knows of each
                                      factor beyond the label: `sufficiency.factors_in_label`
-        ``rest.reconstruction…``     loss of the test images: `style.reconstruction`
-        ``rest.r2.…``                continuous factors, read from z_rest: `style.explained`. Of grey images without
+        ``rest.reconstruction…``     loss of the test images: `images.reconstruction_loss`
+        ``rest.r2.…``                continuous factors, read from z_rest: `style.factor_r2`. Of grey images without
                                      such factors, ``measured.slant``, ``.width`` and ``.thickness``
-        ``rest.factor.{f}.…``        categories read from z_rest, where test has those of training: `style.named`
+        ``rest.factor.{f}.…``        categories read from z_rest, where test has those of training:
+                                     `style.factor_accuracy`
         ``swap.…``                   z_label of one test image with z_rest of another: see `swap.swap`. ``swap.label``
                                      and the next two need images or spectrograms
         ``swap.reader``              accuracy of the reader, a network trained on the train rows, on real test images
@@ -179,7 +180,7 @@ def _leakage(coded: Coded, kinds: Sequence[Kind], seed: int) -> dict[str, float]
     found["leakage.linear"] = max(found[f"leakage.{part}.logistic"] for part in codes)
     train, test = coded.z_label
     control = leakage.leakage(train, y, test, y_test, kinds=["logistic"], null=False, seed=seed)
-    found["leakage.control"] = control["leakage.logistic"]
+    found["leakage.positive_control"] = control["leakage.logistic"]
     return found | {"leakage.clean": float(leakage.is_clean(found))}
 
 
@@ -199,20 +200,20 @@ def _rest(model: WVAE, coded: Coded, seed: int) -> dict[str, float]:
     (train, test), (y, y_test), x = coded.z_rest, coded.y, coded.x[1]
     drawn = model.decode(coded.z_label[1], test)
     if x.dtype == np.uint8 or (x.min() >= 0 and x.max() <= 1):
-        found = style.reconstruction(x, drawn, y_test)
+        found = images.reconstruction_loss(x, drawn, y_test)
     else:  # in units of its own, where a loss in nats would compare with nothing
         found = {"rest.reconstruction.mse": float(np.square(drawn - x).mean())}
     factors = coded.varying()
     if factors:
         known, asked = ({f: pair[part] for f, pair in factors.items()} for part in (0, 1))
-        found |= style.explained(train, known, test, asked, y_train=y, y_test=y_test, seed=seed)
+        found |= style.factor_r2(train, known, test, asked, y_train=y, y_test=y_test, seed=seed)
     for factor, (known, asked) in coded.shared().items():
         if any(
             len(np.unique(known[y == label])) > 1
             and np.isin(asked[y_test == label], known[y == label]).any()
             for label in np.unique(y_test)
         ):
-            found |= style.named(
+            found |= style.factor_accuracy(
                 train, known, y, test, asked, y_test, name=f"rest.factor.{factor}", seed=seed
             )
     return found
@@ -228,7 +229,7 @@ class _Readers:
     seed: int
     progress: Progress
 
-    def of(self, column: Array, title: str) -> Supervised:
+    def of(self, column: Array, title: str) -> ImageClassifier:
         some = np.random.default_rng(self.seed).permutation(len(column))[: self.rows]
         epochs = max(self.epochs, -(-SEEN // len(some)))
         with self.progress.task(f"a reader of the {title}", epochs) as advance:

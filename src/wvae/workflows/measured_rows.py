@@ -9,8 +9,8 @@ import numpy as np
 
 from ..datasets import Dataset
 from ..estimator import WVAE
-from ..evaluation import style
-from ..evaluation.probes import MOST
+from ..evaluation import images
+from ..evaluation.checks import MAX_CATEGORIES
 from .fit import held_out
 
 Array = np.ndarray
@@ -35,7 +35,7 @@ class Coded:
         """Return the continuous factors that vary in both parts, or the style measured on grey images."""
         found = {f: pair for f, pair in self.factors.items() if not is_category(pair[0])}
         if not found and self.grey:
-            train, test = (style.measured(x) for x in self.x)
+            train, test = (images.stroke_style(x) for x in self.x)
             found = {f"measured.{f}": (train[f], test[f]) for f in MEASURED}
         return {
             f: pair
@@ -144,7 +144,7 @@ def can_be_read(known: Array, asked: Array) -> bool:
     """Return whether a probe can learn these categories from train, and be asked about some of them in test."""
     n = len(np.unique(known))
     return (
-        2 <= n <= MOST
+        2 <= n <= MAX_CATEGORIES
         and n < len(known)
         and bool(np.isin(asked, known).any())
         and len(np.unique(asked)) > 1
