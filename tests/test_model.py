@@ -417,8 +417,8 @@ def test_a_spectrogram_is_shifted_in_time_and_changed_in_loudness_only() -> None
     ],
 )
 def test_the_backbone_follows_the_shape(kind: Any, shape: tuple[int, ...], expected: str) -> None:
-    assert networks.backbone(Config(kind=kind), shape) == expected
-    assert networks.backbone(Config(kind=kind, backbone="article"), shape) == "article"
+    assert networks.backbone_name(Config(kind=kind), shape) == expected
+    assert networks.backbone_name(Config(kind=kind, backbone="article"), shape) == "article"
 
 
 # ------------------------------------------------------------------------------------------ weights, unknown labels
