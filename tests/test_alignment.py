@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.spatial.distance import cdist
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 from sklearn.neighbors import KNeighborsClassifier
 
 from wvae.config import Config
@@ -41,6 +41,10 @@ def fit(
 ) -> Alignment:
     alignment = make_alignment(kind, z.shape[1], n_classes, steps)
     return alignment.fit(z, np.full(z.shape, sd), y, **options)
+
+
+def rank_correlation(a: Array, b: Array) -> float:
+    return float(np.corrcoef(rankdata(a), rankdata(b))[0, 1])
 
 
 def align(alignment: Alignment, z: Array, y: Array) -> Array:
@@ -239,16 +243,16 @@ def test_a_shared_factor_keeps_its_order_within_and_across_classes(kind: str):
     z = np.column_stack([thickness, z])
     aligned = align(fit(kind, z, y), z, y)[:, 0]
     for rows in (y == 0, y == 1, y >= 0):
-        assert spearmanr(aligned[rows], thickness[rows]).statistic > 0.95
+        assert rank_correlation(aligned[rows], thickness[rows]) > 0.95
 
 
 def test_a_factor_with_a_scale_of_its_own_in_each_class_becomes_comparable():
     rng = np.random.default_rng(0)
     y, thickness = np.arange(2000) % 2, rng.standard_normal(2000)
     z = np.column_stack([thickness * (1 + 2 * y) + 4 * y, rng.standard_normal(2000)])
-    assert spearmanr(z[:, 0], thickness).statistic < 0.9  # the negative control
+    assert rank_correlation(z[:, 0], thickness) < 0.9  # the negative control
     aligned = align(fit("transport", z, y), z, y)[:, 0]
-    assert spearmanr(aligned, thickness).statistic > 0.97
+    assert rank_correlation(aligned, thickness) > 0.97
 
 
 @pytest.mark.parametrize("kind", KINDS[1:])
@@ -274,7 +278,7 @@ def test_without_loadings_a_dimension_counts_by_its_information():
     assert aligned.std(0)[1] < 0.1
 
 
-# ----------------------------------------------------------------------- what transport is fitted to
+# ---------------------------------------------------------------------- what transport is fitted to
 
 
 def test_transport_is_fitted_to_means_and_samples_and_holds_out_a_seventh(
@@ -308,7 +312,8 @@ def test_transport_is_fitted_to_means_and_samples_and_holds_out_a_seventh(
 
 def test_the_seed_decides_and_global_random_states_stay():
     z, y = ring_and_blob(500, 0)
-    torch_state, numpy_state = torch.random.get_rng_state(), str(np.random.get_state())  # noqa: NPY002
+    torch_state = torch.random.get_rng_state()
+    numpy_state = str(np.random.get_state())  # noqa: NPY002
     first, again, other = (fit("transport", z, y, seed=seed).state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["axes"][0], other["axes"][0])

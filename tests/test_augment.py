@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -41,7 +43,7 @@ def share_changed(before: Tensor, after: Tensor) -> float:
 
 @pytest.mark.parametrize("transform", TRANSFORMS)
 @pytest.mark.parametrize("shape", [(5, 9, 7), (5, 3, 8, 8), (1, 1, 1), (2, 1, 28, 28)])
-def test_shape_and_dtype_stay(transform, shape: tuple[int, ...]) -> None:
+def test_shape_and_dtype_stay(transform: Any, shape: tuple[int, ...]) -> None:
     x = torch.rand(*shape, generator=generator())
     for share in (0.0, 0.5, 1.0):
         y = transform(x, share, generator())
@@ -49,7 +51,7 @@ def test_shape_and_dtype_stay(transform, shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("transform", [warp_strokes, translate])
-def test_images_stay_in_the_unit_range(transform) -> None:
+def test_images_stay_in_the_unit_range(transform: Any) -> None:
     for x in (torch.rand(20, 9, 7), torch.ones(20, 9, 7), torch.zeros(20, 9, 7)):
         y = transform(x, 1.0, generator())
         assert 0 <= y.min() <= y.max() <= 1
@@ -61,7 +63,7 @@ def test_images_stay_in_the_unit_range(transform) -> None:
 )
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_share_is_the_share_of_examples_that_change(
-    transform, unchanged: float, share: float
+    transform: Any, unchanged: float, share: float
 ) -> None:
     """One translation in 25 is (0, 0); every other change is visible."""
     x = torch.rand(2000, 8, 8, generator=generator())
@@ -70,7 +72,7 @@ def test_share_is_the_share_of_examples_that_change(
 
 
 @pytest.mark.parametrize("transform", TRANSFORMS)
-def test_only_the_generator_decides(transform) -> None:
+def test_only_the_generator_decides(transform: Any) -> None:
     x = torch.rand(20, 8, 8, generator=generator())
     before = x.clone()
     torch.manual_seed(1)
@@ -82,7 +84,7 @@ def test_only_the_generator_decides(transform) -> None:
 
 
 @pytest.mark.parametrize("transform", TRANSFORMS)
-def test_slices_of_a_batch_get_the_random_numbers_of_the_whole_batch(transform) -> None:
+def test_slices_of_a_batch_get_the_random_numbers_of_the_whole_batch(transform: Any) -> None:
     x = torch.rand(10, 8, 8, generator=generator())
     whole = transform(x, 0.7, generator())
     for rows in (slice(0, 4), slice(4, 10)):
@@ -91,7 +93,7 @@ def test_slices_of_a_batch_get_the_random_numbers_of_the_whole_batch(transform) 
 
 
 @pytest.mark.parametrize("transform", [warp_strokes, translate])
-def test_all_channels_change_alike(transform) -> None:
+def test_all_channels_change_alike(transform: Any) -> None:
     x = bars(30).unsqueeze(1).repeat(1, 3, 1, 1)
     y = transform(x, 1.0, generator())
     assert torch.equal(y[:, 0], y[:, 2])

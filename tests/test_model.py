@@ -234,6 +234,26 @@ def test_classification_gives_gradients_to_the_classifier_only() -> None:
     assert with_gradient == {"classifier.weight", "classifier.bias"}
 
 
+def test_the_style_loss_is_a_weighted_square_of_clipped_features() -> None:
+    head = build_model(Config(d_rest=3, width=8, device="cpu"), (28, 28), 2).style
+    with torch.no_grad():
+        head.mean.copy_(torch.arange(40.0).view(2, 20))
+        head.sd.fill_(2.0)
+    features = head.mean + 2 * torch.tensor([[1.5], [-7.0]])  # 1.5 and -7 standard deviations
+    y, z_rest = torch.tensor([0, 1]), torch.tensor([[1.0, 0, 0], [0, 2.0, 0]])
+    with torch.no_grad():
+        loss = head.loss(features, y, z_rest)
+        explained = z_rest @ head.loadings.weight.T
+        target = torch.tensor([[1.5], [-3.0]])  # clipped at 3
+        weight = head.features.weight
+        expected = 0.5 * ((target - explained).square() * weight).sum(1)
+    torch.testing.assert_close(loss, expected)
+    one_hot = torch.eye(2)
+    torch.testing.assert_close(head.standardise(features, one_hot), target.expand(2, 20))
+    weighted = weight.sqrt()[:, None] * head.loadings.weight
+    np.testing.assert_allclose(head.weighted_loadings(), weighted.detach().numpy(), rtol=1e-6)
+
+
 def test_aligned_codes_decode_like_the_codes_of_the_network() -> None:
     model = build_model(Config(d_label=2, d_rest=3, width=8, device="cpu"), (6, 6), 3)
     rng = np.random.default_rng(0)

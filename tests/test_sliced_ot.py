@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 
 from wvae.config import Config
 from wvae.nn import sliced_ot
@@ -30,6 +30,10 @@ def fit(
     alignment = Alignment(Config(**changes), int(y.max()) + 1)
     alignment.step_size = step_size or alignment.step_size
     return alignment.fit(z, np.full(z.shape, 0.03), y, loadings)
+
+
+def rank_correlation(a: Array, b: Array) -> float:
+    return float(np.corrcoef(rankdata(a), rankdata(b))[0, 1])
 
 
 def align(alignment: Alignment, z: Array, y: Array) -> Array:
@@ -98,7 +102,7 @@ def test_one_dimension_needs_one_step() -> None:
     quantiles = [np.quantile(aligned[y == k], levels) for k in (0, 1)]
     np.testing.assert_allclose(quantiles[0], quantiles[1], atol=0.1 * aligned.std())
     for k in (0, 1):
-        assert spearmanr(aligned[y == k], z[y == k, 0]).statistic > 0.9999
+        assert rank_correlation(aligned[y == k], z[y == k, 0]) > 0.9999
 
 
 def test_the_common_quantiles_are_the_mean_of_the_classes_weighted_by_size(

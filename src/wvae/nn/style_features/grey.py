@@ -151,8 +151,6 @@ def _sobel(grey: Tensor) -> tuple[Tensor, Tensor]:
 
 def _orientations(dx: Tensor, dy: Tensor, strength: Tensor) -> list[Tensor]:
     """Return the share of the edges in each direction, in triangular bins, (B,) each."""
-    # The gradient of atan2 is not defined where there is no edge.
-    dx = torch.where((dx == 0) & (dy == 0), 1.0, dx)
     # The two edges of a stroke have opposite signs: directions are taken modulo π.
     angle = torch.remainder(torch.atan2(dy, dx) * (ORIENTATIONS / math.pi), ORIENTATIONS)
     angle = angle.flatten(1)
