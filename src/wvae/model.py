@@ -1,4 +1,4 @@
-"""The method, read top to bottom: encode, classify, decode, the terms of the objective, the swap cycle.
+"""The method, top to bottom: encode, classify, decode, objective, swap cycle.
 
 ::
 
@@ -6,22 +6,22 @@
           └──────▶ q(z_rest|x)
     (z_label, z_rest) ──decoder──▶ p(x|z_label, z_rest)
 
-================  ===========================================  =================  ====================
-symbol            meaning                                      shape              name in code
-================  ===========================================  =================  ====================
-x                 an example; pixels are in [0, 1]             (B, \\*shape)       ``x``
-y                 its label, as an index of ``classes_``       (B,)               ``y``
-q(z_label|x)      Gaussian that the classifier reads           (B, d_label)       ``q_label``
-q(z_rest|x)       Gaussian of everything else                  (B, d_rest)        ``q_rest``
-p(z_label|y)      N(0, I), or N(μ_y, I) with learnt μ          (B, d_label)       ``prior_mean``
-p(x|z)            independent Bernoullis, or Gaussians         (B, \\*shape)       ``decode``
-p(y|z_label)      linear classifier                            (B, classes)       ``classify``
-t(x, y)           style features, relative to the label's      (B, size)          ``style``
-================  ===========================================  =================  ====================
+================  ===========================================  ===============  ==================
+symbol            meaning                                      shape            name in code
+================  ===========================================  ===============  ==================
+x                 an example; pixels are in [0, 1]             (B, \\*shape)    ``x``
+y                 its label, as an index of ``classes_``       (B,)             ``y``
+q(z_label|x)      Gaussian, input of the classifier            (B, d_label)     ``q_label``
+q(z_rest|x)       Gaussian of everything else                  (B, d_rest)      ``q_rest``
+p(z_label|y)      N(0, I), or N(μ_y, I) with learnt μ          (B, d_label)     ``prior_mean``
+p(x|z)            independent Bernoullis, or Gaussians         (B, \\*shape)    ``decode``
+p(y|z_label)      linear classifier                            (B, classes)     ``classify``
+t(x, y)           style features, relative to the label's      (B, size)        ``style``
+================  ===========================================  ===============  ==================
 
 With ``decoder_label_input="class"`` (the preset ``best``) the decoder does not get z_label itself
-but Σ_y p(y|z_label) μ_y, which holds the class and nothing else. All style that the image needs must
-then pass through z_rest.
+but Σ_y p(y|z_label) μ_y, which holds the class and nothing else. All style that the image needs
+must then pass through z_rest.
 
 The loss of an example, in nats, is ::
 
@@ -33,23 +33,24 @@ The loss of an example, in nats, is ::
     + w · separation(z_label, z_rest, y)                 "separation"
 
 The style features t (`wvae.nn.style_features`) are a second thing that z_rest must explain, as
-Gaussians of variance 1 / (w v_j): stroke thickness, slant and proportions of an image, in standard
-deviations of its label. All labels share the loadings W, (size, d_rest), so a direction of z_rest has
-the same meaning for each of them. Data other than images and spectrograms have no style features.
+Gaussians of variance 1 / (w v_j): stroke thickness, slant and proportions of an image, in
+standard deviations of its label. All labels share the loadings W, (size, d_rest), so a direction
+of z_rest has the same meaning for each of them. Data other than images and spectrograms have no
+style features.
 
-p(x|z) (`wvae.nn.observation`) is Bernoulli for values in [0, 1], and otherwise, or on request, Gaussian
-with one learnt scale.
+p(x|z) (`wvae.nn.observation`) is Bernoulli for values in [0, 1], and otherwise, or on request,
+Gaussian with one learnt scale.
 
-An unlabelled example has no "classification" and no "kl_label" term; these are means over the labelled
-examples (with p(z_label) = N(0, I), "kl_label" is defined for all). Its "style" is relative to the
-labels weighted by the classifier's probabilities, without a gradient. With example weights w_i of mean
-1, every term is the mean of w_i times the example's term.
+An unlabelled example has no "classification" and no "kl_label" term; these are means over the
+labelled examples (with p(z_label) = N(0, I), "kl_label" is defined for all). Its "style" is
+relative to the labels weighted by the classifier's probabilities, without a gradient. With
+example weights w_i of mean 1, every term is the mean of w_i times the example's term.
 
 Both codes are sampled once per step by the reparametrisation trick (Kingma & Welling, 2014,
 arXiv:1312.6114).
 
-The z_rest of this file is the network's own. Users get z_rest after `wvae.nn.alignment`, a bijection
-given the label: `align` applies it and `decode_aligned` inverts it.
+The z_rest of this file is the network's own. Users get z_rest after `wvae.nn.alignment`, a
+bijection given the label: `align` applies it and `decode_aligned` inverts it.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ from torch.nn import functional
 from .config import Config
 from .nn import backbones, penalties
 from .nn.alignment import Alignment
-from .nn.augment import augmented
+from .nn.augment import augment_batch
 from .nn.distributed import RankSlice, all_gather_rows, rank_slice
 from .nn.observation import ObservationModel
 from .nn.style_features import style_features_for
@@ -83,7 +84,7 @@ class Codes(NamedTuple):
 
 
 class ExampleWeights(NamedTuple):
-    """Weights of a batch's examples, (B,) each: in every term, and in the terms that use the label."""
+    """Weights of the examples, (B,) each: in every term, and in terms that use the label."""
 
     every: Tensor
     labelled: Tensor
@@ -101,14 +102,15 @@ class SplitVAE(nn.Module):
     n_classes
         Number of labels.
     unit_range
-        Whether all values lie in [0, 1]; ``likelihood="auto"`` depends on it. If not, images have no
-        style features and are not augmented, since both assume values between dark (0) and bright (1).
+        Whether all values lie in [0, 1]; ``likelihood="auto"`` depends on it. If not, images have
+        no style features and are not augmented, since both assume values between dark (0) and
+        bright (1).
 
     Raises
     ------
     ValueError
-        If the config asks for a Bernoulli likelihood of values outside [0, 1], or for convolutions
-        over a table.
+        If ``config.likelihood`` is ``"bernoulli"`` and values lie outside [0, 1], or if
+        ``config.backbone`` is convolutional and examples are vectors.
 
     Examples
     --------
@@ -128,9 +130,9 @@ class SplitVAE(nn.Module):
         self.unit_range = unit_range
         self.observation = ObservationModel(config, self.shape, unit_range)
         self.loss_scale = config.loss_scale(math.prod(self.shape))
-        # With fewer dimensions than the classes need to be placed independently of each other, a linear
-        # head would have to cross one class to reach the next. Then the head gives class weights, and the
-        # mean of z_label is the weighted mean of the classes' prior means.
+        # With fewer dimensions than the classes need to be placed independently of each other, a
+        # linear head would have to cross one class to reach the next. Then the head gives class
+        # weights, and the mean of z_label is the weighted mean of the classes' prior means.
         self.mixes_class_means = (
             config.decoder_label_input == "class" and config.d_label < n_classes - 1
         )
@@ -143,9 +145,8 @@ class SplitVAE(nn.Module):
         if config.label_prior == "class":
             self.prior_mean = nn.Parameter(_initial_class_means(n_classes, config.d_label))
         if self.mixes_class_means:
-            with (
-                torch.no_grad()
-            ):  # Bayes' rule for these Gaussians is a linear classifier: start there
+            # Bayes' rule for these Gaussians is a linear classifier: start there.
+            with torch.no_grad():
                 self.classifier.weight.copy_(self.prior_mean)
                 self.classifier.bias.copy_(-0.5 * self.prior_mean.square().sum(1))
 
@@ -163,7 +164,7 @@ class SplitVAE(nn.Module):
         if self.uses_style:
             self.style = StyleHead(style_features, self.n_classes, config.d_rest)
 
-    # ------------------------------------------------------------------------------ encode, classify
+    # ----------------------------------------------------------------------------- encode, classify
 
     def encode(self, x: Tensor, features: Tensor | None = None) -> tuple[Normal, Normal]:
         """Return q(z_label|x) and q(z_rest|x), diagonal Gaussians of (B, d_label) and (B, d_rest).
@@ -200,9 +201,9 @@ class SplitVAE(nn.Module):
         return self.style.features(x)
 
     def augment(
-        self, x: Tensor, generator: torch.Generator, own: RankSlice | None = None
+        self, x: Tensor, generator: torch.Generator, batch_slice: RankSlice | None = None
     ) -> Tensor:
-        """Return the batch with a share of it varied, as ``config.augment`` and the kind of data say.
+        """Return the batch with a share ``config.augment`` of its examples changed at random.
 
         Parameters
         ----------
@@ -210,11 +211,11 @@ class SplitVAE(nn.Module):
             (B, \\*shape).
         generator
             Source of the random numbers, on the device of x.
-        own
+        batch_slice
             Which rows of a larger batch x is; None: x is the whole batch.
         """
-        unit = self.observation.gain_unit()
-        return augmented(x, self.config, self.unit_range, unit, generator, own)
+        gain_unit = self.observation.gain_unit()
+        return augment_batch(x, self.config, self.unit_range, gain_unit, generator, batch_slice)
 
     def classify(self, z_label: Tensor) -> Categorical:
         """Return p(y|z_label), (B,), for z_label (B, d_label)."""
@@ -223,7 +224,7 @@ class SplitVAE(nn.Module):
     # --------------------------------------------------------------------------------------- decode
 
     def decode(self, z_label: Tensor, z_rest: Tensor) -> Independent:  # pyright: ignore[reportMissingTypeArgument]
-        """Return p(x|z_label, z_rest), (B, \\*shape) in the units of x: independent Bernoullis or Gaussians."""
+        """Return p(x|z_label, z_rest), (B, \\*shape), in the units of x."""
         if self.config.decoder_label_input == "class":
             z_label = self.classify(z_label).probs @ self.prior_mean  # (B, d_label)
         with self._autocast(z_rest):
@@ -235,7 +236,7 @@ class SplitVAE(nn.Module):
         return self.decode(z_label, z_rest).mean
 
     def align(self, z_label: Tensor, z_rest: Tensor) -> Codes:
-        """Return the codes that users get: z_rest aligned, given the label that z_label predicts."""
+        """Return the codes for users: z_rest is aligned given the label predicted by z_label."""
         return Codes(z_label, self.alignment(z_rest, self.predict(z_label)))
 
     def decode_aligned(self, z_label: Tensor, z_rest: Tensor) -> Independent:  # pyright: ignore[reportMissingTypeArgument]
@@ -247,7 +248,7 @@ class SplitVAE(nn.Module):
         return self.classifier(z_label).argmax(-1)
 
     def _autocast(self, x: Tensor) -> AbstractContextManager[Any]:
-        """Return the precision in which the networks run: bfloat16 products in training, if asked for."""
+        """Return the precision of the networks: bfloat16 products in training, if configured."""
         if self.training and self.config.precision == "bfloat16":
             return torch.autocast(x.device.type, torch.bfloat16)
         return nullcontext()
@@ -286,7 +287,7 @@ class SplitVAE(nn.Module):
         features: Tensor | None = None,
         weights: ExampleWeights | None = None,
     ) -> dict[str, Tensor]:
-        """Return the same from given posteriors and samples, so that several samples share one encoding."""
+        """Return the same for given posteriors and samples, to share an encoding among samples."""
         config = self.config
         every, labelled = weights or (None, None)
         targets = self._style_targets(y, q_label, weights) if self.uses_style else None
@@ -340,7 +341,7 @@ class SplitVAE(nn.Module):
             return torch.where((y >= 0).unsqueeze(1), one_hot, self.classify(q_label.mean).probs)
 
     def _separation(self, codes: Codes, y: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return the penalty that ``config.separation`` names, and a critic's own loss if it has one."""
+        """Return the penalty ``config.separation``, and the loss of its critic if it has one."""
         if self.config.separation == "covariance":
             return penalties.covariance(*codes), None
         if self.config.separation == "hsic":
@@ -350,7 +351,7 @@ class SplitVAE(nn.Module):
         return self.swap_cycle(codes, y), None
 
     def swap_cycle(self, codes: Codes, y: Tensor) -> Tensor:
-        """Return how much z_rest changes, and the label fails, when swapped images are encoded again.
+        """Return how well z_rest and the swapped label survive decoding and encoding.
 
         z_label of a shuffled batch and this z_rest are decoded and encoded again. The loss is
         ½ ‖z'_rest − z_rest‖² per example, plus the cross-entropy of the swapped label, in nats.
@@ -358,20 +359,22 @@ class SplitVAE(nn.Module):
         Parameters
         ----------
         codes
-            Samples of both codes; batches come shuffled, so rolling z_label by one row swaps at random.
+            Samples of both codes; batches come shuffled, so rolling z_label by one row swaps at
+            random.
         y
             Label indices, (B,).
 
         References
         ----------
-        Jha, Anand, Singh, Veeravasarapu (2018), Disentangling factors of variation with cycle-consistent
-        variational auto-encoders, arXiv:1804.10469; Mathieu et al. (2016), arXiv:1611.03383.
+        Jha, Anand, Singh, Veeravasarapu (2018), Disentangling factors of variation with
+        cycle-consistent variational auto-encoders, arXiv:1804.10469; Mathieu et al. (2016),
+        arXiv:1611.03383.
         """
         z_label, y = all_gather_rows(codes.z_label).roll(1, 0), all_gather_rows(y).roll(1)
-        own = rank_slice(len(z_label)).rows
-        q_label, q_rest = self.encode(self.decode_mean(z_label[own], codes.z_rest))
+        rows = rank_slice(len(z_label)).rows
+        q_label, q_rest = self.encode(self.decode_mean(z_label[rows], codes.z_rest))
         distance = 0.5 * (q_rest.mean - codes.z_rest).square().sum(1).mean()
-        return distance + functional.cross_entropy(self.classifier(q_label.mean), y[own])
+        return distance + functional.cross_entropy(self.classifier(q_label.mean), y[rows])
 
 
 def _mean(values: Tensor, weights: Tensor | None) -> Tensor:
@@ -381,8 +384,8 @@ def _mean(values: Tensor, weights: Tensor | None) -> Tensor:
 def _initial_class_means(n_classes: int, d_label: int) -> Tensor:
     """Return prior means for the classes, (classes, d_label), several standard deviations apart.
 
-    In one dimension they stand in order, four apart: two classes on the wrong sides of each other could
-    hardly change places, and the cost of a confusion grows with the square of the distance.
+    In one dimension they stand in order, four apart: two classes on the wrong sides of each other
+    could hardly change places, and the cost of a confusion grows with the square of the distance.
     """
     if d_label == 1:
         return 4.0 * (torch.arange(n_classes).unsqueeze(1) - (n_classes - 1) / 2)

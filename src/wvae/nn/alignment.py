@@ -1,25 +1,27 @@
 """Alignment: after training, give the codes of every class one common distribution.
 
-Given the label, every map here is a bijection: no information in z_rest is lost, and the decoder, which
-knows the label, inverts the map first. So alignment costs no reconstruction. It changes which codes of
-different labels count as alike.
+Given the label, every map here is a bijection: no information in z_rest is lost, and the decoder,
+which knows the label, inverts the map first. So alignment costs no reconstruction. It changes
+which codes of different labels count as alike.
 
-===========  ==============================================  ============================================
+===========  ==============================================  =====================================
 alignment    map of class k                                  what a probe can no longer use
-===========  ==============================================  ============================================
+===========  ==============================================  =====================================
 none         z                                               –
 mean         z − E[z|k] + E[z]                               class means: any linear probe
 gaussian     A_k (z − E[z|k]) + E[z], A_k optimal transport  means and covariances: quadratic probes
-transport    gaussian, then many sliced transports           any difference that the training data show
-===========  ==============================================  ============================================
+transport    gaussian, then many sliced transports           any difference in the training data
+===========  ==============================================  =====================================
 
-``mean`` is LEACE with a known label (Belrose et al., 2023, arXiv:2306.03819); ``gaussian``, its quadratic
-counterpart, is the optimal transport between Gaussians; ``transport`` is `wvae.nn.sliced_ot`.
+``mean`` is LEACE with a known label (Belrose et al., 2023, arXiv:2306.03819); ``gaussian``, its
+quadratic counterpart, is the optimal transport between Gaussians; ``transport`` is
+`wvae.nn.sliced_ot`.
 
-First z is expressed in a metric, z ↦ z M, so that distances between aligned codes are distances between
-what the codes explain. With the weighted loadings W of the style features (`wvae.nn.style_head`) and
-D = diag(√KL_j / sd_j), where KL_j is the information of dimension j in nats, M² = WᵀW + ε² D². Without
-style features M = D. K-Means, neighbours and embeddings of z_rest then give most weight to the style.
+First z is expressed in a metric, z ↦ z M, so that distances between aligned codes are distances
+between what the codes explain. With the weighted loadings W of the style features
+(`wvae.nn.style_head`) and D = diag(√KL_j / sd_j), where KL_j is the information of dimension j in
+nats, M² = WᵀW + ε² D². Without style features M = D. K-Means, neighbours and embeddings of z_rest
+then give most weight to the style.
 """
 
 from __future__ import annotations
@@ -42,12 +44,14 @@ HOLDOUT_EVERY = 7  # every seventh example is not fitted to, and used by the pro
 
 
 class Alignment(nn.Module):
-    """The maps of all classes, (z_rest, label) → aligned z_rest, and back; the identity until it is fitted.
+    """The maps of all classes, (z_rest, label) → aligned z_rest, and their inverses.
+
+    Before `fit` they are the identity.
 
     Parameters
     ----------
     config
-        Says which kind, and how many steps.
+        Its ``alignment``, ``alignment_steps`` and ``d_rest`` are used.
     n_classes
         Number of labels.
 
@@ -58,7 +62,8 @@ class Alignment(nn.Module):
     >>> rng = np.random.default_rng(0)
     >>> y = np.arange(400) % 2
     >>> z = rng.standard_normal((400, 6)) * (1 + y[:, None]) + 5 * y[:, None]
-    >>> align = Alignment(Config(d_rest=6, alignment="gaussian"), 2).fit(z, np.full((400, 6), 0.1), y)
+    >>> align = Alignment(Config(d_rest=6, alignment="gaussian"), n_classes=2)
+    >>> align = align.fit(z, np.full((400, 6), 0.1), y)
     >>> codes, labels = torch.tensor(z, dtype=torch.float32), torch.tensor(y)
     >>> aligned = align(codes, labels)
     >>> bool((aligned[labels == 0].mean(0) - aligned[labels == 1].mean(0)).abs().max() < 1e-4)
@@ -81,12 +86,14 @@ class Alignment(nn.Module):
         d, self.kind = config.d_rest, config.alignment
         if self.kind == "none":
             return
-        # One axis has one optimal map: a second step would change nothing, and a whole one cannot overshoot.
+        # One axis has one optimal map: a second step would change nothing, and a whole one cannot
+        # overshoot.
         self.step_size = STEP_SIZE if d > 1 else 1.0
         self.max_steps = 0
         if self.kind == "transport":
             self.max_steps = config.alignment_steps if d > 1 else 1
-        # In double precision: over hundreds of steps, rounding errors of single precision become visible.
+        # In double precision: over hundreds of steps, rounding errors of single precision become
+        # visible.
         eye = torch.eye(d, dtype=torch.float64)
         self.register_buffer("metric", eye.clone())
         self.register_buffer("matrix", eye.repeat(n_classes, 1, 1))
@@ -107,7 +114,7 @@ class Alignment(nn.Module):
         return (z + self.common).to(dtype)
 
     def inverse(self, z: Tensor, y: Tensor) -> Tensor:
-        """Return the codes that `forward` with these labels aligned: the style as label y shows it."""
+        """Return the codes (B, d_rest) that `forward` maps to z, given label indices y (B,)."""
         if self.kind == "none":
             return z
         dtype, z = z.dtype, z.double() - self.common
@@ -139,20 +146,24 @@ class Alignment(nn.Module):
         metric = _metric(mean, sd, loadings)
         z = mean.astype(np.float64) @ metric
         rows = rows_by_class(y, len(self.centre))
-        centre = np.stack([z[own].mean(0) if len(own) else z.mean(0) for own in rows])
+        centre = np.tile(z.mean(0), (len(rows), 1))
+        for k, class_rows in enumerate(rows):
+            if len(class_rows):
+                centre[k] = z[class_rows].mean(0)
         matrix = np.tile(np.eye(z.shape[1]), (len(centre), 1, 1))
         if self.kind != "mean":
             within = np.cov((z - centre[y]).T).reshape(z.shape[1], -1)
-            for k, own in enumerate(rows):
-                if len(own):
-                    matrix[k] = _between_gaussians(_shrunk(z[own] - centre[k], within), within)
+            for k, class_rows in enumerate(rows):
+                if len(class_rows):
+                    covariance = _shrunk(z[class_rows] - centre[k], within)
+                    matrix[k] = _between_gaussians(covariance, within)
         _write(self.metric, metric)
         _write(self.centre, centre)
         _write(self.matrix, matrix)
         _write(self.common, z.mean(0))
         self.allocate_steps(0)
         # Quantiles of a handful of examples are noise: such a class keeps its Gaussian map.
-        classes = [k for k, own in enumerate(rows) if len(own) >= 2 * KNOTS]
+        classes = [k for k, class_rows in enumerate(rows) if len(class_rows) >= 2 * KNOTS]
         if len(classes) >= 2 and self.max_steps:
             self._fit_transport(mean, sd, y, classes, loadings is not None, seed)
         return self
@@ -185,9 +196,8 @@ class Alignment(nn.Module):
         self.axes[index], self.directions[index] = 0.0, 0.0
         _write(self.axes[index, :, :m], step.axes)
         _write(self.directions[index, :, :m], step.directions)
-        source = np.tile(
-            step.target, (len(self.centre), 1, 1)
-        )  # a class that is not mapped does not move
+        # A class that is not mapped does not move.
+        source = np.tile(step.target, (len(self.centre), 1, 1))
         source[list(step.source)] = list(step.source.values())
         _write(self.source[index, :, :m], source)
         _write(self.target[index, :m], step.target)
@@ -213,13 +223,16 @@ def _metric(mean: Array, sd: Array, loadings: Array | None) -> Array:
 
 
 def _shrunk(z: Array, within: Array) -> Array:
-    """Return the covariance of one class, shrunk towards the pooled one as if by d more examples."""
+    """Return a class's covariance, shrunk towards the pooled one as if by d more examples."""
     d = z.shape[1]
     return (z.T @ z + d * within) / (len(z) + d)
 
 
 def _between_gaussians(source: Array, target: Array) -> Array:
-    """Return the optimal transport from N(0, S) to N(0, T): S^−½ (S^½ T S^½)^½ S^−½ (Dowson & Landau, 1982)."""
+    """Return the optimal transport from N(0, S) to N(0, T), S^−½ (S^½ T S^½)^½ S^−½.
+
+    See Dowson & Landau (1982).
+    """
     # A floor on the variances: a direction without spread in either is not magnified.
     floor = max(1e-6 * np.trace(target) / len(target), 1e-12) * np.eye(len(target))
     source, target = source + floor, target + floor
@@ -229,9 +242,11 @@ def _between_gaussians(source: Array, target: Array) -> Array:
 
 
 def _power(matrix: Array, exponent: float) -> Array:
+    """Return a power of a symmetric positive semi-definite matrix."""
     values, vectors = np.linalg.eigh(matrix)
     return (vectors * np.maximum(values, 1e-24) ** exponent) @ vectors.T
 
 
 def _write(buffer: Tensor, value: Array) -> None:
+    """Copy an array into a buffer, with the dtype and on the device of the buffer."""
     buffer.copy_(torch.as_tensor(value, dtype=buffer.dtype))

@@ -1,4 +1,4 @@
-"""Augmentation: more examples at no cost in memory; the label stays, the style moves."""
+"""Augmentation: random changes of style, made batch by batch, that keep the label."""
 
 from __future__ import annotations
 
@@ -11,185 +11,217 @@ from torch.nn import functional
 from ..config import Config
 from .distributed import RankSlice
 
-SLANT, WIDTH, HEIGHT = (
-    0.2,
-    0.12,
-    0.06,
-)  # standard deviations: of the slant, and of the logarithms of the stretches
-SHIFT, GAIN = (
-    0.08,
-    0.05,
-)  # of a spectrogram: at most, as a share of its frames; standard deviation, in x's unit
-MOVE = 2  # unit_range, at most
-PEN = 0.7  # at most, how far towards the image drawn with strokes one pixel wider, or thinner, on both sides
+# Images of strokes
+SLANT_SD = 0.2  # standard deviation of the shear
+LOG_WIDTH_SD = 0.12  # standard deviation of the logarithm of the horizontal stretch
+LOG_HEIGHT_SD = 0.06  # standard deviation of the logarithm of the vertical stretch
+MAX_STROKE_CHANGE = 0.7  # 1: strokes that are one pixel wider, or thinner, on both sides
+# Colour pictures
+MAX_TRANSLATION = 2  # pixels
+# Spectrograms
+MAX_TIME_SHIFT = 0.08  # share of the frames
+GAIN_SD = 0.05  # standard deviation of the gain, in the unit of x
 
 
-def augmented(
+def augment_batch(
     x: Tensor,
     config: Config,
     unit_range: bool,
-    unit: float | Tensor,
+    gain_unit: float | Tensor,
     generator: torch.Generator,
-    own: RankSlice | None = None,
+    rank_slice: RankSlice | None = None,
 ) -> Tensor:
-    """Return a batch, (B, \\*shape), with some of it varied, as ``config.augment`` says and its kind allows.
+    """Return a batch in which a share ``config.augment`` of the examples is changed.
 
-    `unit_range` says whether all values lie in [0, 1]; `unit` is the unit of a sound's gain; `own` says which rows of a
-    larger batch x is.
-    """
-    if not config.augment or config.kind == "table" or x.dim() < 3:
-        return x
-    if config.kind == "audio":
-        heard = shifted(x, config.augment, generator, unit, own=own)
-        return heard.clamp(0, 1) if unit_range else heard
-    if not unit_range:
-        return x
-    # Of a picture in colour nobody knows what is ink.
-    return (moved if x.dim() == 4 and x.shape[1] == 3 else varied)(
-        x, config.augment, generator, own
-    )
-
-
-def varied(
-    x: Tensor, share: float, generator: torch.Generator, own: RankSlice | None = None
-) -> Tensor:
-    """Return a batch of images of which a share is slanted, stretched, and drawn with a thicker or thinner pen.
+    Grey images are warped, colour pictures are translated, and spectrograms are shifted in time.
+    Tables, and images with values outside [0, 1], stay as they are.
 
     Parameters
     ----------
     x
-        (B, height, width) or (B, channels, height, width), strokes bright.
-    share
-        Of the images that are changed, in [0, 1].
+        (B, \\*shape).
+    config
+        Its ``augment`` and ``kind`` are used.
+    unit_range
+        Whether all values lie in [0, 1].
+    gain_unit
+        Unit of the random gain of a sound.
     generator
-        On the same device as x.
-    own
-        Which rows of a larger batch x is; the random numbers are drawn for all of that.
+        Source of the random numbers, on the device of x.
+    rank_slice
+        Which rows of a larger batch x is; None: x is the whole batch.
+
+    Examples
+    --------
+    >>> x, generator = torch.rand(4, 8, 8), torch.Generator().manual_seed(0)
+    >>> augment_batch(x, Config(augment=1.0), True, 1.0, generator).shape
+    torch.Size([4, 8, 8])
+    """
+    if not config.augment or config.kind == "table" or x.dim() < 3:
+        return x
+    if config.kind == "audio":
+        shifted = shift_spectrogram(x, config.augment, generator, gain_unit, rank_slice)
+        return shifted.clamp(0, 1) if unit_range else shifted
+    if not unit_range:
+        return x
+    # In a colour picture, bright pixels are not strokes.
+    has_colour = x.dim() == 4 and x.shape[1] == 3
+    transform = translate if has_colour else warp_strokes
+    return transform(x, config.augment, generator, rank_slice)
+
+
+def warp_strokes(
+    x: Tensor, share: float, generator: torch.Generator, rank_slice: RankSlice | None = None
+) -> Tensor:
+    """Return images of which a share is slanted, stretched, and has thicker or thinner strokes.
+
+    Parameters
+    ----------
+    x
+        (B, height, width) or (B, channels, height, width), in [0, 1], with bright strokes.
+    share
+        Share of the images that change, in [0, 1].
+    generator
+        Source of the random numbers, on the device of x.
+    rank_slice
+        Which rows of a larger batch x is. The random numbers are those of the larger batch.
 
     Examples
     --------
     >>> x = torch.rand(4, 8, 8)
-    >>> varied(x, 1.0, torch.Generator().manual_seed(0)).shape
+    >>> warp_strokes(x, 1.0, torch.Generator().manual_seed(0)).shape
     torch.Size([4, 8, 8])
-    >>> bool((varied(x, 0.0, torch.Generator().manual_seed(0)) == x).all())
+    >>> bool((warp_strokes(x, 0.0, torch.Generator().manual_seed(0)) == x).all())
     True
     """
-    n, device, (whole, rows, _) = len(x), x.device, own or _all(x)
-    noise = torch.randn(whole, 3, generator=generator, device=device)[rows]
-    uniform = torch.rand(whole, 2, generator=generator, device=device)[rows]
-    wide, high = (
-        (scale * noise[:, i]).exp().view(n, 1, 1) for i, scale in ((1, WIDTH), (2, HEIGHT))
-    )
+    n, device = len(x), x.device
+    n_batch, rows = _batch_rows(x, rank_slice)
+    noise = torch.randn(n_batch, 3, generator=generator, device=device)[rows]
+    uniform = torch.rand(n_batch, 2, generator=generator, device=device)[rows]
     images = x.reshape(n, -1, *x.shape[-2:])
-    # Where each pixel comes from, in units of half the image.
-    down, across = ((2 * torch.arange(side, device=device) + 1) / side - 1 for side in x.shape[-2:])
-    source = wide * across + wide * SLANT * noise[:, :1].unsqueeze(2) * down.unsqueeze(
-        1
-    )  # (B, height, width)
-    places = torch.stack([source, (high * down.unsqueeze(1)).expand_as(source)], 3)
-    moved = functional.grid_sample(images, places, align_corners=False)
-    thick, thin = _extreme(moved, torch.maximum), _extreme(moved, torch.minimum)
-    pen = (PEN * (2 * uniform[:, 0] - 1)).view(n, 1, 1, 1)
-    moved = moved + pen.clamp(min=0) * (thick - moved) + pen.clamp(max=0) * (moved - thin)
-    return torch.where(uniform[:, 1].view(n, 1, 1, 1) < share, moved.clamp(0, 1), images).reshape(
-        x.shape
-    )
+    warped = functional.grid_sample(images, _warp_grid(noise, x.shape), align_corners=False)
+
+    change = (MAX_STROKE_CHANGE * (2 * uniform[:, 0] - 1)).view(n, 1, 1, 1)
+    thick, thin = _filter_3x3(warped, torch.maximum), _filter_3x3(warped, torch.minimum)
+    warped = warped + change.clamp(min=0) * (thick - warped) + change.clamp(max=0) * (warped - thin)
+
+    selected = uniform[:, 1].view(n, 1, 1, 1) < share
+    return torch.where(selected, warped.clamp(0, 1), images).reshape(x.shape)
 
 
-def _extreme(images: Tensor, larger: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """Return the largest, or least, of the 3 × 3 unit_range around each; pooling would also find where it is."""
+def _warp_grid(noise: Tensor, shape: torch.Size) -> Tensor:
+    """Return where each pixel comes from, (B, height, width, 2), in units of half the image."""
+    height, width = shape[-2:]
+    n, device = len(noise), noise.device
+    slant_noise = noise[:, 0].view(n, 1, 1)
+    stretch_x = (LOG_WIDTH_SD * noise[:, 1]).exp().view(n, 1, 1)
+    stretch_y = (LOG_HEIGHT_SD * noise[:, 2]).exp().view(n, 1, 1)
+    y = ((2 * torch.arange(height, device=device) + 1) / height - 1).unsqueeze(1)  # (height, 1)
+    x = (2 * torch.arange(width, device=device) + 1) / width - 1  # (width,)
+    source_x = stretch_x * x + stretch_x * SLANT_SD * slant_noise * y  # (B, height, width)
+    source_y = (stretch_y * y).expand_as(source_x)
+    return torch.stack([source_x, source_y], 3)
+
+
+def _filter_3x3(images: Tensor, extremum: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """Return the largest, or least, of the 3 × 3 pixels around each; faster than `max_pool2d`."""
     p = functional.pad(images, (1, 1, 1, 1), mode="replicate")
-    p = larger(larger(p[..., :-2, :], p[..., 1:-1, :]), p[..., 2:, :])
-    return larger(larger(p[..., :-2], p[..., 1:-1]), p[..., 2:])
+    p = extremum(extremum(p[..., :-2, :], p[..., 1:-1, :]), p[..., 2:, :])
+    return extremum(extremum(p[..., :-2], p[..., 1:-1]), p[..., 2:])
 
 
-def moved(
-    x: Tensor, share: float, generator: torch.Generator, own: RankSlice | None = None
+def translate(
+    x: Tensor, share: float, generator: torch.Generator, rank_slice: RankSlice | None = None
 ) -> Tensor:
-    """Return a batch of pictures of which a share is moved by up to two unit_range each way; the edges are mirrored.
+    """Return pictures of which a share is moved by up to two pixels each way; edges are mirrored.
 
     Parameters
     ----------
     x
         (B, height, width) or (B, channels, height, width).
     share
-        Of the pictures that are moved, in [0, 1].
+        Share of the pictures that move, in [0, 1].
     generator
-        On the same device as x.
-    own
-        Which rows of a larger batch x is; the random numbers are drawn for all of that.
+        Source of the random numbers, on the device of x.
+    rank_slice
+        Which rows of a larger batch x is. The random numbers are those of the larger batch.
 
     Examples
     --------
     >>> x = torch.rand(4, 3, 8, 8)
-    >>> moved(x, 1.0, torch.Generator().manual_seed(0)).shape
+    >>> translate(x, 1.0, torch.Generator().manual_seed(0)).shape
     torch.Size([4, 3, 8, 8])
-    >>> bool((moved(x, 0.0, torch.Generator().manual_seed(0)) == x).all())
+    >>> bool((translate(x, 0.0, torch.Generator().manual_seed(0)) == x).all())
     True
     """
-    n, (height, width), (whole, rows, _) = len(x), x.shape[-2:], own or _all(x)
-    uniform = torch.rand(whole, 3, generator=generator, device=x.device)[rows]
-    away = ((2 * MOVE + 1) * uniform[:, :2]).floor().long() - MOVE
-    away = torch.where(uniform[:, 2:] < share, away, 0)
+    n, (height, width) = len(x), x.shape[-2:]
+    n_batch, rows = _batch_rows(x, rank_slice)
+    uniform = torch.rand(n_batch, 3, generator=generator, device=x.device)[rows]
+    offset = ((2 * MAX_TRANSLATION + 1) * uniform[:, :2]).floor().long() - MAX_TRANSLATION
+    offset = torch.where(uniform[:, 2:] < share, offset, 0)  # (B, 2)
     ones = [1] * (x.dim() - 3)
-    down = _mirrored(away[:, :1], height).view(n, *ones, height, 1)
-    across = _mirrored(away[:, 1:], width).view(n, *ones, 1, width)
-    return x.gather(-2, down.expand_as(x)).gather(-1, across.expand_as(x))
+    source_y = _mirrored_index(offset[:, :1], height).view(n, *ones, height, 1)
+    source_x = _mirrored_index(offset[:, 1:], width).view(n, *ones, 1, width)
+    return x.gather(-2, source_y.expand_as(x)).gather(-1, source_x.expand_as(x))
 
 
-def _all(x: Tensor) -> RankSlice:
-    return RankSlice(len(x), slice(0, len(x)))
+def _mirrored_index(offset: Tensor, side: int) -> Tensor:
+    """Return the source index of each of `side` pixels, (B, side), for an offset (B, 1)."""
+    index = (torch.arange(side, device=offset.device) + offset).abs()
+    return torch.where(index > side - 1, 2 * (side - 1) - index, index).clamp(0, side - 1)
 
 
-def _mirrored(away: Tensor, side: int) -> Tensor:
-    """Return which of `side` places is seen at each, (B, side), after a move, (B, 1)."""
-    place = (torch.arange(side, device=away.device) + away).abs()
-    return torch.where(place > side - 1, 2 * (side - 1) - place, place).clamp(0, side - 1)
-
-
-def shifted(
+def shift_spectrogram(
     x: Tensor,
     share: float,
     generator: torch.Generator,
-    unit: float | Tensor = 1.0,
-    *,
-    own: RankSlice | None = None,
+    gain_unit: float | Tensor = 1.0,
+    rank_slice: RankSlice | None = None,
 ) -> Tensor:
-    """Return a batch of log spectrograms of which a share begins earlier or later, and is louder or softer.
+    """Return log spectrograms of which a share starts earlier or later, and is louder or softer.
 
-    A shift is up to 8 % of the frames, and at least one, either way; the first or last frame is repeated to fill the
-    gap. A gain is the same number added everywhere. Blocks are not masked out as in SpecAugment (Park et al., 2019,
-    arXiv:1904.08779): what is read is also what must be rebuilt, and z_rest would have to say where the blocks are.
+    The shift is at most 8 % of the frames, and at least one, in either direction. The first or
+    last frame is repeated to fill the gap. The gain is one number that is added everywhere.
+    Blocks are not masked, as in SpecAugment (Park et al., 2019, arXiv:1904.08779), because the
+    model also reconstructs its input: z_rest would have to encode the position of the blocks.
 
     Parameters
     ----------
     x
         (B, mels, frames) or (B, channels, mels, frames), on a logarithmic scale.
     share
-        Of the spectrograms that are changed, in [0, 1].
+        Share of the spectrograms that change, in [0, 1].
     generator
-        On the same device as x.
-    unit
-        The gain's standard deviation is 0.05 of it.
-    own
-        As in `varied`.
+        Source of the random numbers, on the device of x.
+    gain_unit
+        The standard deviation of the gain is 0.05 times this.
+    rank_slice
+        Which rows of a larger batch x is. The random numbers are those of the larger batch.
 
     Examples
     --------
     >>> x = torch.rand(4, 8, 30)
-    >>> shifted(x, 1.0, torch.Generator().manual_seed(0)).shape
+    >>> shift_spectrogram(x, 1.0, torch.Generator().manual_seed(0)).shape
     torch.Size([4, 8, 30])
-    >>> bool((shifted(x, 0.0, torch.Generator().manual_seed(0)) == x).all())
+    >>> bool((shift_spectrogram(x, 0.0, torch.Generator().manual_seed(0)) == x).all())
     True
     """
-    n, frames, device, (whole, rows, _) = len(x), x.shape[-1], x.device, own or _all(x)
-    uniform = torch.rand(whole, 2, generator=generator, device=device)[rows]
-    gain = GAIN * unit * torch.randn(whole, generator=generator, device=device)[rows]
-    reach = max(1, round(SHIFT * frames))
-    shift = ((2 * reach + 1) * uniform[:, 0]).floor().long() - reach  # (B,)
-    source = (torch.arange(frames, device=device) - shift.unsqueeze(1)).clamp(
-        0, frames - 1
-    )  # (B, frames)
+    n, frames, device = len(x), x.shape[-1], x.device
+    n_batch, rows = _batch_rows(x, rank_slice)
+    uniform = torch.rand(n_batch, 2, generator=generator, device=device)[rows]
+    noise = torch.randn(n_batch, generator=generator, device=device)[rows]
+    gain = GAIN_SD * gain_unit * noise
+    max_shift = max(1, round(MAX_TIME_SHIFT * frames))
+    shift = ((2 * max_shift + 1) * uniform[:, 0]).floor().long() - max_shift  # (B,)
+    source = torch.arange(frames, device=device) - shift.unsqueeze(1)  # (B, frames)
+    source = source.clamp(0, frames - 1)
     ones = [1] * (x.dim() - 2)
-    moved = x.gather(-1, source.view(n, *ones, frames).expand_as(x)) + gain.view(n, *ones, 1)
-    return torch.where(uniform[:, 1].view(n, *ones, 1) < share, moved, x)
+    shifted = x.gather(-1, source.view(n, *ones, frames).expand_as(x)) + gain.view(n, *ones, 1)
+    return torch.where(uniform[:, 1].view(n, *ones, 1) < share, shifted, x)
+
+
+def _batch_rows(x: Tensor, rank_slice: RankSlice | None) -> tuple[int, slice]:
+    """Return the size of the whole batch, and which of its rows x is."""
+    if rank_slice is None:
+        return len(x), slice(0, len(x))
+    return rank_slice.n, rank_slice.rows

@@ -1,12 +1,14 @@
-"""Training on several processes, which ``accelerate launch`` or ``torchrun`` starts: each takes a slice of a batch.
+"""Training on several processes, started by ``accelerate launch`` or ``torchrun``.
 
-Every batch is cut among the processes. A term that is a mean over examples is computed on each slice and weighted by
-the slice's size, so the processes' gradients only have to be summed. A term that compares examples with each other,
-such as a covariance, HSIC or the statistics of a batch normalisation, is computed on the whole batch, through
-collective operations that have gradients. Every process draws the random numbers of the whole batch. Any number of
-processes therefore takes the same steps as one, except for rounding.
+Each process takes a slice of every batch. A term that is a mean over examples is computed on each
+slice and weighted by the slice's size, so the processes' gradients only have to be summed. A term
+that compares examples, such as a covariance, HSIC or the statistics of batch normalisation, is
+computed on the whole batch by collective operations with gradients. Every process generates the
+random numbers of the whole batch. Any number of processes therefore takes the same steps as one,
+except for rounding.
 
-``DistributedDataParallel`` is not enough: it averages gradients of slices, and leaves out terms that compare examples.
+``DistributedDataParallel`` is not enough: it averages the gradients of the slices, and cannot
+compare examples of different slices.
 """
 
 from __future__ import annotations
@@ -28,9 +30,10 @@ class RankSlice(NamedTuple):
     n
         Number of examples in the whole batch.
     rows
-        Which of them are this process's.
+        The rows of this process.
     weight
-        What a mean over these rows counts in the mean over the whole batch; all processes' weights sum to 1.
+        Weight of the mean over these rows in the mean over the whole batch. The weights of all
+        processes sum to 1.
     """
 
     n: int
@@ -39,12 +42,12 @@ class RankSlice(NamedTuple):
 
 
 def init_processes() -> None:
-    """Join the other processes that a launcher started, if there are any.
+    """Join the processes that a launcher started, if there are several.
 
     Raises
     ------
     ModuleNotFoundError
-        If there are several and Accelerate is not installed (extra ``processes``).
+        If there are several processes and Accelerate is not installed (extra ``processes``).
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
         from accelerate import PartialState
@@ -53,7 +56,7 @@ def init_processes() -> None:
 
 
 def shutdown() -> None:
-    """Wait for the other processes, and leave their group. With one process it does nothing."""
+    """Wait for the other processes and leave their group. With one process, do nothing."""
     if world_size() > 1:
         dist.barrier()
         dist.destroy_process_group()
@@ -94,7 +97,7 @@ def rank_slice(n: int, alone: bool = False) -> RankSlice:
 
 
 def all_reduce_sum(x: Tensor) -> Tensor:
-    """Return the sum of x over all processes. It has a gradient: the sum of all processes' gradients."""
+    """Return the sum of x over all processes; its gradient is the sum of their gradients."""
     if world_size() == 1:
         return x
     from torch.distributed.nn.functional import all_reduce
@@ -108,8 +111,8 @@ def all_gather_rows(x: Tensor) -> Tensor:
     Parameters
     ----------
     x
-        This process's rows, (b, …). The number b may differ between processes, which `torch.distributed.nn`'s
-        ``all_gather`` does not allow: here, every process adds its rows to zeros.
+        This process's rows, (b, …). The number b may differ between processes, which ``all_gather``
+        of `torch.distributed.nn` does not allow. Here, every process adds its rows to zeros.
     """
     if world_size() == 1:
         return x
@@ -117,11 +120,9 @@ def all_gather_rows(x: Tensor) -> Tensor:
     sizes[rank()] = len(x)
     dist.all_reduce(sizes)
     before, after = sizes[: rank()].sum(), sizes[rank() + 1 :].sum()
-    return all_reduce_sum(
-        torch.cat(
-            [x.new_zeros(int(before), *x.shape[1:]), x, x.new_zeros(int(after), *x.shape[1:])]
-        )
-    )
+    zeros_before = x.new_zeros(int(before), *x.shape[1:])
+    zeros_after = x.new_zeros(int(after), *x.shape[1:])
+    return all_reduce_sum(torch.cat([zeros_before, x, zeros_after]))
 
 
 def sum_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
@@ -136,19 +137,19 @@ def sum_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
 
 
 def check_agreement(what: str, number: int) -> None:
-    """Raise an error if the processes differ in a number, because they would then wait for each other for ever.
+    """Raise an error if the processes differ in a number: they would wait for each other for ever.
 
     Parameters
     ----------
     what
         What the number means, for the message.
     number
-        This process's number.
+        The number on this process.
 
     Raises
     ------
     RuntimeError
-        If another process has another number.
+        If another process has a different number.
     """
     if world_size() == 1:
         return
@@ -156,5 +157,6 @@ def check_agreement(what: str, number: int) -> None:
     dist.all_gather_object(numbers, number)
     if len(set(numbers)) > 1:
         raise RuntimeError(
-            f"the processes differ in {what} ({numbers}): give all of them the same command and files"
+            f"the processes differ in {what} ({numbers}): "
+            "give all of them the same command and files"
         )

@@ -1,4 +1,4 @@
-"""The observation model p(x|z): from the decoder's output to a distribution in the units of the data."""
+"""The observation model p(x|z): from the decoder's output to a distribution of the data."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ MIN_LOG_SCALE = -6.0  # a column that is reconstructed exactly would have an inf
 class ObservationModel(nn.Module):
     """Independent Bernoullis for values in [0, 1], otherwise Gaussians with one learnt scale.
 
-    The Gaussian is p(x|z) = N(m + s · output, s²σ²), a density of x in its own units, with σ learnt
-    (σ-VAE). m and s are the mean and standard deviation of the training data: one of each for images and
-    spectrograms, one per column for tables. `wvae.training.initialise` measures them.
+    The Gaussian is p(x|z) = N(m + s · output, s²σ²), a density of x in its own units, with σ
+    learnt (σ-VAE). m and s are the mean and standard deviation of the training data: one of each
+    for images and spectrograms, one per column for tables. `wvae.training.initialise` measures
+    them.
 
     Parameters
     ----------
@@ -32,7 +33,7 @@ class ObservationModel(nn.Module):
     Raises
     ------
     ValueError
-        If the config asks for a Bernoulli likelihood of values outside [0, 1].
+        If ``config.likelihood`` is ``"bernoulli"`` and values lie outside [0, 1].
 
     References
     ----------
@@ -41,8 +42,9 @@ class ObservationModel(nn.Module):
 
     Examples
     --------
-    >>> model = ObservationModel(Config(), (4, 4), unit_range=True)
-    >>> model.observation.likelihood, model.distribution(torch.zeros(2, 4, 4)).mean[0, 0, 0].item()
+    >>> observation = ObservationModel(Config(), (4, 4), unit_range=True)
+    >>> p = observation.distribution(torch.zeros(2, 4, 4))
+    >>> observation.likelihood, p.mean[0, 0, 0].item()
     ('bernoulli', 0.5)
     """
 
@@ -71,7 +73,7 @@ class ObservationModel(nn.Module):
             self.log_scale = nn.Parameter(torch.zeros(()))
 
     def standardise(self, x: Tensor) -> Tensor:
-        """Return the encoder's input: x, x − m if it is centred, or (x − m) / s clipped to ±5 (Gaussian)."""
+        """Return the encoder's input, (B, \\*shape): x, x − m, or (x − m) / s clipped to ±5."""
         if self.centres_input:
             return x - self.input_mean
         if self.likelihood == "bernoulli":
@@ -81,9 +83,8 @@ class ObservationModel(nn.Module):
     def distribution(self, output: Tensor) -> Independent:  # pyright: ignore[reportMissingTypeArgument]
         """Return p(x|z), (B, \\*shape), for the decoder's output (B, \\*shape)."""
         if self.likelihood == "bernoulli":
-            values = Bernoulli(
-                logits=output, validate_args=False
-            )  # also of grey values between 0 and 1
+            # Without validation: x may be a grey value between 0 and 1.
+            values = Bernoulli(logits=output, validate_args=False)
         else:
             log_scale = MIN_LOG_SCALE + functional.softplus(self.log_scale - MIN_LOG_SCALE)
             # Decoded pixels must be in [0, 1] again, to be encoded and to have style features.
@@ -93,5 +94,5 @@ class ObservationModel(nn.Module):
         return Independent(values, self.event_dims, validate_args=False)
 
     def gain_unit(self) -> float | Tensor:
-        """Return the unit of a sound's random gain: 1 for values in [0, 1], else their standard deviation."""
+        """Return the unit of a sound's random gain: 1 in [0, 1], else the standard deviation."""
         return 1.0 if self.unit_range else self.input_sd.mean()

@@ -1,19 +1,20 @@
-"""Sliced optimal transport: many one-dimensional maps that give the codes of every class one distribution.
+"""Sliced optimal transport: one-dimensional maps that give every class one distribution.
 
-Each step draws random axes, and along every axis moves the quantiles of each class towards the mean
-quantiles of all classes, their barycentre in one dimension (Pitié, Kokaram, Dahyot, 2007,
-doi:10.1016/j.cviu.2006.11.011; for densities Dai & Seljak, 2021, arXiv:2007.00674). Of all common targets
-the barycentre is the nearest, so a step moves codes as little as possible.
+Each step draws random axes, and along every axis moves the quantiles of each class towards the
+mean quantiles of all classes, their barycentre in one dimension (Pitié, Kokaram, Dahyot, 2007,
+doi:10.1016/j.cviu.2006.11.011; for densities Dai & Seljak, 2021, arXiv:2007.00674). Of all common
+targets the barycentre is the nearest, so a step moves codes as little as possible.
 
 Steps also move codes where they need not. Three choices keep that small:
 
-- A step goes only a share of the way (STEP_SIZE). Whole steps overshoot, later ones correct them, and
-  after hundreds of steps codes that were neighbours no longer are.
-- If there are style features, the leading directions, which hold most of the variance, are aligned first
-  and then left unchanged. The other directions are aligned along axes that are sheared by random
-  combinations of the leading ones: a triangular map (Rosenblatt, 1952; Knothe, 1957).
-- Steps stop when neither a k-NN probe nor a fresh network predicts the label of held-out examples better
-  than a constant guess.
+- A step goes only a share of the way (STEP_SIZE). Whole steps overshoot, later ones correct
+  them, and after hundreds of steps codes that were neighbours no longer are.
+- If there are style features, the leading directions, which hold most of the variance, are
+  aligned first and then left unchanged. The other directions are aligned along axes that are
+  sheared by random combinations of the leading ones: a triangular map (Rosenblatt, 1952; Knothe,
+  1957).
+- Steps stop when neither a k-NN probe nor a fresh network predicts the label of held-out examples
+  better than a constant guess.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .backbones import perceptron
+from .backbones import mlp
 
 Array = np.ndarray
 KNOTS = 33  # quantiles of a one-dimensional map
@@ -41,13 +42,12 @@ MIN_SD = 1e-3  # a direction's standard deviation is taken to be at least this
 FIRST_CHECK, CHECK_GROWTH = 20, 1.4  # steps before the first probe; factor between later ones
 PROBE_ROWS, PROBE_STEPS, PROBE_EVALUATIONS = 60_000, 2000, 10
 PROBE_NEIGHBOURS = 30
-PROBE_MARGIN = (
-    0.02  # accuracy above a constant guess that counts as none, besides two standard errors
-)
+# Accuracy above a constant guess that counts as chance, besides two standard errors.
+PROBE_MARGIN = 0.02
 
 
 class ClassCodes(NamedTuple):
-    """The codes that steps are fitted to, (n, d): the first `n_means` are means, the others samples."""
+    """The codes (n, d) that steps are fitted to: first `n_means` means, then samples."""
 
     z: Array
     y: Array  # (n,) label indices
@@ -124,7 +124,7 @@ def fit_steps(
 def _fit_step(
     codes: ClassCodes, z: Array, axes: Array, directions: Array, step_size: float
 ) -> tuple[Step, Array]:
-    """Fit one step to the codes that are not held out, and return it with its output for all codes z."""
+    """Fit one step to the codes that are not held out; return it and its output for all z."""
     u, levels = z @ axes, (np.arange(KNOTS) + 0.5) / KNOTS
     fit_rows = [rows[~codes.holdout[rows]] for rows in codes.rows]
     counts = np.array([len(rows) for rows in fit_rows])
@@ -140,7 +140,7 @@ def _fit_step(
 
 
 def _quantiles(u: Array, levels: Array) -> Array:
-    """Return the quantiles of each column of u (n, m), (m, levels): `numpy.quantile` by one fast sort."""
+    """Return the quantiles of each column of u (n, m), (m, levels), by one fast sort."""
     ordered, at = np.sort(u.T, axis=1), levels * (len(u) - 1)
     low = np.floor(at).astype(int)
     below, above = ordered[:, low], ordered[:, np.minimum(low + 1, len(u) - 1)]
@@ -148,9 +148,10 @@ def _quantiles(u: Array, levels: Array) -> Array:
 
 
 def _leading_directions(z: Array, share: float) -> tuple[Array, Array, Array]:
-    """Return the principal directions that hold a share of the variance, the others, and all deviations.
+    """Return the principal directions that hold a share of the variance, and the others.
 
-    Directions are columns, (d, n) and (d, d − n); standard deviations are (d,), in the same order.
+    Directions are columns, (d, n) and (d, d − n). The third value holds the standard deviations
+    along all of them, (d,), in the same order.
     """
     variance, directions = np.linalg.eigh(np.cov(z.T).reshape(z.shape[1], -1))
     variance, directions = variance[::-1].clip(min=0), directions[:, ::-1]
@@ -163,9 +164,9 @@ def _sheared_axes(
 ) -> tuple[Array, Array]:
     """Return axes A and directions W, (d, m) each, with Wᵀ A = 1 and Wᵀ kept = 0.
 
-    Then z ↦ z + (T(z A) − z A) Wᵀ turns u = z A into T(u), so it can be inverted, and it leaves z · kept
-    unchanged. Random shears along the kept directions make dependence on them visible. All are in standard
-    deviations, so that narrow directions count like wide ones.
+    Then z ↦ z + (T(z A) − z A) Wᵀ turns u = z A into T(u), so it can be inverted, and it leaves z
+    · kept unchanged. Random shears along the kept directions make dependence on them visible. All
+    are in standard deviations, so that narrow directions count like wide ones.
     """
     shear = rng.standard_normal((kept.shape[1], rotation.shape[1])) / kept.shape[1] ** 0.5
     return others / sd @ rotation + kept @ shear, others * sd @ rotation
@@ -186,6 +187,7 @@ def _predictable(z: Array, y: Array, holdout: Array, seed: int) -> bool:
 
 
 def _knn_accuracy(codes: Tensor, labels: Tensor, train: Tensor, test: Tensor) -> float:
+    """Return the accuracy of a k-NN probe on the test rows."""
     n_neighbours, correct = min(PROBE_NEIGHBOURS, len(train)), 0
     for rows in test.split(1000):
         distances = torch.cdist(codes[rows], codes[train])
@@ -198,10 +200,10 @@ def _knn_accuracy(codes: Tensor, labels: Tensor, train: Tensor, test: Tensor) ->
 def _network_exceeds(
     limit: float, codes: Tensor, labels: Tensor, train: Tensor, test: Tensor, seed: int
 ) -> bool:
-    """Return whether a network trained on the train rows is ever more accurate than the limit on test rows."""
+    """Return whether a network's test accuracy exceeds the limit at any time of its training."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = perceptron(codes.shape[1], int(labels.max()) + 1)
+        network = mlp(codes.shape[1], int(labels.max()) + 1)
         optimiser = torch.optim.Adam(network.parameters(), 2e-3, fused=True)
         for step in range(1, PROBE_STEPS + 1):
             rows = train[torch.randint(len(train), (min(256, len(train)),))]
@@ -250,7 +252,7 @@ def piecewise_linear(u: Tensor, source: Tensor, target: Tensor, y: Tensor) -> Te
 
 
 def _interpolate(u: Array, source: Array, target: Array) -> Array:
-    """Do the same for one column, (n,), in double precision."""
+    """Return `piecewise_linear` of one column, (n,), in double precision."""
     inside = np.interp(u, source, target)
     slope = (target[-1] - target[0]) / (source[-1] - source[0])
     out = np.where(u < source[0], target[0] + (u - source[0]) * slope, inside)

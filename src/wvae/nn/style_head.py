@@ -1,4 +1,4 @@
-"""The style head: z_rest must also explain the style features of an example, relative to its label."""
+"""The style head: z_rest must also explain an example's style features, relative to its label."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ MAX_STYLE_SD = 3.0  # clip of the standardised style features
 
 
 class StyleHead(nn.Module):
-    """A linear Gaussian model of the style features given z_rest, with loadings that all labels share.
+    """A linear Gaussian model of the style features given z_rest; all labels share its loadings.
 
-    The loss of an example is ½ Σ_j v_j (t_j − (W z_rest)_j)², where t = (features − mean_y) / sd_y are the
-    style features relative to those of the label y, and v_j the weights of the features.
+    The loss of an example is ½ Σ_j v_j (t_j − (W z_rest)_j)², where t = (features − mean_y) / sd_y
+    are the style features relative to those of the label y, and v_j the weights of the features.
 
     Parameters
     ----------
@@ -29,7 +29,8 @@ class StyleHead(nn.Module):
     Examples
     --------
     >>> from .style_features import style_features_for
-    >>> head = StyleHead(style_features_for("image", (28, 28), unit_range=True), n_classes=3, d_rest=4)
+    >>> features = style_features_for("image", (28, 28), unit_range=True)
+    >>> head = StyleHead(features, n_classes=3, d_rest=4)
     >>> x, y = torch.rand(5, 28, 28), torch.tensor([0, 1, 2, 0, 1])
     >>> head.loss(head.features(x), y, torch.zeros(5, 4)).shape
     torch.Size([5])
@@ -42,7 +43,7 @@ class StyleHead(nn.Module):
         super().__init__()
         self.features = features
         self.loadings = nn.Linear(d_rest, features.size, bias=False)  # W, (size, d_rest)
-        # Of each label, as `wvae.training.initialise` measures them on the training data.
+        # Moments of each label's features; `wvae.training.initialise` measures them.
         self.register_buffer("mean", torch.zeros(n_classes, features.size))
         self.register_buffer("sd", torch.ones(n_classes, features.size))
 
@@ -63,7 +64,15 @@ class StyleHead(nn.Module):
         return ((features - mean) / sd).clamp(-MAX_STYLE_SD, MAX_STYLE_SD)
 
     def loss(self, features: Tensor, labels: Tensor, z_rest: Tensor) -> Tensor:
-        """Return ½ Σ_j v_j (t_j − (W z_rest)_j)², (B,), for features, labels as above and z_rest (B, d_rest)."""
+        """Return ½ Σ_j v_j (t_j − (W z_rest)_j)², (B,).
+
+        Parameters
+        ----------
+        features, labels
+            As for `standardise`.
+        z_rest
+            (B, d_rest).
+        """
         residual = self.standardise(features, labels) - self.loadings(z_rest)
         return 0.5 * (residual.square() @ self.features.weight)
 

@@ -1,15 +1,15 @@
-"""Style features: a few numbers that say how an example is, whatever its label, for each kind of data one file.
+"""Style features: a few numbers that describe how an example looks or sounds, whatever its label.
 
-`wvae.model` asks z_rest to explain them, too, relative to what is usual for the label, by loadings that all labels
-share. So a direction of z_rest means the same for each label.
+In `wvae.model`, z_rest must explain them, relative to the average of the label, by loadings that
+all labels share. A direction of z_rest then has the same meaning for every label.
 
-========  ==============================  ======================================================
-file      examples                        what is said
-========  ==============================  ======================================================
-strokes   grey pictures in [0, 1]         thickness, slant, proportions, directions of the edges
-colours   pictures in colour, in [0, 1]   how bright each channel is, and how strong the edges
-spectra   log spectrograms                what of the spectrum lasts
-========  ==============================  ======================================================
+======  =========================  ============================================================
+file    examples                   features
+======  =========================  ============================================================
+grey    grey images in [0, 1]      thickness, slant, proportions, directions of the edges
+colour  colour images in [0, 1]    brightness of each channel, strength of the edges
+audio   log spectrograms           the part of the spectrum that does not change during a sound
+======  =========================  ============================================================
 """
 
 from __future__ import annotations
@@ -30,7 +30,21 @@ StyleFeatures = GreyStyleFeatures | ColourStyleFeatures | AudioStyleFeatures
 
 
 def style_features_for(kind: str, shape: tuple[int, ...], unit_range: bool) -> StyleFeatures:
-    """Return the style features for examples of this kind and shape; what has none gets some of size 0.
+    """Return the style features for examples of this kind and shape.
+
+    Parameters
+    ----------
+    kind
+        ``"image"``, ``"audio"`` or ``"table"``.
+    shape
+        Shape of one example.
+    unit_range
+        Whether all values lie in [0, 1]. Images with other values have no style features.
+
+    Returns
+    -------
+    StyleFeatures
+        A module; its ``size`` is 0 if such examples have no style features.
 
     Examples
     --------
@@ -41,6 +55,6 @@ def style_features_for(kind: str, shape: tuple[int, ...], unit_range: bool) -> S
     """
     if kind == "audio":
         return AudioStyleFeatures(shape)
-    if kind != "image" or not unit_range:  # both others know what dark and bright are
+    if kind != "image" or not unit_range:  # image features need dark = 0, bright = 1
         return GreyStyleFeatures(())
     return ColourStyleFeatures(shape) if shape[:-2] == (3,) else GreyStyleFeatures(shape)
