@@ -137,6 +137,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         test: tuple[Array, Array] | None = None,
         checkpoint: Path | None = None,
         on_epoch: Callable[[Row], None] | None = None,
+        on_phase: Callable[[str, int, int], None] | None = None,
     ) -> Self:
         """Train from scratch, or with ``warm_start`` from where the fit before has ended.
 
@@ -161,6 +162,9 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             Folder to keep the state in; a broken training goes on from there.
         on_epoch
             Called with each row of the history.
+        on_phase
+            Called with (name, steps done, all steps) during the two phases after the last epoch,
+            ``"alignment"`` and ``"fine-tuning"``. The alignment may need fewer steps than it announces.
 
         Raises
         ------
@@ -181,6 +185,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             None if test is None else labelled(*test, model.shape, found.classes, model.unit_range)
         )
         options: dict[str, Any] = {"test": seen, "checkpoint": checkpoint, "on_epoch": on_epoch}
+        options["on_phase"] = on_phase
         fit = learn(model, found.data, groups=found.groups, fresh=not warm, **options)
         return self._learnt(fit, found.classes, X)
 
