@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from wvae.workflows.measured_rows import encoded
 
 import wvae
 from wvae import WVAE, Config
@@ -21,7 +22,6 @@ from wvae.io.files import ModelFileError
 from wvae.workflows.cluster import Clustering, cluster, in_words
 from wvae.workflows.encode import codes_of, open_like, remembered_rate
 from wvae.workflows.fit import fit_to_folder, held_out, write_columns
-from wvae.workflows.measured_rows import encoded
 from wvae.workflows.swap import example, swap, write_example
 
 Image = pytest.importorskip("PIL.Image")

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from wvae.workflows.measured_rows import encoded
 
 from conftest import LABELS, plant
 from wvae.datasets import Dataset
@@ -20,7 +21,6 @@ from wvae.reporting.summary import rows, verdict
 from wvae.workflows import measure as protocol
 from wvae.workflows.fit import held_out
 from wvae.workflows.measure import measure
-from wvae.workflows.measured_rows import encoded
 
 Array = np.ndarray
 SHARP, BLUNT = "clean: ", "not clean: "

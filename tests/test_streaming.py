@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.metrics import adjusted_mutual_info_score
+from wvae.workflows.encode_stream import centres_file, encode_to_file, learn_centres
 
 from wvae import WVAE
 from wvae.datasets import Dataset
 from wvae.workflows import encode_parts as parts
 from wvae.workflows import encode_stream as streaming
 from wvae.workflows.encode import codes_of, nearest
-from wvae.workflows.encode_stream import centres_file, encode_to_file, learn_centres
 from wvae.workflows.fit import code_columns, write_columns
 from wvae.workflows.run_folder import RunError
 

@@ -275,8 +275,10 @@ def _align(
     on_phase: Callable[[str, int, int], None] | None = None,
 ) -> tuple[Array, Array | None]:
     """Fit the maps, and return z_label (n, d_label) and the label that each means, (n,), if there are labels."""
-    (z_label, _), (mean, sd) = posterior(model, data.x)
     config, device = model.config, next(model.parameters()).device
+    if on_phase is not None:
+        on_phase("alignment", 0, max(1, config.alignment_steps))
+    (z_label, _), (mean, sd) = posterior(model, data.x)
     if not config.classifier_weight:
         return z_label, None
     # The label that z_label means, not the true one: that is all there is when new examples are encoded.
