@@ -78,9 +78,7 @@ def test_a_model_folder_holds_a_model_of_the_training_rows(
     np.testing.assert_array_equal(codes, direct.transform(planted.x))
 
 
-def test_every_phase_of_training_shows_its_steps(
-    planted: Dataset, config: Config, tmp_path: Path
-):
+def test_every_phase_of_training_shows_its_steps(planted: Dataset, config: Config, tmp_path: Path):
     progress = Interrupting()
     fit_to_folder(planted, config, tmp_path / "m", progress=progress)
     assert progress.totals == {
@@ -153,7 +151,7 @@ def test_an_impossible_training_leaves_no_files(planted: Dataset, config: Config
     one_class = replace(planted, y=np.repeat("ant", len(planted)))
     with pytest.raises(ValueError, match="one class"):
         fit_to_folder(one_class, config, tmp_path / "m")
-    with pytest.raises(RunError, match="m.partial.*--resume"):
+    with pytest.raises(RunError, match=r"m\.partial.*--resume"):
         fit_to_folder(planted, config, tmp_path / "m", resume=True)
     at_once = Interrupting("training on planted", 0)
     with pytest.raises(KeyboardInterrupt):

@@ -54,9 +54,14 @@ def test_phases_are_tasks_one_after_the_other():
 
 def test_a_failed_phase_is_not_closed_as_complete():
     recorder = Recorder()
-    with pytest.raises(KeyboardInterrupt), Phases(recorder, "plane") as phases:
-        phases.start("training", 2)
-        raise KeyboardInterrupt
+
+    def fail() -> None:
+        with Phases(recorder, "plane") as phases:
+            phases.start("training", 2)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
     assert recorder.events == [("open training plane", 2)]
 
 
