@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from pyarrow import parquet
 
 import wvae
@@ -76,6 +77,17 @@ def whole(planted: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         speed_up(patch)
         return reproduce("all", planted, CONFIG, out, trials=2, title="test")
+
+
+@pytest.fixture
+def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Save one empty figure and measure nothing, for tests of how a run is written."""
+
+    def save_empty(run: Run, *args: object) -> None:
+        run.save_figure("plane", Figure())
+
+    monkeypatch.setattr(plane, "_save_figures", save_empty)
+    monkeypatch.setattr(plane, "measure_in_run", lambda *args: {})
 
 
 def metrics_of(folder: Path) -> dict[str, Any]:
@@ -328,6 +340,7 @@ def test_an_interrupted_run_resumes_to_the_same_numbers(
     assert {p.name for p in out.rglob("*")} == {p.name for p in whole.rglob("*")}
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_run_resumes_within_a_training(
     planted: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -340,6 +353,7 @@ def test_a_run_resumes_within_a_training(
     assert resumed.steps["training plane"] == [3, 4, 5]
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_two_processes_do_not_make_the_same_run(planted: Dataset, tmp_path: Path):
     out, attempts = tmp_path / "out", []
 
@@ -357,6 +371,7 @@ def test_two_processes_do_not_make_the_same_run(planted: Dataset, tmp_path: Path
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_partial_run_of_another_experiment_or_other_data_is_not_resumed(
     planted: Dataset, tmp_path: Path
 ):
@@ -371,6 +386,7 @@ def test_a_partial_run_of_another_experiment_or_other_data_is_not_resumed(
         reproduce("writers", planted, QUICK, out)
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_finished_run_is_replaced_with_overwrite_only(planted: Dataset, tmp_path: Path):
     out = reproduce("plane", planted, QUICK, tmp_path / "out")
     (out / "mine.txt").write_text("keep")
@@ -384,6 +400,7 @@ def test_a_finished_run_is_replaced_with_overwrite_only(planted: Dataset, tmp_pa
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_run_resumes_after_a_full_disk(
     planted: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
