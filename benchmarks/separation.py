@@ -2,7 +2,7 @@
 
     make bench-separation
 
-For each data set and seed: a draw of 100 writers (`wvae.experiments.writers.draw`), each method of `METHODS` trained on
+For each data set and seed: a draw of 100 writers (`wvae.experiments.writers.make_trial`), each method of `METHODS` trained on
 its train rows with the labels only, and everything measured on its test rows. A finished cell is one line of
 ``runs/bench-separation/<data>.jsonl``, so that a bench that was stopped goes on, and processes with different
 ``--data`` can run side by side. At the end the tables of docs/separation.md and the picture
@@ -37,19 +37,19 @@ from wvae.datasets import Dataset
 from wvae.evaluation import leakage, style, sufficiency
 from wvae.evaluation.clustering import agreement, kmeans
 from wvae.evaluation.probes import Kind
-from wvae.experiments.writers import check, draw
+from wvae.experiments.writers import check_writers, make_trial
 from wvae.io.files import atomic
 from wvae.nn.alignment import Alignment
 from wvae.training.examples import Examples
 from wvae.training.finetune import finetune_decoder
-from wvae.workflows.measured_rows import encoded
+from wvae.workflows.encoded_split import encode_split
 
 Array = np.ndarray
 Row = dict[str, Any]  # method, seed, setting, metrics
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ("handwriting", "mnist")
 KINDS: tuple[Kind, ...] = ("logistic", "mlp", "knn")
-EVERY = 10**9  # rows: all of a draw are measured
+ALL_ROWS = 10**9  # all rows of a trial are measured
 
 
 @dataclass(frozen=True)
@@ -149,11 +149,11 @@ def finished(model: WVAE, train: Dataset, method: Method) -> WVAE:
 
 def measured(model: WVAE, data: Dataset, seed: int) -> dict[str, float]:
     """Return the metrics of one model; data are the draw's rows with their split."""
-    coded = encoded(model, data, None, (EVERY, EVERY), seed, samples=False)
-    (z, z_test), (label, label_test), (y, y_test) = coded.z_rest, coded.z_label, coded.y
-    who = coded.factors["writer"][1]
+    split = encode_split(model, data, None, (ALL_ROWS, ALL_ROWS), seed, samples=False)
+    (z, z_test), (label, label_test), (y, y_test) = split.z_rest, split.z_label, split.y
+    who = split.factors["writer"][1]
     factors = (
-        coded.varying()
+        split.continuous_factors()
     )  # handwriting knows its style; elsewhere slant, width and thickness are measured
     known, asked = ({name: pair[part] for name, pair in factors.items()} for part in (0, 1))
     # The probes' matrices are small: more threads only wait for each other.
@@ -164,19 +164,17 @@ def measured(model: WVAE, data: Dataset, seed: int) -> dict[str, float]:
         told = sufficiency.factors_in_label(label, y, known, label_test, y_test, asked, seed=seed)
     drawn = model.decode(label_test, z_test)
     return found | {
-        "reconstruction": style.reconstruction(coded.x[1], drawn, y_test)["rest.reconstruction"],
-        "label.accuracy": float((model.predict(coded.x[1]) == y_test).mean()),
+        "reconstruction": style.reconstruction(split.x[1], drawn, y_test)["rest.reconstruction"],
+        "label.accuracy": float((model.predict(split.x[1]) == y_test).mean()),
         "writer.ami": agreement(clusters, who)["ami"],
         "style.r2": r2["rest.r2.mean"],
         "label.style": told["sufficiency.leak.max"],
     }
 
 
-def drawn_rows(data: Dataset, seed: int) -> Dataset:
-    """Return the rows of one draw of writers, with its split."""
-    chosen = draw(data.factors["writer"], seed)
-    split = np.repeat(["train", "test"], [len(chosen.train), len(chosen.test)])
-    return replace(data.subset(np.concatenate([chosen.train, chosen.test])), split=split)
+def trial_rows(data: Dataset, seed: int) -> Dataset:
+    """Return the rows of one trial, with its split."""
+    return make_trial(data.factors["writer"], seed).dataset(data)
 
 
 def run(
@@ -197,7 +195,7 @@ def run(
                 trainings.setdefault(_key(METHODS[name].changes), []).append(name)
         if not trainings:
             continue
-        both = drawn_rows(data, seed)
+        both = trial_rows(data, seed)
         train = both.subset(both.split == "train")
         for names in trainings.values():
             config = configured(METHODS[names[0]], epochs, seed, **changes)
@@ -534,7 +532,7 @@ def main() -> None:
     for name in () if options.report_only else options.data or DATA:
         try:
             data = datasets.load(name)
-            check(data)
+            check_writers(data)
         except (OSError, ValueError) as error:
             print(f"{name} is skipped: {str(error).splitlines()[0]}")
             continue

@@ -87,7 +87,7 @@ def test_cells_are_made_once(
 
 
 def test_measured_and_aligned(bench: Any, planted: Dataset) -> None:
-    both = bench.drawn_rows(planted, 0)
+    both = bench.trial_rows(planted, 0)
     train = both.subset(both.split == "train")
     best = bench.METHODS["best"]
     config = bench.configured(best, 2, 0, **TINY)

@@ -43,9 +43,16 @@ ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # nodes need no
 class Slow(PartWriter):
     """Writes slowly, and records which node has started a block."""
 
+    def _nodes(self) -> set[str]:
+        started = (self.job.model.parent / "started").iterdir()
+        return {path.name.rpartition("-")[0] for path in started}
+
     def write(self, rows: slice) -> None:
         node = ray.get_runtime_context().get_node_id()
         (self.job.model.parent / "started" / f"{node}-{rows.start}").touch()
+        deadline = time.monotonic() + 60
+        while len(self._nodes()) < 2 and time.monotonic() < deadline:
+            time.sleep(0.1)  # a loaded machine may start the second actor late
         time.sleep(0.4)
         super().write(rows)
 
