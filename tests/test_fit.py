@@ -27,7 +27,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::wvae.training.diagnostics.Train
 
 @pytest.fixture(scope="module")
 def config(small: dict[str, Any]) -> Config:
-    return Config(**small | {"epochs": 4, "alignment_steps": 10, "finetune_epochs": 1})
+    changes: dict[str, Any] = {"epochs": 4, "alignment_steps": 10, "finetune_epochs": 1}
+    return Config(**(small | changes))
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +95,8 @@ def test_every_phase_of_training_shows_its_steps(planted: Dataset, config: Confi
 def test_an_existing_model_is_replaced_with_overwrite(
     planted: Dataset, small: dict[str, Any], tmp_path: Path
 ):
-    quick = Config(**small | {"epochs": 1, "alignment": "none", "finetune_epochs": 0})
+    changes: dict[str, Any] = {"epochs": 1, "alignment": "none", "finetune_epochs": 0}
+    quick = Config(**(small | changes))
     out = fit_to_folder(planted, quick, tmp_path / "model")
     fit_to_folder(planted, replace(quick, epochs=2), out, overwrite=True)
     assert wvae.load(str(out)).n_iter_ == 2
@@ -165,7 +167,8 @@ def test_an_impossible_training_leaves_no_files(planted: Dataset, config: Config
 def test_a_model_folder_records_label_and_rate(
     planted: Dataset, small: dict[str, Any], tmp_path: Path
 ):
-    quick = Config(**small | {"epochs": 1, "alignment": "none", "finetune_epochs": 0})
+    changes: dict[str, Any] = {"epochs": 1, "alignment": "none", "finetune_epochs": 0}
+    quick = Config(**(small | changes))
     out = fit_to_folder(replace(planted, kind="audio", rate=8000), quick, tmp_path / "m")
     record = json.loads((out / "rows.json").read_text())
     assert (record["label"], record["rate"], record["examples"]) == ("animal", 8000, 360)
