@@ -1,12 +1,13 @@
-"""All directions to keep the label out of z_rest, side by side: one network, the same draws, the same probes.
+"""Methods of keeping the label out of z_rest, with the same network, trials and probes.
 
     make bench-separation
 
-For each data set and seed: a draw of 100 writers (`wvae.experiments.writers.draw`), each method of `METHODS` trained on
-its train rows with the labels only, and everything measured on its test rows. A finished cell is one line of
-``runs/bench-separation/<data>.jsonl``, so that a bench that was stopped goes on, and processes with different
-``--data`` can run side by side. At the end the tables of docs/separation.md and the picture
-docs/pictures/separation.png are written, from all the lines there are; ``--report-only`` does only that.
+For each data set and seed there is a trial of 100 writers (`wvae.experiments.writers.make_trial`).
+Each method of `METHODS` is trained on its training rows with the labels only, and measured on its
+test rows. A finished cell is one line of ``runs/bench-separation/<data>.jsonl``, so an interrupted
+bench can be resumed, and processes with different ``--data`` can run side by side. At the end the
+tables of docs/separation.md and the picture docs/pictures/separation.png are written from all
+lines; ``--report-only`` does only that.
 """
 
 from __future__ import annotations
@@ -37,38 +38,39 @@ from wvae.datasets import Dataset
 from wvae.evaluation import images, leakage, style, sufficiency
 from wvae.evaluation.clustering import agreement, kmeans
 from wvae.evaluation.probes import Kind
-from wvae.experiments.writers import check, draw
+from wvae.experiments.writers import check_writers, make_trial
 from wvae.io.files import atomic
 from wvae.nn.alignment import Alignment
 from wvae.training.examples import Examples
 from wvae.training.finetune import finetune_decoder
-from wvae.workflows.measured_rows import encoded
+from wvae.workflows.encoded_split import encode_split
 
 Array = np.ndarray
 Row = dict[str, Any]  # method, seed, setting, metrics
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ("handwriting", "mnist")
 KINDS: tuple[Kind, ...] = ("logistic", "mlp", "knn")
-EVERY = 10**9  # rows: all of a draw are measured
+ALL_ROWS = 10**9  # all rows of a trial are measured
 
 
 @dataclass(frozen=True)
 class Method:
-    """What differs from the preset ``best`` in training, and what comes after: an alignment, and practice or none."""
+    """Changes to the preset ``best``, the alignment, and whether the decoder is fine-tuned."""
 
     changes: dict[str, Any] = field(default_factory=dict)
     alignment: str = "none"
-    practises: bool = False
+    finetunes: bool = False
 
-    def finish(self) -> dict[str, Any]:
-        """Return the hyper-parameters of what comes after the training."""
+    def after_training(self) -> dict[str, Any]:
+        """Return the hyper-parameters of the alignment and the fine-tuning."""
         return {
             "alignment": self.alignment,
-            "finetune_epochs": Config().finetune_epochs if self.practises else 0,
+            "finetune_epochs": Config().finetune_epochs if self.finetunes else 0,
         }
 
 
-# The decoder sees z_label itself, whose prior is N(0, I) with its weight of an ELBO: all is left to the penalty.
+# The decoder gets z_label itself, with the prior N(0, I) and the weight of an ELBO, so that only
+# the penalty separates.
 OPEN = {
     "decoder_label_input": "code",
     "label_prior": "standard",
@@ -77,7 +79,7 @@ OPEN = {
 }
 CLOSED = {
     "style_weight": 0.0
-}  # the decoder sees the class only, which a prior for each class makes free
+}  # the decoder gets only the class, which costs no KL with a prior for each class
 
 
 def _open(separation: str, weight: float) -> Method:
@@ -99,7 +101,7 @@ METHODS: dict[str, Method] = {
     "conditional + gaussian": Method(CLOSED, "gaussian"),
     "conditional + transport": Method(CLOSED, "transport"),
     "best without alignment": Method(),
-    "best": Method({}, "transport", practises=True),
+    "best": Method({}, "transport", finetunes=True),
 }
 # Key of a cell's metrics, column of the table, decimals.
 COLUMNS = (
@@ -114,71 +116,72 @@ COLUMNS = (
 )
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# -------------------------------------------------------------------------------------------------
 # One cell
 
 
-def configured(method: Method, epochs: int, seed: int, **changes: Any) -> Config:
-    """Return what a method trains with; what comes after does not change the training."""
+def training_config(method: Method, epochs: int, seed: int, **changes: Any) -> Config:
+    """Return the config of a method's training, without alignment and fine-tuning."""
     return Config.preset(
         "best",
-        **{"epochs": epochs, **changes, **method.changes, **Method().finish()},
+        **{"epochs": epochs, **changes, **method.changes, **Method().after_training()},
         random_state=seed,
     )
 
 
-def finished(model: WVAE, train: Dataset, method: Method) -> WVAE:
-    """Return the same trained model, aligned and practised on what it was trained on, as `WVAE.fit` does it."""
+def align_and_finetune(model: WVAE, train: Dataset, method: Method) -> WVAE:
+    """Return a copy of a trained model, aligned and fine-tuned as `WVAE.fit` does it."""
     if method.alignment == "none":
         return model
     predicted = model.predict_proba(train.x).argmax(1)
     _, (mean, sd) = model.posterior(train.x)
-    twin = copy.deepcopy(model)
-    twin.config_ = replace(model.config_, **method.finish())
-    network = twin.model_
-    network.config = twin.config_
-    network.alignment = Alignment(twin.config_, network.n_classes).to(
+    copied = copy.deepcopy(model)
+    copied.config_ = replace(model.config_, **method.after_training())
+    network = copied.model_
+    network.config = copied.config_
+    network.alignment = Alignment(copied.config_, network.n_classes).to(
         next(network.parameters()).device
     )
     network.alignment.fit(
-        mean, sd, predicted, network.style.weighted_loadings(), twin.config_.random_state
+        mean, sd, predicted, network.style.weighted_loadings(), copied.config_.random_state
     )
     finetune_decoder(network, Examples(train.x, np.searchsorted(model.classes_, train.y)))
-    return twin
+    return copied
 
 
-def measured(model: WVAE, data: Dataset, seed: int) -> dict[str, float]:
-    """Return the metrics of one model; data are the draw's rows with their split."""
-    coded = encoded(model, data, None, (EVERY, EVERY), seed, samples=False)
-    (z, z_test), (label, label_test), (y, y_test) = coded.z_rest, coded.z_label, coded.y
-    who = coded.factors["writer"][1]
+def measure_model(model: WVAE, data: Dataset, seed: int) -> dict[str, float]:
+    """Return the metrics of one model on the rows of a trial with their split."""
+    split = encode_split(model, data, None, (ALL_ROWS, ALL_ROWS), seed, samples=False)
+    (z, z_test), (label, label_test), (y, y_test) = split.z_rest, split.z_label, split.y
+    who = split.factors["writer"][1]
     factors = (
-        coded.varying()
+        split.continuous_factors()
     )  # handwriting knows its style; elsewhere slant, width and thickness are measured
-    known, asked = ({name: pair[part] for name, pair in factors.items()} for part in (0, 1))
+    factors_train = {name: pair.train for name, pair in factors.items()}
+    factors_test = {name: pair.test for name, pair in factors.items()}
     # The probes' matrices are small: more threads only wait for each other.
     with threadpool_limits(1, user_api="blas"):
-        found = leakage.leakage(z, y, z_test, y_test, kinds=KINDS, null=False, seed=seed)
+        metrics = leakage.leakage(z, y, z_test, y_test, kinds=KINDS, null=False, seed=seed)
         clusters = kmeans(z_test, len(np.unique(who)), seed=seed)
-        r2 = style.factor_r2(z, known, z_test, asked, seed=seed)
-        told = sufficiency.factors_in_label(label, y, known, label_test, y_test, asked, seed=seed)
-    drawn = model.decode(label_test, z_test)
-    return found | {
-        "reconstruction": images.reconstruction_loss(coded.x[1], drawn, y_test)[
+        r2 = style.factor_r2(z, factors_train, z_test, factors_test, seed=seed)
+        in_label = sufficiency.factors_in_label(
+            label, y, factors_train, label_test, y_test, factors_test, seed=seed
+        )
+    decoded = model.decode(label_test, z_test)
+    return metrics | {
+        "reconstruction": images.reconstruction_loss(split.x[1], decoded, y_test)[
             "rest.reconstruction"
         ],
-        "label.accuracy": float((model.predict(coded.x[1]) == y_test).mean()),
+        "label.accuracy": float((model.predict(split.x[1]) == y_test).mean()),
         "writer.ami": agreement(clusters, who)["ami"],
         "style.r2": r2["rest.r2.mean"],
-        "label.style": told["sufficiency.leak.max"],
+        "label.style": in_label["sufficiency.leak.max"],
     }
 
 
-def drawn_rows(data: Dataset, seed: int) -> Dataset:
-    """Return the rows of one draw of writers, with its split."""
-    chosen = draw(data.factors["writer"], seed)
-    split = np.repeat(["train", "test"], [len(chosen.train), len(chosen.test)])
-    return replace(data.subset(np.concatenate([chosen.train, chosen.test])), split=split)
+def trial_rows(data: Dataset, seed: int) -> Dataset:
+    """Return the rows of one trial, with its split."""
+    return make_trial(data.factors["writer"], seed).dataset(data)
 
 
 def run(
@@ -199,18 +202,18 @@ def run(
                 trainings.setdefault(_key(METHODS[name].changes), []).append(name)
         if not trainings:
             continue
-        both = drawn_rows(data, seed)
+        both = trial_rows(data, seed)
         train = both.subset(both.split == "train")
         for names in trainings.values():
-            config = configured(METHODS[names[0]], epochs, seed, **changes)
+            config = training_config(METHODS[names[0]], epochs, seed, **changes)
             start = time.process_time()
             model = WVAE(**asdict(config)).fit(train.x, train.y)
             seconds = time.process_time() - start
             for name in names:
                 start = time.process_time()
-                done_with = finished(model, train, METHODS[name])
-                whole = seconds + time.process_time() - start
-                metrics = measured(done_with, both, seed) | {"seconds": whole}
+                model_after = align_and_finetune(model, train, METHODS[name])
+                total = seconds + time.process_time() - start
+                metrics = measure_model(model_after, both, seed) | {"seconds": total}
                 row = {
                     "method": name,
                     "seed": seed,
@@ -222,25 +225,27 @@ def run(
                 log(f"{data.name}, seed {seed}, {name}: {', '.join(values)}")
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# -------------------------------------------------------------------------------------------------
 # The lines
 
 
 def setting(name: str, epochs: int, changes: dict[str, Any]) -> dict[str, Any]:
-    """Return what a line must have been made with to count."""
+    """Return the settings of a cell; a line with other settings does not count."""
     method = METHODS[name]
-    practice = {"finetune_epochs": method.finish()["finetune_epochs"]} if method.practises else {}
+    finetuning = (
+        {"finetune_epochs": method.after_training()["finetune_epochs"]} if method.finetunes else {}
+    )
     return {
         "epochs": epochs,
         **changes,
         **method.changes,
         "alignment": method.alignment,
-        **practice,
+        **finetuning,
     }
 
 
 def rows(file: Path, epochs: int, changes: dict[str, Any] | None = None) -> list[Row]:
-    """Return the finished cells of these settings, the latest of each; a line that was cut off is no cell."""
+    """Return the finished cells of these settings, the latest of each; incomplete lines are ignored."""
     found: dict[tuple[str, int], Row] = {}
     for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
         try:
@@ -266,7 +271,7 @@ def _key(changes: dict[str, Any]) -> str:
     return json.dumps(changes, sort_keys=True)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# -------------------------------------------------------------------------------------------------
 # The table
 
 
@@ -288,8 +293,8 @@ def table(found: Iterable[Row], epochs: int) -> str:
         [row["metrics"]["leakage.majority"] for cells in by_method.values() for row in cells]
     )
     lines = [
-        f"Seeds {', '.join(map(str, seeds))}; {epochs} epochs; mean ± sd. A constant guess reads the label in "
-        f"{chance:.3f} of cases.",
+        f"Seeds {', '.join(map(str, seeds))}; {epochs} epochs; mean ± sd. A constant guess predicts "
+        f"{chance:.3f} of the labels.",
         "",
         "| method | " + " | ".join(title for _, title, _ in COLUMNS) + " |",
         "|---" * (len(COLUMNS) + 1) + "|",
@@ -303,10 +308,10 @@ def table(found: Iterable[Row], epochs: int) -> str:
     return "\n".join(lines)
 
 
-def written(page: str, name: str, text: str) -> str:
-    """Return the page with what stands between the markers of a data set replaced.
+def replace_block(page: str, name: str, text: str) -> str:
+    """Return the page with the text between the markers of a data set replaced.
 
-    >>> written("a <!-- begin x -->old<!-- end x --> b", "x", "new").split()
+    >>> replace_block("a <!-- begin x -->old<!-- end x --> b", "x", "new").split()
     ['a', '<!--', 'begin', 'x', '-->', 'new', '<!--', 'end', 'x', '-->', 'b']
     """
     begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
@@ -325,7 +330,7 @@ def _grouped(found: Iterable[Row]) -> dict[str, list[Row]]:
     return by_method
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# -------------------------------------------------------------------------------------------------
 # The picture
 
 
@@ -391,7 +396,9 @@ def _panel(axes: Axes, name: str, found: list[Row]) -> dict[str, Array]:
         ylim=(0, 1.3),
         xlabel="reconstruction, nats (left is better)",
     )
-    axes.set(ylabel="leakage: label read from z_rest", title=name, yticks=np.arange(0, 1.1, 0.2))
+    axes.set(
+        ylabel="leakage: label predicted from z_rest", title=name, yticks=np.arange(0, 1.1, 0.2)
+    )
     axes.grid(visible=True, color="#eeeeee")
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -489,7 +496,7 @@ def _holds(boxes: Array, points: Array) -> int:
     return int(np.count_nonzero(within.sum(1)))
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# -------------------------------------------------------------------------------------------------
 
 
 def report(folder: Path, page: Path, image: Path, epochs: int) -> list[str]:
@@ -499,9 +506,9 @@ def report(folder: Path, page: Path, image: Path, epochs: int) -> list[str]:
         return []
     text = page.read_text(encoding="utf-8")
     for name, found in panels.items():
-        text = written(text, name, table(found, epochs))
+        text = replace_block(text, name, table(found, epochs))
     alt = "Leakage against reconstruction, one marker for each method"
-    text = written(text, "picture", f"![{alt}](pictures/{image.name})")
+    text = replace_block(text, "picture", f"![{alt}](pictures/{image.name})")
     with mpl.rc_context({"font.size": 10}), atomic(image) as temporary:
         picture(panels).savefig(temporary, dpi=150, format="png")
     with atomic(page) as temporary:
@@ -521,7 +528,7 @@ def main() -> None:
         "--method", action="append", choices=METHODS, help="method, again for more (default: all)"
     )
     parser.add_argument(
-        "--seeds", default="0,1,2", help="of the draws and trainings (default: 0,1,2)"
+        "--seeds", default="0,1,2", help="seeds of trials and trainings (default: 0,1,2)"
     )
     parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument(
@@ -536,7 +543,7 @@ def main() -> None:
     for name in () if options.report_only else options.data or DATA:
         try:
             data = datasets.load(name)
-            check(data)
+            check_writers(data)
         except (OSError, ValueError) as error:
             print(f"{name} is skipped: {str(error).splitlines()[0]}")
             continue

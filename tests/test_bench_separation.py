@@ -1,4 +1,4 @@
-"""The bench of all ways to separate, on planted data: cells, resuming, table, picture."""
+"""The bench of separation methods on planted data: cells, resuming, table, picture."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def rows_of(bench: Any, methods: list[str] | None = None, seeds: int = 2) -> list[dict[str, Any]]:
-    """Make up rows whose figures follow from method and seed; the first methods share one place."""
+    """Return invented rows; their metrics follow from method and seed, the first methods overlap."""
     rows = []
     for i, method in enumerate(methods or bench.METHODS):
         for seed in range(seeds):
@@ -57,7 +57,7 @@ def rows_of(bench: Any, methods: list[str] | None = None, seeds: int = 2) -> lis
     return rows
 
 
-def test_cells_are_made_once(
+def test_finished_cells_are_not_trained_again(
     bench: Any, planted: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, methods, trained = tmp_path / "rows.jsonl", ["none", "best without alignment", "best"], []
@@ -68,7 +68,7 @@ def test_cells_are_made_once(
         lambda self, *a, **k: trained.append(self.decoder_label_input) or fit(self, *a, **k),
     )
     numbers = dict.fromkeys([key for key, _, _ in bench.COLUMNS] + ["leakage.majority"], 0.5)
-    monkeypatch.setattr(bench, "measured", lambda model, data, seed: numbers)
+    monkeypatch.setattr(bench, "measure_model", lambda model, data, seed: numbers)
 
     def run() -> list[dict[str, Any]]:
         bench.run(planted, file, [0], 2, methods, lambda text: None, **TINY)
@@ -78,7 +78,7 @@ def test_cells_are_made_once(
     assert trained == ["code", "class"]  # best is trained once
     assert [row["method"] for row in rows] == methods
     assert rows[2]["metrics"]["seconds"] > rows[1]["metrics"]["seconds"]
-    file.write_text(file.read_text()[:-20])  # cut off while the last line was written
+    file.write_text(file.read_text()[:-20])  # the last line is incomplete
     assert [row["method"] for row in run()] == methods
     assert trained == ["code", "class", "class"]
     run()
@@ -86,23 +86,25 @@ def test_cells_are_made_once(
     assert bench.rows(file, 3, TINY) == []  # of other settings
 
 
-def test_measured_and_aligned(bench: Any, planted: Dataset) -> None:
-    both = bench.drawn_rows(planted, 0)
+@pytest.mark.slow
+def test_the_bench_aligns_and_finetunes_like_fit(bench: Any, planted: Dataset) -> None:
+    both = bench.trial_rows(planted, 0)
     train = both.subset(both.split == "train")
     best = bench.METHODS["best"]
-    config = bench.configured(best, 2, 0, **TINY)
-    later = bench.finished(WVAE(code="rest", **asdict(config)).fit(train.x, train.y), train, best)
-    # What the bench does afterwards is what fit does.
-    at_once = WVAE(code="rest", **asdict(config) | best.finish()).fit(train.x, train.y)
+    config = bench.training_config(best, 2, 0, **TINY)
+    later = bench.align_and_finetune(
+        WVAE(code="rest", **asdict(config)).fit(train.x, train.y), train, best
+    )
+    at_once = WVAE(code="rest", **asdict(config) | best.after_training()).fit(train.x, train.y)
     np.testing.assert_array_equal(later.transform(both.x), at_once.transform(both.x))
     np.testing.assert_array_equal(later.reconstruct(both.x), at_once.reconstruct(both.x))
-    found = bench.measured(later, both, 0)
-    assert np.isfinite(list(found.values())).all()
-    assert {key for key, _, _ in bench.COLUMNS} - {"seconds"} <= found.keys()
-    assert found["leakage.majority"] <= found["leakage.max"] <= 1
+    metrics = bench.measure_model(later, both, 0)
+    assert np.isfinite(list(metrics.values())).all()
+    assert {key for key, _, _ in bench.COLUMNS} - {"seconds"} <= metrics.keys()
+    assert metrics["leakage.majority"] <= metrics["leakage.max"] <= 1
 
 
-def test_table(bench: Any) -> None:
+def test_the_table_has_mean_and_sd_of_each_method(bench: Any) -> None:
     rows = [*rows_of(bench, ["none"]), *rows_of(bench, ["best"], seeds=1)]
     lines = bench.table(rows, 7).splitlines()
     assert lines[0].startswith("Seeds 0, 1; 7 epochs")
@@ -113,10 +115,10 @@ def test_table(bench: Any) -> None:
     assert len({line.count("|") for line in lines[2:]}) == 1
 
 
-def test_report(bench: Any, tmp_path: Path) -> None:
+def test_the_report_replaces_the_blocks_of_its_page(bench: Any, tmp_path: Path) -> None:
     page, image = tmp_path / "page.md", tmp_path / "picture.png"
     page.write_text(PAGE)
-    assert bench.report(tmp_path, page, image, 7) == []  # nothing is there
+    assert bench.report(tmp_path, page, image, 7) == []  # there are no rows
     (tmp_path / "handwriting.jsonl").write_text(
         "".join(json.dumps(row) + "\n" for row in rows_of(bench, ["best"]))
     )

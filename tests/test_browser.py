@@ -104,7 +104,7 @@ def report(
     }
     changes: dict[str, Any] = {"epochs": 3, "alignment_steps": 20, "finetune_epochs": 1}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(measure, "SEEN", 500)
+        patch.setattr(measure, "MIN_JUDGE_EXAMPLES", 500)
         folder = reproduce_worlds(
             [
                 replace(planted, name="pictures"),

@@ -215,7 +215,7 @@ def test_flags_reach_the_hyper_parameters(command: Command, monkeypatch: pytest.
         return out
 
     monkeypatch.setattr(experiments, "reproduce", reproduce)
-    flags = ["--preset", "article", "--objective", "covariance", "--draws", "4", "--seed", "9"]
+    flags = ["--preset", "article", "--objective", "covariance", "--trials", "4", "--seed", "9"]
     values = ["--d-rest", "3", "--rest-kl-weight", "2.5", "--backbone", "conv"]
     assert (
         command(
@@ -224,7 +224,7 @@ def test_flags_reach_the_hyper_parameters(command: Command, monkeypatch: pytest.
         == 0
     )
     config = got["config"]
-    assert (got["which"], got["data"], got["draws"], got["overwrite"]) == (
+    assert (got["which"], got["data"], got["trials"], got["overwrite"]) == (
         "writers",
         "digits8x8",
         4,
@@ -344,7 +344,7 @@ def test_a_bad_value_is_one_line(command: Command, flags: list[str], message: st
 
 @pytest.mark.parametrize(
     "flags",
-    [["--epochs", "many"], ["--backbone", "gan"], ["--draws", "0"], ["--wings", "2"], ["third"]],
+    [["--epochs", "many"], ["--backbone", "gan"], ["--trials", "0"], ["--wings", "2"], ["third"]],
 )
 def test_what_cannot_be_parsed_is_exit_2_with_usage(command: Command, flags: list[str]):
     answer = command("reproduce", *flags)
@@ -496,7 +496,7 @@ def test_measure_prints_tables_and_a_verdict(
     command: Command, model: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("wvae.workflows.measure.KINDS", ("logistic", "knn"))
-    monkeypatch.setattr("wvae.workflows.measure.SEEN", 2000)
+    monkeypatch.setattr("wvae.workflows.measure.MIN_JUDGE_EXAMPLES", 2000)
     monkeypatch.setattr("wvae.evaluation.probes.EPOCHS", 3)
     answer = command("measure", "m", "digits8x8", "--out", "deep/m.json")
     assert answer.code == 0

@@ -22,8 +22,8 @@ from wvae.datasets import CATALOGUE, Dataset, load, open_data  # noqa: E402
 from wvae.datasets.catalogue import fetch_all, status  # noqa: E402
 from wvae.datasets.download import DownloadError  # noqa: E402
 from wvae.datasets.sources import fsdd  # noqa: E402
-from wvae.workflows.encode import open_like  # noqa: E402
-from wvae.workflows.fit import doubt_about_rows, fit_to_folder  # noqa: E402
+from wvae.workflows.fit import fit_to_folder  # noqa: E402
+from wvae.workflows.inputs import open_for_model, training_rows_warning  # noqa: E402
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 SPEAKERS = ["george", "jackson", "lucas", "nicolas", "theo", "yweweler"]
@@ -179,19 +179,20 @@ def test_a_model_of_speakers_opens_the_recordings_by_speaker(
         few = data.subset(np.arange(0, len(data), 10))
         out = fit_to_folder(few, Config(**small | changes), tmp_path / label)
         opened.append(
-            open_like(out, wvae.load(str(out)), "fsdd", log=print, progress=False).label_name
+            open_for_model(out, wvae.load(str(out)), "fsdd", log=print, progress=False).label_name
         )
         # Under another name they are the same rows.
-        assert doubt_about_rows(out, replace(few, name=f"fsdd-{label}"), 0) == ""
+        assert training_rows_warning(out, replace(few, name=f"fsdd-{label}"), 0) == ""
     assert opened == ["speaker", "digit"]
     (out / "rows.json").write_text(
         '{"label": "word"}'
     )  # of own data, where the label was called otherwise
     assert (
-        open_like(out, wvae.load(str(out)), "fsdd", log=print, progress=False).label_name == "digit"
+        open_for_model(out, wvae.load(str(out)), "fsdd", log=print, progress=False).label_name
+        == "digit"
     )
     assert (
-        open_like(out, wvae.load(str(out)), "fsdd", label="speaker", log=print).label_name
+        open_for_model(out, wvae.load(str(out)), "fsdd", label="speaker", log=print).label_name
         == "speaker"
     )
 

@@ -80,8 +80,8 @@ def settings_of(config: Config, **data: Any) -> dict[str, Any]:
     return {
         "experiment": "all",
         "title": "preset best",
-        "command": "wvae reproduce all --draws 3",
-        "draws": 3,
+        "command": "wvae reproduce all --trials 3",
+        "trials": 3,
         "data": about | data,
         "config": vars(config),
         "machine": machine | libraries,
@@ -113,7 +113,7 @@ def metrics_of(draws: int, objective: str = "classifier") -> dict[str, Any]:
         "plane.train.epochs": 30,
         "seconds": 99.0,
     }
-    return plane | counts | {"writers.draws": draws} | _summary(results)
+    return plane | counts | {"writers.trials": draws} | _summary(results)
 
 
 def measured_of(name: str, clean: bool = False) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def measured_of(name: str, clean: bool = False) -> dict[str, Any]:
         "leakage.clean": float(clean),
     }
     found |= {"swap.label": 0.861, "swap.label.ant": 0.842, "swap.rest_r2": 0.733}
-    found |= {"swap.control.label": 0.955, "swap.reader": 0.987}
+    found |= {"swap.control.label": 0.955, "swap.judge": 0.987}
     return {f"{name}.measure.{key}": value for key, value in found.items()}
 
 
@@ -198,7 +198,7 @@ def test_settings_are_told(page: Page):
     for text in (
         "planted, preset best",
         "12,345 examples of 8 × 8",
-        "wvae reproduce all --draws 3",
+        "wvae reproduce all --trials 3",
         "Minix",
         "MIT",
     ):

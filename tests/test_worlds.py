@@ -1,4 +1,4 @@
-"""Worlds: one path for every data set, and one page with all of them."""
+"""Several data sets side by side: the same steps for each, and one page for all."""
 
 from __future__ import annotations
 
@@ -13,35 +13,37 @@ import pytest
 from wvae.config import Config
 from wvae.datasets import Dataset
 from wvae.experiments import reproduce as experiments
-from wvae.experiments.reproduce import about
+from wvae.experiments.reproduce import describe_data
 from wvae.experiments.worlds import hidden_factor, reproduce_worlds
 from wvae.io.files import OutputExistsError
 from wvae.workflows import measure
 
 
 @pytest.fixture(autouse=True)
-def few_images_for_readers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "SEEN", 500)
+def fast_judges_and_probes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "MIN_JUDGE_EXAMPLES", 500)
+    monkeypatch.setattr("wvae.evaluation.probes.EPOCHS", 3)
 
 
 @pytest.fixture(scope="module")
 def config(small: dict[str, Any]) -> Config:
-    changes: dict[str, Any] = small | {"epochs": 3, "alignment_steps": 20, "finetune_epochs": 1}
+    changes: dict[str, Any] = small | {"epochs": 3, "alignment_steps": 5, "finetune_epochs": 1}
     return Config(**changes)
 
 
 @pytest.fixture(scope="module")
-def worlds(planted: Dataset) -> list[Dataset]:
+def data_sets(planted: Dataset) -> list[Dataset]:
     """Give the planted images in grey and in colour, a hidden writer in both."""
     colour = np.stack([planted.x, planted.x[:, ::-1], 255 - planted.x], 1)
     return [replace(planted, name="grey"), replace(planted, name="colour", x=colour)]
 
 
-def test_every_world_is_measured_drawn_and_told(
-    worlds: list[Dataset], config: Config, tmp_path: Path
+@pytest.mark.slow
+def test_every_data_set_is_measured_plotted_and_reported(
+    data_sets: list[Dataset], config: Config, tmp_path: Path
 ):
     folder = reproduce_worlds(
-        worlds, config, tmp_path / "run", title="small", command="wvae reproduce worlds"
+        data_sets, config, tmp_path / "run", title="small", command="wvae reproduce worlds"
     )
     metrics = json.loads((folder / "metrics.json").read_text())
     for name in ("grey", "colour"):
@@ -61,18 +63,17 @@ def test_every_world_is_measured_drawn_and_told(
     assert f"{metrics['colour.clusters.z_rest.ami']:.3f}" in page
     assert "wvae reproduce worlds" in page
     with pytest.raises(OutputExistsError, match="is there already"):
-        reproduce_worlds(worlds, config, tmp_path / "run")
+        reproduce_worlds(data_sets, config, tmp_path / "run")
 
 
-def test_sound_is_on_the_page(planted: Dataset, config: Config, tmp_path: Path):
+@pytest.mark.slow
+def test_sounds_are_on_the_page(planted: Dataset, config: Config, tmp_path: Path):
     soundfile = pytest.importorskip("soundfile")
     pytest.importorskip("librosa")
     mel = np.random.default_rng(0).random((len(planted), 64, 64), dtype=np.float32)
     mel[:, :32] += (planted.factors["writer"] / 5)[:, None, None]
     data = replace(planted, x=(mel / mel.max()).astype(np.float32), kind="audio", name="speech")
-    with pytest.raises(
-        ValueError, match=r"speech does not say the samples per second of its sounds"
-    ):
+    with pytest.raises(ValueError, match=r"speech has no sample rate"):
         reproduce_worlds([data], config, tmp_path / "run")
     data = replace(data, rate=16_000)
     folder = reproduce_worlds([data], config, tmp_path / "run")
@@ -86,7 +87,7 @@ def test_sound_is_on_the_page(planted: Dataset, config: Config, tmp_path: Path):
     assert (folder / "report.html").read_text().count("<audio") == 15
 
 
-def test_the_hidden_factor_is_the_first_category_that_repeats(planted: Dataset):
+def test_the_hidden_factor_is_the_first_with_repeated_categories(planted: Dataset):
     n = len(planted)
     factors = {
         "slant": np.linspace(0, 1, n),
@@ -94,24 +95,30 @@ def test_the_hidden_factor_is_the_first_category_that_repeats(planted: Dataset):
         "writer": planted.factors["writer"],
     }
     assert hidden_factor(replace(planted, factors=factors)) == "writer"
-    with pytest.raises(ValueError, match=r"no hidden category.*slant"):
+    with pytest.raises(ValueError, match=r"no hidden categorical factor.*slant"):
         hidden_factor(replace(planted, factors={"slant": np.linspace(0, 1, n)}))
 
 
-def test_a_world_comes_once(planted: Dataset, config: Config, tmp_path: Path):
-    for worlds in ([], [planted, planted]):
-        with pytest.raises(ValueError, match="expected one data set or more, each once"):
-            reproduce_worlds(worlds, config, tmp_path / "run")
+def test_a_data_set_is_given_once(planted: Dataset, config: Config, tmp_path: Path):
+    for data_sets in ([], [planted, planted]):
+        with pytest.raises(ValueError, match="expected one or more, each once"):
+            reproduce_worlds(data_sets, config, tmp_path / "run")
 
 
 def test_data_are_fingerprinted_once(
-    worlds: list[Dataset], config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data_sets: list[Dataset], config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    seen: list[str] = []
-    monkeypatch.setattr(experiments, "about", lambda data: seen.append(data.name) or about(data))
-    monkeypatch.setattr("wvae.experiments.worlds._world", lambda *_: {})
+    names: list[str] = []
+    original = describe_data
+
+    def record(data: Dataset) -> dict[str, Any]:
+        names.append(data.name)
+        return original(data)
+
+    monkeypatch.setattr(experiments, "describe_data", record)
+    monkeypatch.setattr("wvae.experiments.worlds._run_data_set", lambda *_: {})
     monkeypatch.setattr("wvae.reporting.html.write_worlds", lambda *_: None)
-    folder = reproduce_worlds(worlds, config, tmp_path / "run")
-    told = json.loads((folder / "config.json").read_text())["data"]
-    assert seen == [data["name"] for data in told] == ["grey", "colour"]
-    assert told[0]["fingerprint"] != told[1]["fingerprint"]
+    folder = reproduce_worlds(data_sets, config, tmp_path / "run")
+    described = json.loads((folder / "config.json").read_text())["data"]
+    assert names == [data["name"] for data in described] == ["grey", "colour"]
+    assert described[0]["fingerprint"] != described[1]["fingerprint"]

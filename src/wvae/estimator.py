@@ -312,6 +312,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         test: tuple[Array, Array] | None = None,
         checkpoint: Path | None = None,
         on_epoch: Callable[[Row], None] | None = None,
+        on_phase: Callable[[str, int, int], None] | None = None,
     ) -> Self:
         """Train, align and fine-tune the model, and return the estimator.
 
@@ -341,6 +342,9 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             Folder for the state of the training; an interrupted training resumes from it.
         on_epoch
             Called with each row of ``history_``.
+        on_phase
+            Called with (name, steps done, all steps) during the two phases after the last epoch,
+            ``"alignment"`` and ``"fine-tuning"``. The alignment may need fewer steps than it announces.
 
         Raises
         ------
@@ -375,6 +379,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             test=test_examples,
             checkpoint=checkpoint,
             on_epoch=on_epoch,
+            on_phase=on_phase,
         )
         self._set_fitted(result, examples.classes)
         self._set_feature_names(X)

@@ -103,9 +103,9 @@ def reproduce(
         Objective | None,
         typer.Option(help="The notebook's three variants. (default: the preset's)"),
     ] = None,
-    draws: Annotated[int, typer.Option(min=1, help="How often Experiment II is repeated.")] = 10,
+    trials: Annotated[int, typer.Option(min=1, help="How often Experiment II is repeated.")] = 10,
     seed: Annotated[
-        int, typer.Option(min=0, help="Seed of the first draw and of everything else.")
+        int, typer.Option(min=0, help="Seed of the first trial and of everything else.")
     ] = 0,
     out: Annotated[
         Path | None, typer.Option(help="Folder to make. (default: runs/WHICH-DATA-PRESET)")
@@ -135,9 +135,9 @@ def reproduce(
 
     from .. import datasets
     from ..experiments.reproduce import reproduce as run
-    from ..experiments.worlds import WORLDS, reproduce_worlds
+    from ..experiments.worlds import DATA_SETS, reproduce_worlds
 
-    loaded = [datasets.load(name, progress=not quiet) for name in named or WORLDS]
+    loaded = [datasets.load(name, progress=not quiet) for name in named or DATA_SETS]
     about: dict[str, Any] = {
         "title": f"preset {preset}" + (f", objective {objective}" if objective else ""),
         "command": shlex.join(["wvae", *sys.argv[1:]]),
@@ -149,7 +149,7 @@ def reproduce(
         else:
             # Who says how many passes gets them; the notebook's presets have their own.
             brief = preset == "best" and changes["epochs"] is None
-            folder = run(which, loaded[0], config, out, draws=draws, brief=brief, **about)
+            folder = run(which, loaded[0], config, out, trials=trials, brief=brief, **about)
     print(folder / "report.html")
 
 
@@ -265,7 +265,7 @@ def measure(
         raise ValueError(f"--out {out} is a folder, expected a file such as {out / 'metrics.json'}")
     from ..io.files import write_json
     from ..reporting.summary import verdict
-    from ..workflows.fit import doubt_about_rows
+    from ..workflows.inputs import training_rows_warning
     from ..workflows.measure import measure as run
 
     estimator, loaded = commands.opened(model, data, label, factor, quiet)
@@ -277,7 +277,7 @@ def measure(
         write_json(out, found)
     if not quiet:
         print_metrics(found, loaded.label_name)
-    doubt = doubt_about_rows(model, loaded, seed)
+    doubt = training_rows_warning(model, loaded, seed)
     for line in [*verdict(found, loaded.label_name), *([doubt] if doubt else [])]:
         print(line)
 

@@ -39,11 +39,11 @@ def opened(
 ) -> tuple[WVAE, Dataset]:
     """Return the model of a folder, and data opened as its training opened them."""
     from .. import load
-    from ..workflows.encode import open_like
+    from ..workflows.inputs import open_for_model
 
     estimator, log = load(str(model)), make_log(quiet)
     options: dict[str, Any] = {"label": label, "factors": factors or (), "unlabelled": unlabelled}
-    return estimator, open_like(model, estimator, data, **options, log=log, progress=not quiet)
+    return estimator, open_for_model(model, estimator, data, **options, log=log, progress=not quiet)
 
 
 def encode(
@@ -98,7 +98,7 @@ def encode(
         _no_folder(out, "codes.parquet")
     elif out is not None and out.is_file():
         raise ValueError(f"--out {out} is a file, expected a folder such as {out.with_suffix('')}")
-    from ..workflows.encode_stream import encode_to_file
+    from ..workflows.encode import encode_to_file
 
     estimator, loaded = opened(model, data, label, factor, quiet, unlabelled=True)
     out = out or Path(f"{loaded.name}-codes{'' if on else '.parquet'}")
@@ -149,8 +149,8 @@ def cluster(
     number = _number(k)
     _no_folder(out, "clusters.parquet")
     from ..workflows.cluster import cluster as run
-    from ..workflows.cluster import in_words
-    from ..workflows.fit import write_columns
+    from ..workflows.cluster import describe
+    from ..workflows.encode import write_columns
 
     estimator, loaded = opened(model, data, label, factor, quiet, unlabelled=True)
     with progress(quiet) as bars:
@@ -173,7 +173,7 @@ def cluster(
         if found.scores:
             print_scores(found.scores, found.chance)
             print()
-    print(in_words(found, on, method))
+    print(describe(found, on, method))
 
 
 def swap(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from ..evaluation.n_clusters import KSelection
-    from ..workflows.run_folder import Advance
+    from ..workflows.progress import Advance
 
 
 def make_log(quiet: bool) -> Callable[[str], None]:

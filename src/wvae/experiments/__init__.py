@@ -1,1 +1,1 @@
-"""The article's two experiments, and the data sets side by side: protocol only."""
+"""The article's two experiments, and several data sets side by side: protocols only."""

@@ -1,4 +1,4 @@
-"""The report's panels on one model: what fresh probes read from z_rest, and what swapped images look like."""
+"""The report's panels on one model: the leakage probes, and swapped examples."""
 
 from __future__ import annotations
 
@@ -7,62 +7,102 @@ import numpy as np
 from ..datasets import Dataset
 from ..estimator import WVAE
 from ..reporting import figures
-from ..workflows.fit import held_out
+from ..workflows.inputs import holdout_mask
 from ..workflows.measure import KINDS, measure
 from ..workflows.run_folder import Run
 
 
 def measure_in_run(run: Run, name: str, data: Dataset, seed: int) -> dict[str, float]:
-    """Measure the model folder ``<run>/<name>`` quickly, draw both panels of the report, return ``{name}.measure.…``.
+    """Measure a model of a run quickly, save both panels, and return ``{name}.measure.…``.
 
     Parameters
     ----------
     run
-        The run; this is a stage of it.
+        The run, of which this is a stage.
     name
-        ``"plane"`` or ``"writers"``.
+        The model folder in the run: ``"plane"`` or ``"writers"``.
     data
-        What the model was made from, with the split that it was made with.
+        The data that the model was trained on, with the same split.
     seed
-        Of everything.
+        Seed of `measure` and of the swapped examples.
     """
 
-    def work() -> dict[str, float]:
+    def compute() -> dict[str, float]:
         model = WVAE.load(run.folder / name)
-        found = measure(model, data, seed=seed, progress=run.progress, quick=True)
-        run.save_figure(f"{name}-leakage", leakage_figure(found, data.label_name))
-        run.save_figure(f"{name}-swap", swap_figure(model, data.subset(held_out(data, seed)), seed))
-        return {f"{name}.measure.{key}": value for key, value in found.items()}
+        metrics = measure(model, data, seed=seed, progress=run.progress, quick=True)
+        test = data.subset(holdout_mask(data, seed))
+        run.save_figure(f"{name}-leakage", leakage_figure(metrics, data.label_name))
+        run.save_figure(f"{name}-swap", swap_figure(model, test, seed))
+        return {f"{name}.measure.{key}": value for key, value in metrics.items()}
 
-    return run.stage(f"{name}-measure", work)
+    return run.stage(f"{name}-measure", compute)
 
 
-def leakage_figure(found: dict[str, float], label: str = "label") -> figures.Figure:
-    """Draw the probes of the mean code (of `measure`) beside chance and the positive control."""
-    probes = {
-        kind: found[f"leakage.mean.{kind}"] for kind in KINDS if f"leakage.mean.{kind}" in found
-    }
-    chance = {"majority": found["leakage.mean.majority"], "null": found["leakage.mean.null"]}
-    interval = found["leakage.mean.low"], found["leakage.mean.high"]
+def leakage_figure(metrics: dict[str, float], label: str = "label") -> figures.Figure:
+    """Plot the accuracy of the probes of z_rest beside chance and the positive control.
+
+    Parameters
+    ----------
+    metrics
+        What `measure` returned.
+    label
+        Name of the label.
+    """
+    probes: dict[str, float] = {}
+    for kind in KINDS:
+        key = f"leakage.mean.{kind}"
+        if key in metrics:
+            probes[kind] = metrics[key]
     return figures.leakage(
-        probes, control=found["leakage.positive_control"], interval=interval, label=label, **chance
+        probes,
+        control=metrics["leakage.positive_control"],
+        majority=metrics["leakage.mean.majority"],
+        null=metrics["leakage.mean.null"],
+        interval=(metrics["leakage.mean.low"], metrics["leakage.mean.high"]),
+        label=label,
     )
 
 
 def swap_figure(model: WVAE, test: Dataset, seed: int, n: int = 8) -> figures.Figure:
-    """Draw n images, each giving z_rest, against one image of every label (10 at most), each giving z_label."""
+    """Plot a table of swaps: a row for each z_rest, a column for each label.
+
+    Parameters
+    ----------
+    model
+        A fitted model.
+    test
+        Test rows.
+    seed
+        Seed of the choice of examples.
+    n
+        Number of examples that give z_rest. One example of each of at most 10 labels gives
+        z_label.
+    """
     rng = np.random.default_rng(seed)
-    givers = [rng.choice(np.flatnonzero(test.y == label)) for label in test.classes[:10]]
-    keepers = rng.permutation(len(test))[:n]
-    (labels, _), (_, rests) = model.encode(test.x[givers]), model.encode(test.x[keepers])
-    rows, columns = (
-        axis.ravel()
-        for axis in np.meshgrid(np.arange(len(keepers)), np.arange(len(givers)), indexing="ij")
-    )
-    images = model.decode(labels[columns], rests[rows]).reshape(
-        len(keepers), len(givers), *test.shape
-    )
-    white = 255 if test.x.dtype == np.uint8 else 1
-    return figures.swapped(
-        test.x[givers] / white, test.x[keepers] / white, images, sound=test.kind == "audio"
-    )
+    columns = [rng.choice(np.flatnonzero(test.y == label)) for label in test.classes[:10]]
+    rows = rng.permutation(len(test))[:n]
+    z_label, _ = model.encode(test.x[columns])
+    _, z_rest = model.encode(test.x[rows])
+    n_rows, n_columns = len(rows), len(columns)
+    # Cell (i, j) has the z_rest of row i and the z_label of column j.
+    cells = model.decode(np.tile(z_label, (n_rows, 1)), np.repeat(z_rest, n_columns, axis=0))
+    cells = cells.reshape(n_rows, n_columns, *test.shape)
+    column_examples, row_examples = unit_values(test.x[columns]), unit_values(test.x[rows])
+    is_sound = test.kind == "audio"
+    return figures.swapped(column_examples, row_examples, cells, sound=is_sound)
+
+
+def unit_values(x: np.ndarray) -> np.ndarray:
+    """Return examples with uint8 scaled to [0, 1], others as they are.
+
+    Parameters
+    ----------
+    x
+        Examples, (n, \\*shape).
+
+    Examples
+    --------
+    >>> unit_values(np.array([[0, 255]], np.uint8)).tolist()
+    [[0.0, 1.0]]
+    """
+    return x / (255 if x.dtype == np.uint8 else 1)

@@ -1,4 +1,4 @@
-"""Experiment I: one axis for the label, one for the rest, and the plane they span."""
+"""Experiment I: one axis for the label, one for the rest, and the plane that they span."""
 
 from __future__ import annotations
 
@@ -11,93 +11,137 @@ from ..config import Config
 from ..datasets import Dataset
 from ..estimator import WVAE
 from ..reporting import figures
-from ..workflows.fit import code_columns, fit_in_run, held_out, write_columns
-from ..workflows.measured_rows import first_category
+from ..workflows.encode import code_columns, encode_rows, write_columns
+from ..workflows.fit import fit_in_run
+from ..workflows.inputs import first_categorical_factor, holdout_mask
 from ..workflows.run_folder import Run
-from .panels import measure_in_run
+from .panels import measure_in_run, unit_values
 
-# Examples that a brief Experiment I trains on and practises on, with repeats, at most; passes that it makes at least.
-SEEN, PRACTISED, LEAST = 600_000, 120_000, 5
-GRID = 20  # the plane is decoded at GRID × GRID places
+# Limits of the brief Experiment I: examples in training and in the fine-tuning, counted with every
+# epoch; and epochs, at least.
+BRIEF_EXAMPLES, BRIEF_FINETUNE_EXAMPLES, MIN_EPOCHS = 600_000, 120_000, 5
+GRID = 20  # the plane is decoded at GRID × GRID points
+MAX_RECONSTRUCTIONS = 20
 
 
 def brief(config: Config, n: int) -> Config:
-    """Return the config with fewer passes, if those over n examples would take minutes for one picture.
+    """Return the config with fewer epochs if n examples would take minutes for one picture.
 
-    On mnist 10 passes for 30 cost 0.8 % of accuracy, and leave as little of the label in z_rest: docs/speed.md.
+    On mnist, 10 epochs instead of 30 cost 0.8 % of accuracy and leave as little of the label in
+    z_rest: docs/speed.md.
 
+    Parameters
+    ----------
+    config
+        Hyper-parameters.
+    n
+        Number of examples.
+
+    Examples
+    --------
     >>> [brief(Config(), n).epochs for n in (10_000, 60_000, 10_000_000)]
     [30, 10, 5]
     """
+    epochs = max(MIN_EPOCHS, BRIEF_EXAMPLES // n)
+    finetune_epochs = max(1, BRIEF_FINETUNE_EXAMPLES // n)
     return replace(
         config,
-        epochs=min(config.epochs, max(LEAST, SEEN // n)),
-        finetune_epochs=min(config.finetune_epochs, max(1, PRACTISED // n)),
+        epochs=min(config.epochs, epochs),
+        finetune_epochs=min(config.finetune_epochs, finetune_epochs),
     )
 
 
 def run(data: Dataset, config: Config, run: Run, factor: str | None = None) -> dict[str, Any]:
-    """Train with 1-D z_label and 1-D z_rest, measure and draw everything, and return the metrics ``plane.…``.
+    """Train with 1-D z_label and 1-D z_rest, measure, plot, and return the metrics ``plane.…``.
 
     Parameters
     ----------
     data
-        Images or sounds; its own split is used, else a random tenth of every class is held out.
+        Images or sounds. Their split is used, else a random tenth of every class is held out.
     config
-        Hyper-parameters; the two dimensions are set here.
+        Hyper-parameters; both dimensions are replaced by 1.
     run
-        Folder to write into: ``plane/`` becomes a model folder.
+        The run; ``plane/`` becomes a model folder.
     factor
-        Hidden factor to colour by; None: the writer, or the first one that the data know.
+        Factor for the colours of a figure; None is the writer, else the first categorical factor.
     """
-    factor = factor or ("writer" if "writer" in data.factors else first_category(data))
-    found = run.stage(
-        "plane", lambda: _run(data, replace(config, d_label=1, d_rest=1), run, factor)
-    )
-    return found | measure_in_run(run, "plane", data, config.random_state)
+    if factor is None:
+        factor = "writer" if "writer" in data.factors else first_categorical_factor(data)
+    config = replace(config, d_label=1, d_rest=1)
+    metrics = run.stage("plane", lambda: _train_and_plot(data, config, run, factor))
+    return metrics | measure_in_run(run, "plane", data, config.random_state)
 
 
-def _run(data: Dataset, config: Config, run: Run, factor: str | None) -> dict[str, Any]:
-    is_test = held_out(data, config.random_state)
+def _train_and_plot(data: Dataset, config: Config, run: Run, factor: str | None) -> dict[str, Any]:
+    """Train, write codes and figures, and return the metrics of this stage."""
+    is_test = holdout_mask(data, config.random_state)
     train, test = data.subset(~is_test), data.subset(is_test)
     model = fit_in_run(run, "plane", config, train, test)
-    every = model.encode(data.x)
-    write_columns(run.folder / "plane" / "codes.parquet", code_columns(every, data))
-    z_label, z_rest = (z[is_test] for z in every)
-    codes = np.hstack([z_label, z_rest])
+    codes = encode_rows(model, data, run.progress)
+    write_columns(run.folder / "plane" / "codes.parquet", code_columns(codes, data))
+    z_label, z_rest = codes[0][is_test], codes[1][is_test]
+    with run.progress.task("figures of the plane", 1) as advance:
+        _save_figures(run, model, test, z_label, z_rest, factor)
+        advance(1)
+    with run.progress.task("evaluating plane", 1) as advance:
+        scores = model.evaluate(test.x, test.y)
+        advance(1)
+    metrics: dict[str, Any] = {f"plane.test.{name}": value for name, value in scores.items()}
+    metrics["plane.train.examples"] = len(train)
+    metrics["plane.train.epochs"] = len(model.history_)
+    metrics["plane.test.examples"] = len(test)
+    metrics["plane.train.seconds"] = sum(row["seconds"] for row in model.history_)
+    return metrics
 
+
+def _save_figures(
+    run: Run,
+    model: WVAE,
+    test: Dataset,
+    z_label: np.ndarray,
+    z_rest: np.ndarray,
+    factor: str | None,
+) -> None:
+    """Save the figures of Experiment I."""
+    codes, is_sound = np.hstack([z_label, z_rest]), test.kind == "audio"
     xlim, ylim = figures.limits(z_label), figures.limits(z_rest)
-    grid, sound = decode_grid(model, xlim, ylim), data.kind == "audio"
-    run.save_figure(
-        "plane", figures.plane(codes, test.y, grid, xlim, ylim, legend=data.label_name, sound=sound)
-    )
-    if factor is not None and factor in data.factors:
-        by_factor = figures.plane_by_factor(codes, test.factors[factor], xlim, ylim, legend=factor)
+    grid = decode_grid(model, xlim, ylim)
+    label = test.label_name
+    plane = figures.plane(codes, test.y, grid, xlim, ylim, legend=label, sound=is_sound)
+    run.save_figure("plane", plane)
+    if factor is not None and factor in test.factors:
+        values = test.factors[factor]
+        by_factor = figures.plane_by_factor(codes, values, xlim, ylim, legend=factor)
         run.save_figure("plane-by-factor", by_factor)
-    some = np.array(
-        [row for label in test.classes for row in np.flatnonzero(test.y == label)[:2]][:20]
-    )
-    originals = test.x[some] / (255 if test.x.dtype == np.uint8 else 1)
-    run.save_figure(
-        "plane-reconstructions",
-        figures.reconstructions(originals, model.reconstruct(test.x[some]), sound=sound),
-    )
+    two_per_label = [np.flatnonzero(test.y == label)[:2] for label in test.classes]
+    x = test.x[np.concatenate(two_per_label)[:MAX_RECONSTRUCTIONS]]
+    pairs = figures.reconstructions(unit_values(x), model.reconstruct(x), sound=is_sound)
+    run.save_figure("plane-reconstructions", pairs)
     run.save_figure("plane-losses", figures.losses(model.history_))
-    figures_of_test = model.evaluate(test.x, test.y)
-    seconds = sum(row["seconds"] for row in model.history_)
-    return {
-        **{f"plane.test.{name}": value for name, value in figures_of_test.items()},
-        "plane.train.examples": len(train),
-        "plane.train.epochs": len(model.history_),
-        "plane.test.examples": len(test),
-        "plane.train.seconds": seconds,
-    }
 
 
 def decode_grid(
     model: WVAE, xlim: figures.Limits, ylim: figures.Limits, n: int = GRID
 ) -> np.ndarray:
-    """Decode the plane at the centres of an n × n grid: (n, n, \\*shape), rows along z_rest, columns along z_label."""
-    x, y = (low + (high - low) * (np.arange(n) + 0.5) / n for low, high in (xlim, ylim))
-    z_label, z_rest = (axis.reshape(-1, 1) for axis in np.meshgrid(x, y))
-    return model.decode(z_label, z_rest).reshape(n, n, *model.shape_)
+    """Decode the plane at the centres of the cells of an n × n grid.
+
+    Parameters
+    ----------
+    model
+        A fitted model with 1-D codes.
+    xlim, ylim
+        Limits of z_label and of z_rest.
+    n
+        Number of cells along each axis.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, n, \\*shape), z_rest along the first axis and z_label along the second.
+    """
+    centres = (np.arange(n) + 0.5) / n
+    x = xlim[0] + (xlim[1] - xlim[0]) * centres
+    y = ylim[0] + (ylim[1] - ylim[0]) * centres
+    z_label, z_rest = np.tile(x, n), np.repeat(y, n)
+    images = model.decode(z_label[:, None], z_rest[:, None])
+    return images.reshape(n, n, *model.shape_)

@@ -1,4 +1,4 @@
-"""The article's two experiments: protocol only, built from the rooms beside this one."""
+"""The run of the article's experiments: checks, settings, stages and report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from ..config import Config
 from ..datasets import Dataset
 from ..training.examples import Examples, check_examples
 from ..validation import check_labels
-from ..workflows.run_folder import Progress, Run, RunError
+from ..workflows.progress import Progress
+from ..workflows.run_folder import Run, RunError
 
 __all__ = ["RunError", "reproduce"]
 
@@ -27,90 +28,109 @@ def reproduce(
     config: Config,
     out: str | Path,
     *,
-    draws: int = 10,
+    trials: int = 10,
     brief: bool = False,
     title: str = "",
     command: str = "",
     progress: Progress | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Run the article's experiments into a folder that ends with ``report.html``, and return the folder.
+    """Run the article's experiments into a folder with ``report.html``, and return the folder.
 
     Parameters
     ----------
     which
         ``"plane"`` (Experiment I), ``"writers"`` (Experiment II) or ``"all"``.
-    data, config
-        What to train on, and how; the plane sets both dimensions to 1.
+    data
+        Images (or, for the plane, sounds) with labels and, for Experiment II, writers.
+    config
+        Hyper-parameters; the plane replaces both dimensions by 1.
     out
-        The folder to make. It grows beside that name; a broken run goes on when it is started again.
-    draws
-        How often Experiment II is repeated, each time with other writers, split and seed.
+        The folder to create. It grows beside that name, and an interrupted run that is started
+        again is resumed.
+    trials
+        Number of trials of Experiment II, each with other writers, another split and seed.
     brief
-        Whether Experiment I makes fewer passes over many examples: `wvae.experiments.plane.brief`.
+        Whether Experiment I has fewer epochs over many examples: `wvae.experiments.plane.brief`.
     title, command
-        What the report calls the preset, and the command that repeats the run.
+        Name of the preset, and the command of this run, for the report.
     progress
-        Who shows progress.
+        Shows the progress.
     overwrite
-        Whether `out` may be replaced.
+        Whether an existing run may be replaced.
 
     Raises
     ------
     ValueError
-        If the data do not suit the experiment, or `draws` is not positive.
+        If the data do not fit the experiment, or `trials` is not positive.
+    wvae.io.files.OutputExistsError
+        If `out` exists and may not be replaced.
     RunError
-        If `out` is there already, or another process is making it.
+        If a partial run has other settings, or another process is writing to it.
     """
     from ..reporting.html import write_report
     from . import plane, writers
 
-    if which not in ("plane", "writers", "all"):
-        raise ValueError(f"experiment is {which!r}, expected plane, writers or all")
-    if draws < 1:
-        raise ValueError(f"draws is {draws}, expected at least 1")
-    if data.kind == "table" or len(data.shape) not in (2, 3):
-        raise ValueError(
-            f"{data.name} holds {data.kind} of shape {data.shape}, expected images or spectrograms"
-        )
-    if which != "plane" and (data.kind != "image" or len(data.shape) != 2):
-        raise ValueError(
-            f"{data.name} holds {data.kind} of shape {data.shape}, and Experiment II asks for grey images, (height, "
-            "width): take wvae reproduce plane, or worlds"
-        )
-    check_examples(data.x)
-    check_labels(data.y, len(data))
-    if which != "plane":
-        writers.check(data)
-    settings = settings_of(which, about(data), config, draws, title, command) | {"brief": brief}
+    _check_arguments(which, data, trials)
+    described = describe_data(data)
+    settings = run_settings(which, described, config, trials, title, command) | {"brief": brief}
     run = Run(Path(out), settings, progress, overwrite=overwrite)
     with run.lock():
         started = time.monotonic()
         if which != "writers":
-            run.metrics |= plane.run(data, plane.brief(config, len(data)) if brief else config, run)
+            plane_config = plane.brief(config, len(data)) if brief else config
+            run.metrics |= plane.run(data, plane_config, run)
         if which != "plane":
-            run.metrics |= writers.run(data, config, run, draws)
+            run.metrics |= writers.run(data, config, run, trials)
         run.metrics["seconds"] = time.monotonic() - started
-        run.metrics |= {
-            f"{kind}.seconds": seconds for kind, seconds in run.progress.seconds.items()
-        }
+        for kind, seconds in run.progress.seconds.items():
+            run.metrics[f"{kind}.seconds"] = seconds
         write_report(run.folder, run.settings, run.metrics)
         return run.finish()
 
 
-def about(data: Dataset) -> dict[str, Any]:
-    """Return what a run notes of its data; the fingerprint reads them, so ask once.
+def _check_arguments(which: str, data: Dataset, trials: int) -> None:
+    """Raise an error if the experiment cannot be run on these data."""
+    from . import writers
+
+    if which not in ("plane", "writers", "all"):
+        raise ValueError(f"experiment is {which!r}, expected plane, writers or all")
+    if trials < 1:
+        raise ValueError(f"trials is {trials}, expected at least 1")
+    if data.kind == "table" or len(data.shape) not in (2, 3):
+        raise ValueError(
+            f"{data.name} holds {data.kind} data of shape {data.shape}, expected images or "
+            "spectrograms"
+        )
+    if which != "plane" and (data.kind != "image" or len(data.shape) != 2):
+        raise ValueError(
+            f"{data.name} holds {data.kind} data of shape {data.shape}, and Experiment II expects "
+            "grey images, (height, width): use wvae reproduce plane, or worlds"
+        )
+    check_examples(data.x)
+    check_labels(data.y, len(data))
+    if which != "plane":
+        writers.check_writers(data)
+
+
+def describe_data(data: Dataset) -> dict[str, Any]:
+    """Return the description of data in the settings of a run.
+
+    Parameters
+    ----------
+    data
+        The data. Their examples are read for the fingerprint.
 
     Raises
     ------
     ValueError
-        If some examples have no label.
+        If examples have no label.
     """
-    missing = int((~data.labelled).sum())
-    if missing:
+    n_missing = int((~data.labelled).sum())
+    if n_missing:
         raise ValueError(
-            f"{data.name} has {missing:,} of {len(data):,} examples without a label, which the experiments cannot do "
-            "with: take data.subset(data.labelled)"
+            f"{data.name} has {n_missing:,} of {len(data):,} examples without a label, which the "
+            "experiments need: use data.subset(data.labelled)"
         )
     return {
         "name": data.name,
@@ -124,28 +144,40 @@ def about(data: Dataset) -> dict[str, Any]:
     }
 
 
-def settings_of(
+def run_settings(
     which: str,
     data: dict[str, Any] | list[dict[str, Any]],
     config: Config,
-    draws: int,
+    trials: int,
     title: str,
     command: str,
 ) -> dict[str, Any]:
-    """Return the settings of a run on data that `about` has told of, one set or several."""
+    """Return the settings of a run, with the machine and the versions of libraries.
+
+    Parameters
+    ----------
+    which
+        The experiment.
+    data
+        What `describe_data` returned, for one data set or several.
+    config, trials, title, command
+        As in `reproduce`.
+    """
     import torch
 
+    machine: dict[str, Any] = {
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "threads": torch.get_num_threads(),
+    }
+    for name in LIBRARIES:
+        machine[name] = version(name)
     return {
         "experiment": which,
         "title": title,
         "command": command,
-        "draws": draws,
+        "trials": trials,
         "data": data,
         "config": asdict(config),
-        "machine": {
-            "system": f"{platform.system()} {platform.machine()}",
-            "python": platform.python_version(),
-            "threads": torch.get_num_threads(),
-            **{name: version(name) for name in LIBRARIES},
-        },
+        "machine": machine,
     }

@@ -1,7 +1,7 @@
-"""Three worlds on one page: digits and their writers, speech and its speakers, objects and their backgrounds.
+"""Several data sets on one page: digits and writers, speech and speakers, objects and backgrounds.
 
-A world is a data set: the same few steps for each. Train with the label only, measure both codes, cluster z_rest and
-compare with the hidden factor, and draw, or play, what swapping does.
+Each data set gets the same steps: train with the label only, measure both codes, cluster z_rest and
+compare the clusters with the hidden factor, and show or play swapped examples.
 """
 
 from __future__ import annotations
@@ -18,21 +18,24 @@ from ..estimator import WVAE
 from ..evaluation.clustering import agreement, kmeans
 from ..evaluation.embedding import tsne
 from ..reporting import figures
-from ..workflows.fit import code_columns, fit_in_run, held_out, write_columns
+from ..workflows.encode import code_columns, encode_rows, write_columns
+from ..workflows.fit import fit_in_run
+from ..workflows.inputs import first_categorical_factor, holdout_mask
 from ..workflows.measure import measure
-from ..workflows.measured_rows import first_category
-from ..workflows.run_folder import Progress, Run
+from ..workflows.progress import Progress
+from ..workflows.run_folder import Run
 from ..workflows.swap import write_example
 from .panels import leakage_figure, swap_figure
 
-WORLDS = ("handwriting", "fsdd", "scenes")
-MAPPED = 3000  # test codes on a t-SNE map
-PLAYED = 3  # sounds of each kind
-READER_EPOCHS = 6
+DATA_SETS = ("handwriting", "fsdd", "scenes")
+MAX_POINTS = 3000  # test codes on a t-SNE map
+TSNE_ITERATIONS = 750
+N_SOUNDS = 3  # recordings to play, and other voices for each
+JUDGE_EPOCHS = 6
 
 
 def reproduce_worlds(
-    worlds: Sequence[Dataset],
+    data_sets: Sequence[Dataset],
     config: Config,
     out: str | Path,
     *,
@@ -41,129 +44,151 @@ def reproduce_worlds(
     progress: Progress | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Train on each data set, measure and draw, into a folder that ends with ``report.html``, and return the folder.
+    """Train on each data set, measure and plot, into a folder with ``report.html``; return it.
 
     Parameters
     ----------
-    worlds
-        Data sets with at least one hidden category each; their own split is used, else a random tenth is held out.
+    data_sets
+        Data sets with a hidden categorical factor each. Their split is used, else a random tenth of
+        every class is held out.
     config
-        Hyper-parameters; ``kind`` is each data set's own.
+        Hyper-parameters; ``kind`` is replaced by that of each data set.
     out
-        The folder to make. It grows beside that name; a broken run goes on when it is started again.
+        The folder to create. It grows beside that name, and an interrupted run that is started
+        again is resumed.
     title, command
-        What the report calls the preset, and the command that repeats the run.
+        Name of the preset, and the command of this run, for the report.
     progress
-        Who shows progress.
+        Shows the progress.
     overwrite
-        Whether `out` may be replaced.
+        Whether an existing run may be replaced.
 
     Raises
     ------
     ValueError
-        If a data set has no hidden category, sounds do not say their rate, or two data sets have the same name.
+        If a data set has no hidden categorical factor, sounds have no sample rate, or two data
+        sets have the same name.
     wvae.io.files.OutputExistsError
-        If `out` is there already, or holds something else.
+        If `out` exists and may not be replaced.
     RunError
-        If ``<out>.partial`` is a run with other settings, or another process is making it.
+        If a partial run has other settings, or another process is writing to it.
     """
     from ..reporting.html import write_worlds
-    from .reproduce import about, settings_of
+    from .reproduce import describe_data, run_settings
 
-    names = [data.name for data in worlds]
+    names = [data.name for data in data_sets]
     if not names or len(set(names)) < len(names):
-        raise ValueError(f"worlds are {names}, expected one data set or more, each once")
-    for data in worlds:
+        raise ValueError(f"data sets are {names}, expected one or more, each once")
+    for data in data_sets:
         if data.kind == "audio" and data.rate is None:
-            raise ValueError(
-                f"{data.name} does not say the samples per second of its sounds: give Dataset(rate=...)"
-            )
-    factors = {data.name: hidden_factor(data) for data in worlds}
-    settings = settings_of("worlds", [about(data) for data in worlds], config, 1, title, command)
+            raise ValueError(f"{data.name} has no sample rate of its sounds: set Dataset(rate=...)")
+    factors = {data.name: hidden_factor(data) for data in data_sets}
+    described = [describe_data(data) for data in data_sets]
+    settings = run_settings("worlds", described, config, 1, title, command)
     run = Run(Path(out), settings, progress, overwrite=overwrite)
     with run.lock():
-        for data in worlds:
-            found = run.stage(
-                data.name, lambda data=data: _world(data, config, run, factors[data.name])
-            )
-            run.metrics |= {f"{data.name}.{key}": value for key, value in found.items()}
+        for data in data_sets:
+
+            def compute(data: Dataset = data) -> dict[str, float]:
+                return _run_data_set(data, config, run, factors[data.name])
+
+            for key, value in run.stage(data.name, compute).items():
+                run.metrics[f"{data.name}.{key}"] = value
         write_worlds(run.folder, run.settings, run.metrics, factors)
         return run.finish()
 
 
 def hidden_factor(data: Dataset) -> str:
-    """Return the first factor of the data that names categories, shared by many examples.
+    """Return the first categorical factor whose categories have several examples.
+
+    Parameters
+    ----------
+    data
+        The data.
 
     Raises
     ------
     ValueError
         If there is none.
     """
-    if (name := first_category(data)) is not None:
-        return name
-    known = ", ".join(data.factors) or "none at all"
-    raise ValueError(
-        f"{data.name} has no hidden category to look for (its factors: {known}): take other data"
-    )
+    factor = first_categorical_factor(data)
+    if factor is None:
+        raise ValueError(
+            f"{data.name} has no hidden categorical factor "
+            f"(its factors: {', '.join(data.factors) or 'none'}): use other data"
+        )
+    return factor
 
 
-def _world(data: Dataset, config: Config, run: Run, factor: str) -> dict[str, float]:
-    config = replace(config, kind=data.kind)
-    is_test = held_out(data, config.random_state)
+def _run_data_set(data: Dataset, config: Config, run: Run, factor: str) -> dict[str, float]:
+    """Train, measure, cluster and plot one data set, and return its metrics."""
+    config, seed = replace(config, kind=data.kind), config.random_state
+    is_test = holdout_mask(data, seed)
     train, test = data.subset(~is_test), data.subset(is_test)
     model = fit_in_run(run, data.name, config, train, test)
-    seed = config.random_state
-    found = measure(
-        model, data, factors=[factor], seed=seed, progress=run.progress, reader_epochs=READER_EPOCHS
+    metrics = measure(
+        model, data, factors=[factor], seed=seed, progress=run.progress, judge_epochs=JUDGE_EPOCHS
     )
-    codes = model.encode(data.x)
+    codes = encode_rows(model, data, run.progress)
     write_columns(run.folder / data.name / "codes.parquet", code_columns(codes, data))
-    z_label, z_rest = (z[is_test] for z in codes)
-    who = test.factors[factor]
-    for name, z in {
-        "raw": test.x.reshape(len(test), -1),
-        "z_rest": z_rest,
-        "z_label": z_label,
-    }.items():
-        clusters = kmeans(z, len(np.unique(who)), seed=seed)
-        found |= {
-            f"clusters.{name}.{score}": value for score, value in agreement(clusters, who).items()
-        }
-        found[f"clusters.{name}.label_ami"] = agreement(clusters, test.y)["ami"]
-    found |= {"train.examples": len(train), "test.examples": len(test)}
-    run.save_figure(f"{data.name}-leakage", leakage_figure(found, data.label_name))
+    z_label, z_rest = codes[0][is_test], codes[1][is_test]
+    metrics |= _cluster_scores(run, test, z_label, z_rest, factor, seed)
+    metrics |= {"train.examples": len(train), "test.examples": len(test)}
+    run.save_figure(f"{data.name}-leakage", leakage_figure(metrics, data.label_name))
     run.save_figure(f"{data.name}-swap", swap_figure(model, test, seed))
-    some = np.sort(np.random.default_rng(seed).permutation(len(test))[:MAPPED])
-    with run.progress.task(f"t-SNE of {data.name}", 750) as advance:
-        maps = {"z_rest": tsne(z_rest[some], seed=seed, on_step=advance)}
-    by = {"label": data.label_name, "factor": factor}
-    run.save_figure(f"{data.name}-map", figures.embeddings(maps, test.y[some], who[some], **by))
+    _save_map(run, test, z_rest, factor, seed)
     if data.kind == "audio":
-        _play(run, model, test, factor, seed)
-    return found
+        _write_sounds(run, model, test, factor, seed)
+    return metrics
 
 
-def _play(run: Run, model: WVAE, test: Dataset, factor: str, seed: int) -> None:
-    """Write sounds: a recording, what the decoder makes of it, and its label with the factor, the voice say, of others.
+def _cluster_scores(
+    run: Run, test: Dataset, z_label: np.ndarray, z_rest: np.ndarray, factor: str, seed: int
+) -> dict[str, float]:
+    """Cluster examples and codes, and score the clusters by the hidden factor and the label."""
+    points = {"raw": test.x.reshape(len(test), -1), "z_rest": z_rest, "z_label": z_label}
+    target = test.factors[factor]
+    k = len(np.unique(target))
+    metrics: dict[str, float] = {}
+    with run.progress.task(f"clustering {test.name}", len(points)) as advance:
+        for done, (name, z) in enumerate(points.items(), 1):
+            clusters = kmeans(z, k, seed=seed)
+            for score, value in agreement(clusters, target).items():
+                metrics[f"clusters.{name}.{score}"] = value
+            metrics[f"clusters.{name}.label_ami"] = agreement(clusters, test.y)["ami"]
+            advance(done)
+    return metrics
 
-    They are ``sounds/<data set>/<group>-<place>-<what it is>.wav``, a group for each recording.
+
+def _save_map(run: Run, test: Dataset, z_rest: np.ndarray, factor: str, seed: int) -> None:
+    """Save a t-SNE map of z_rest, coloured by label and by the hidden factor."""
+    rows = np.sort(np.random.default_rng(seed).permutation(len(test))[:MAX_POINTS])
+    with run.progress.task(f"t-SNE of {test.name}", TSNE_ITERATIONS) as advance:
+        points = tsne(z_rest[rows], seed=seed, on_step=advance)
+    y, target = test.y[rows], test.factors[factor][rows]
+    maps = {"z_rest": points}
+    figure = figures.embeddings(maps, y, target, label=test.label_name, factor=factor)
+    run.save_figure(f"{test.name}-map", figure)
+
+
+def _write_sounds(run: Run, model: WVAE, test: Dataset, factor: str, seed: int) -> None:
+    """Write recordings, their reconstructions, and their labels with the factor of others.
+
+    The files are ``sounds/<data set>/<group>-<place>-<description>.wav``, one group for each
+    recording. The factor is the voice, for example.
     """
     rng = np.random.default_rng(seed)
-    labels = rng.permutation(test.classes)[:PLAYED]
-    voices = rng.permutation(np.unique(test.factors[factor]))[: PLAYED + 1]
+    values = test.factors[factor]
+    labels = rng.permutation(test.classes)[:N_SOUNDS]
+    voices = rng.permutation(np.unique(values))[: N_SOUNDS + 1]
     for group, label in enumerate(labels):
-        said = [rng.choice(np.flatnonzero((test.y == label) & (test.factors[factor] == voices[0])))]
-        heard = [
-            rng.choice(np.flatnonzero((test.factors[factor] == voice) & (test.y != label)))
-            for voice in voices[1:]
-        ]
-        word = test.x[said]
-        sounds = {
-            f"{test.label_name} {label}, {factor} {voices[0]}": word[0],
-            "rebuilt": model.reconstruct(word)[0],
-        }
-        for voice, row in zip(voices[1:], heard, strict=True):
-            sounds[f"with {factor} {voice}"] = model.swap(word, test.x[[row]])[0]
+        recording = rng.choice(np.flatnonzero((test.y == label) & (values == voices[0])))
+        x = test.x[[recording]]
+        sounds = {f"{test.label_name} {label}, {factor} {voices[0]}": x[0]}
+        sounds["rebuilt"] = model.reconstruct(x)[0]
+        for voice in voices[1:]:
+            other = rng.choice(np.flatnonzero((values == voice) & (test.y != label)))
+            sounds[f"with {factor} {voice}"] = model.swap(x, test.x[[other]])[0]
         for place, (name, mel) in enumerate(sounds.items()):
             file = run.folder / "sounds" / test.name / f"{group}-{place}-{name}.wav"
             write_example(file, mel, model, test.rate)

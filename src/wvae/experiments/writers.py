@@ -1,4 +1,4 @@
-"""Experiment II: are the clusters of z_rest the writers? A hundred of them, drawn again and again."""
+"""Experiment II: do the clusters of z_rest match the writers? Repeated in independent trials."""
 
 from __future__ import annotations
 
@@ -14,15 +14,19 @@ from ..evaluation.clustering import agreement, gmm, kmeans, random_assignment
 from ..evaluation.embedding import tsne
 from ..evaluation.supervised import train_cnn
 from ..reporting import figures
-from ..workflows.fit import code_columns, fit_in_run, write_columns
+from ..workflows.encode import code_columns, encode_rows, write_columns
+from ..workflows.fit import fit_in_run
 from ..workflows.run_folder import Run
-from .panels import measure_in_run
+from .panels import measure_in_run, unit_values
 
 Array = np.ndarray
-WRITERS, LEAST, MOST, TEST_SHARE = 100, 60, 97, 0.106
+N_WRITERS, MIN_IMAGES, MAX_IMAGES, TEST_SHARE = 100, 60, 97, 0.106
 CEILING_EPOCHS = 12
-SHOWN = 5000  # points of a t-SNE map: more take minutes and only cover each other
+MAX_POINTS = 5000  # of a t-SNE map: more take minutes and hide each other
+TSNE_ITERATIONS = 750
 SCORES = ("purity", "ari", "ami")
+SPACES = ("raw", "z_rest", "z_label")
+METHODS = {"kmeans": kmeans, "gmm": gmm}
 ROWS = (
     "raw.kmeans",
     "raw.gmm",
@@ -36,27 +40,43 @@ ROWS = (
 
 
 @dataclass(frozen=True)
-class Draw:
-    """One random choice of writers, out of those with enough images, and of a split into rows for training and test."""
+class Trial:
+    """A random choice of writers with enough images, and a split of their images.
+
+    Attributes
+    ----------
+    train, test
+        Rows of the data, (n,).
+    n_writers
+        Number of chosen writers.
+    n_eligible
+        Number of writers with enough images.
+    """
 
     train: Array
     test: Array
-    writers: int
-    eligible: int
+    n_writers: int
+    n_eligible: int
+
+    def dataset(self, data: Dataset) -> Dataset:
+        """Return the rows of the trial with its split."""
+        rows = np.concatenate([self.train, self.test])
+        split = np.repeat(["train", "test"], [len(self.train), len(self.test)])
+        return replace(data.subset(rows), split=split)
 
 
-def draw(factor: Array, seed: int) -> Draw:
-    """Choose 100 writers uniformly among those with at least 60 images, and split each one's images.
+def make_trial(writer: Array, seed: int) -> Trial:
+    """Choose 100 writers uniformly among those with at least 60 images, and split their images.
 
-    At most 97 images of each are taken, 10.6 % of them for test. Where there are fewer than 100 such writers, all
-    are taken.
+    At most 97 images of each writer are used, 10.6 % of them for test. If there are fewer than 100
+    such writers, all are used.
 
     Parameters
     ----------
-    factor
+    writer
         Writer of each image, (n,).
     seed
-        Of the draw.
+        Seed of the trial.
 
     Raises
     ------
@@ -65,183 +85,213 @@ def draw(factor: Array, seed: int) -> Draw:
 
     Examples
     --------
-    >>> chosen = draw(np.repeat(np.arange(120), 80), seed=0)
-    >>> chosen.writers, len(chosen.train), len(chosen.test)
+    >>> trial = make_trial(np.repeat(np.arange(120), 80), seed=0)
+    >>> trial.n_writers, len(trial.train), len(trial.test)
     (100, 7200, 800)
     """
-    names, counts = np.unique(factor, return_counts=True)
-    eligible = names[counts >= LEAST]
+    names, counts = np.unique(writer, return_counts=True)
+    eligible = names[counts >= MIN_IMAGES]
     if len(eligible) < 2:
         raise ValueError(
-            f"{len(eligible)} of {len(names)} have at least {LEAST} images, expected two or more"
+            f"{len(eligible)} of {len(names)} writers have at least {MIN_IMAGES} images, "
+            "expected two or more"
         )
     rng = np.random.default_rng(seed)
-    chosen = rng.choice(eligible, min(WRITERS, len(eligible)), replace=False)
+    chosen = rng.choice(eligible, min(N_WRITERS, len(eligible)), replace=False)
     train, test = [], []
     for name in chosen:
-        rows = rng.permutation(np.flatnonzero(factor == name))[:MOST]
-        held_out = round(TEST_SHARE * len(rows))
-        test.append(rows[:held_out])
-        train.append(rows[held_out:])
-    return Draw(np.concatenate(train), np.concatenate(test), len(chosen), len(eligible))
+        rows = rng.permutation(np.flatnonzero(writer == name))[:MAX_IMAGES]
+        n_test = round(TEST_SHARE * len(rows))
+        test.append(rows[:n_test])
+        train.append(rows[n_test:])
+    return Trial(np.concatenate(train), np.concatenate(test), len(chosen), len(eligible))
 
 
-def check(data: Dataset, factor: str = "writer") -> None:
-    """Raise a ValueError if the experiment cannot be done with these data."""
+def check_writers(data: Dataset, factor: str = "writer") -> None:
+    """Raise a ValueError unless the data have that factor and enough images of two writers."""
     if factor not in data.factors:
-        known = ", ".join(data.factors) or "none at all"
         raise ValueError(
-            f"{data.name} does not know the {factor} of an image (its factors: {known}): take other data"
+            f"{data.name} has no factor {factor!r} "
+            f"(its factors: {', '.join(data.factors) or 'none'}): use other data"
         )
-    draw(data.factors[factor], seed=0)
+    make_trial(data.factors[factor], seed=0)
 
 
 def run(
-    data: Dataset, config: Config, run: Run, draws: int = 10, factor: str = "writer"
+    data: Dataset, config: Config, run: Run, trials: int = 10, factor: str = "writer"
 ) -> dict[str, Any]:
-    """Repeat the experiment over draws and return the metrics ``writers.…``.
+    """Repeat the experiment in independent trials, and return the metrics ``writers.…``.
 
     Parameters
     ----------
     data
-        Images whose writers are known to evaluation.
+        Images with their writers, which only the evaluation uses.
     config
-        Hyper-parameters; draw i trains with seed ``random_state + i``.
+        Hyper-parameters; trial i has the seed ``random_state + i``.
     run
-        Folder to write into: ``writers/`` becomes the model folder of the first draw, which is also measured.
-    draws
-        How often.
+        The run; ``writers/`` becomes the model folder of the first trial, which is also measured.
+    trials
+        Number of trials.
     factor
         Name of the hidden factor.
 
     Raises
     ------
     ValueError
-        If the data do not know that factor, or too little of it.
+        If the data do not have that factor, or too few images.
     """
-    check(data, factor)
-    seeds = [config.random_state + i for i in range(draws)]
-    results = [
-        run.stage(
-            f"draw-{seed}",
-            lambda seed=seed: _one(data, config, run, seed, factor, keep=seed == seeds[0]),
-        )
-        for seed in seeds
-    ]
-    rows = {
-        row: {score: [r[f"{row}.{score}"] for r in results] for score in SCORES} for row in ROWS
-    }
-    run.save_figure(
-        "writers-scores", figures.scores({_title(row): values for row, values in rows.items()})
-    )
-    first = _both(data, draw(data.factors[factor], seeds[0]))
-    return {
-        "writers.draws": draws,
-        **_summary(results),
-        **measure_in_run(run, "writers", first, seeds[0]),
-    }
+    check_writers(data, factor)
+    first_seed = config.random_state
+    results: list[dict[str, Any]] = []
+    for seed in range(first_seed, first_seed + trials):
+
+        def compute(seed: int = seed) -> dict[str, Any]:
+            return _run_trial(data, config, run, seed, factor, keep=seed == first_seed)
+
+        results.append(run.stage(f"trial-{seed}", compute))
+    rows: dict[str, dict[str, list[float]]] = {}
+    for row in ROWS:
+        scores = {score: [result[f"{row}.{score}"] for result in results] for score in SCORES}
+        rows[_row_title(row)] = scores
+    run.save_figure("writers-scores", figures.scores(rows))
+    first = make_trial(data.factors[factor], first_seed).dataset(data)
+    metrics = {"writers.trials": trials, **_summary(results)}
+    return metrics | measure_in_run(run, "writers", first, first_seed)
 
 
-def _one(
+def _run_trial(
     data: Dataset, config: Config, run: Run, seed: int, factor: str, *, keep: bool
 ) -> dict[str, Any]:
-    """Do one draw; `keep` writes its model, codes and figures."""
-    chosen = draw(data.factors[factor], seed)
-    train, test = data.subset(chosen.train), data.subset(chosen.test)
+    """Run one trial; with `keep`, write its model, codes and figures."""
+    trial = make_trial(data.factors[factor], seed)
+    train, test = data.subset(trial.train), data.subset(trial.test)
+    writer = test.factors[factor]
     name = "writers" if keep else f"writers-{seed}"
-    model = fit_in_run(
-        run, name, replace(config, random_state=seed), train, test if keep else None, keep=keep
-    )
-    z_label, z_rest = model.encode(test.x)
-    spaces = {"raw": test.x, "z_rest": z_rest, "z_label": z_label}
+    config = replace(config, random_state=seed)
+    model = fit_in_run(run, name, config, train, test if keep else None, keep=keep)
+    codes = model.encode(test.x)
     result: dict[str, Any] = {
-        "writers": chosen.writers,
-        "eligible": chosen.eligible,
+        "writers": trial.n_writers,
+        "eligible": trial.n_eligible,
         "test.examples": len(test),
     }
-    truth, steps = test.factors[factor], 2 * len(spaces)
-    with run.progress.task(f"clustering {name}", steps) as advance:
-        for step, (space, method) in enumerate((s, m) for s in spaces for m in (kmeans, gmm)):
-            clusters = method(spaces[space], chosen.writers, seed=seed)
-            row = f"{space}.{method.__name__}"
-            result |= {
-                f"{row}.{score}": value for score, value in agreement(clusters, truth).items()
-            }
-            result[f"{row}.label_ami"] = agreement(clusters, test.y)["ami"]
-            advance(step + 1)
-    guess = random_assignment(len(test), chosen.writers, seed=seed)
-    result |= {f"random.{score}": value for score, value in agreement(guess, truth).items()}
+    result |= _cluster_scores(run, name, test, codes, writer, trial.n_writers, seed)
+    guess = random_assignment(len(test), trial.n_writers, seed=seed)
+    result |= _prefixed("random", agreement(guess, writer))
+    result |= _ceiling_scores(run, name, train, test, factor, seed)
+    with run.progress.task(f"evaluating {name}", 1) as advance:
+        result |= _prefixed("test", model.evaluate(test.x, test.y))
+        advance(1)
+    if keep:
+        _write_codes_and_figures(trial.dataset(data), model, run, factor)
+    return result
+
+
+def _cluster_scores(
+    run: Run,
+    name: str,
+    test: Dataset,
+    codes: tuple[Array, Array],
+    writer: Array,
+    n_writers: int,
+    seed: int,
+) -> dict[str, float]:
+    """Cluster pixels and codes with each method, and score the clusters by writer and label."""
+    points = {"raw": test.x, "z_label": codes[0], "z_rest": codes[1]}
+    scores: dict[str, float] = {}
+    done, total = 0, len(SPACES) * len(METHODS)
+    with run.progress.task(f"clustering {name}", total) as advance:
+        for space in SPACES:
+            for method, compute_clusters in METHODS.items():
+                clusters = compute_clusters(points[space], n_writers, seed=seed)
+                row = f"{space}.{method}"
+                scores |= _prefixed(row, agreement(clusters, writer))
+                scores[f"{row}.label_ami"] = agreement(clusters, test.y)["ami"]
+                done += 1
+                advance(done)
+    return scores
+
+
+def _ceiling_scores(
+    run: Run, name: str, train: Dataset, test: Dataset, factor: str, seed: int
+) -> dict[str, float]:
+    """Return the scores of a classifier that is trained on the writers."""
+    writer = test.factors[factor]
     with run.progress.task(f"ceiling {name}", CEILING_EPOCHS) as advance:
         ceiling = train_cnn(
             train.x, train.factors[factor], epochs=CEILING_EPOCHS, seed=seed, on_epoch=advance
         )
-    named = ceiling.predict(test.x)
-    result |= {f"ceiling.{score}": value for score, value in agreement(named, truth).items()}
-    result["ceiling.accuracy"] = float((named == truth).mean())
-    result |= {f"test.{term}": value for term, value in model.evaluate(test.x, test.y).items()}
-    if keep:
-        of_train = model.encode(train.x)
-        codes = np.concatenate([of_train[0], z_label]), np.concatenate([of_train[1], z_rest])
-        _draw_figures(data, chosen, model, codes, run, factor)
-    return result
+    predicted = ceiling.predict(test.x)
+    scores = _prefixed("ceiling", agreement(predicted, writer))
+    scores["ceiling.accuracy"] = float((predicted == writer).mean())
+    return scores
 
 
-def _both(data: Dataset, chosen: Draw) -> Dataset:
-    """Return the rows of a draw with its split."""
-    rows = np.concatenate([chosen.train, chosen.test])
-    split = np.repeat(["train", "test"], [len(chosen.train), len(chosen.test)])
-    return replace(data.subset(rows), split=split)
+def _prefixed(prefix: str, scores: dict[str, float]) -> dict[str, float]:
+    """Return the scores with a prefix to their names."""
+    return {f"{prefix}.{name}": value for name, value in scores.items()}
 
 
-def _draw_figures(
-    data: Dataset, chosen: Draw, model: WVAE, codes: tuple[Array, Array], run: Run, factor: str
-) -> None:
-    both, test = _both(data, chosen), data.subset(chosen.test)
-    write_columns(run.folder / "writers" / "codes.parquet", code_columns(codes, both))
-    maps, rng = {}, np.random.default_rng(model.config_.random_state)
-    rows = np.sort(rng.permutation(len(both))[:SHOWN])
-    shown = both.subset(rows)
+def _write_codes_and_figures(data: Dataset, model: WVAE, run: Run, factor: str) -> None:
+    """Write the codes and figures of the first trial, whose rows are given with their split."""
+    seed = model.config_.random_state
+    codes = encode_rows(model, data, run.progress)
+    write_columns(run.folder / "writers" / "codes.parquet", code_columns(codes, data))
+    rows = np.sort(np.random.default_rng(seed).permutation(len(data))[:MAX_POINTS])
+    maps: dict[str, Array] = {}
     for name, z in zip(("z_label", "z_rest"), codes, strict=True):
-        with run.progress.task(f"t-SNE of {name}", 750) as advance:
-            maps[name] = tsne(z[rows], seed=model.config_.random_state, on_step=advance)
-    by = {"label": data.label_name, "factor": factor}
-    run.save_figure("writers-tsne", figures.embeddings(maps, shown.y, shown.factors[factor], **by))
+        with run.progress.task(f"t-SNE of {name}", TSNE_ITERATIONS) as advance:
+            maps[name] = tsne(z[rows], seed=seed, on_step=advance)
+    y, writer = data.y[rows], data.factors[factor][rows]
+    embeddings = figures.embeddings(maps, y, writer, label=data.label_name, factor=factor)
+    run.save_figure("writers-tsne", embeddings)
     run.save_figure("writers-losses", figures.losses(model.history_))
-    run.save_figure("writers-rewritten", _rewritten(model, test, test.factors[factor]))
+    test = data.subset(data.split == "test")
+    run.save_figure("writers-rewritten", _rewritten_figure(model, test, factor))
 
 
-def _rewritten(model: WVAE, test: Dataset, truth: Array, n: int = 8) -> figures.Figure:
-    """One image each of n writers, and every label written in its style."""
+def _rewritten_figure(model: WVAE, test: Dataset, factor: str, n: int = 8) -> figures.Figure:
+    """Plot an image of each of n writers, and every label rewritten in its style."""
     rng = np.random.default_rng(model.config_.random_state)
-    people = rng.choice(np.unique(truth), min(n, len(np.unique(truth))), replace=False)
-    rows = np.array([rng.choice(np.flatnonzero(truth == person)) for person in people])
-    sources = test.x[rows]
-    labels = model.classes_
-    images = np.stack([model.rewrite(sources, np.full(len(rows), label)) for label in labels], 1)
-    return figures.rewritten(
-        sources / (255 if sources.dtype == np.uint8 else 1), images, labels.tolist()
-    )
+    writer = test.factors[factor]
+    names = np.unique(writer)
+    chosen = rng.choice(names, min(n, len(names)), replace=False)
+    rows = np.array([rng.choice(np.flatnonzero(writer == name)) for name in chosen])
+    x, labels = test.x[rows], model.classes_
+    rewritten = [model.rewrite(x, np.full(len(rows), label)) for label in labels]
+    return figures.rewritten(unit_values(x), np.stack(rewritten, 1), labels.tolist())
 
 
 def _summary(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return mean and sd (None for a single draw) of every figure, and the paired differences to raw K-Means."""
+    """Return mean and sd of every score over trials, and of its difference to raw K-Means.
+
+    The differences are paired, within a trial. A single trial has the sd None.
+    """
     summary: dict[str, Any] = {}
     for name in results[0]:
-        summary |= _mean_sd(f"writers.{name}", [r[name] for r in results])
+        summary |= _mean_sd(f"writers.{name}", [result[name] for result in results])
     for row in ROWS:
+        if row == "raw.kmeans":
+            continue
         for score in SCORES:
             differences = [r[f"{row}.{score}"] - r[f"raw.kmeans.{score}"] for r in results]
-            if row != "raw.kmeans":
-                summary |= _mean_sd(f"writers.paired.{row}.{score}", differences)
+            summary |= _mean_sd(f"writers.paired.{row}.{score}", differences)
     return summary
 
 
 def _mean_sd(name: str, values: list[float]) -> dict[str, Any]:
+    """Return the mean and the standard deviation of values under a name."""
     sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
     return {f"{name}.mean": float(np.mean(values)), f"{name}.sd": sd}
 
 
-def _title(row: str) -> str:
-    words = {"raw": "raw pixels", "kmeans": "K-Means", "gmm": "GMM", "random": "random assignment"}
-    words["ceiling"] = "with writer labels"
+def _row_title(row: str) -> str:
+    """Return the title of a row in the figure of scores."""
+    words = {
+        "raw": "raw pixels",
+        "kmeans": "K-Means",
+        "gmm": "GMM",
+        "random": "random assignment",
+        "ceiling": "with writer labels",
+    }
     return ", ".join(words.get(part, part) for part in row.split("."))

@@ -26,6 +26,8 @@ then give most weight to the style.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -126,7 +128,13 @@ class Alignment(nn.Module):
         return torch.linalg.solve(self.metric, z.T).T.to(dtype)
 
     def fit(
-        self, mean: Array, sd: Array, y: Array, loadings: Array | None = None, seed: int = 0
+        self,
+        mean: Array,
+        sd: Array,
+        y: Array,
+        loadings: Array | None = None,
+        seed: int = 0,
+        on_phase: Callable[[str, int, int], None] | None = None,
     ) -> Alignment:
         """Fit the maps.
 
@@ -140,6 +148,8 @@ class Alignment(nn.Module):
             Weighted loadings of the style features, (size, d_rest), or None without them.
         seed
             Seed of the axes, of the held-out rows and of the probes.
+        on_phase
+            Called with ("alignment", steps done, largest number of steps) after every step.
         """
         if self.kind == "none":
             return self
@@ -165,11 +175,18 @@ class Alignment(nn.Module):
         # Quantiles of a handful of examples are noise: such a class keeps its Gaussian map.
         classes = [k for k, class_rows in enumerate(rows) if len(class_rows) >= 2 * KNOTS]
         if len(classes) >= 2 and self.max_steps:
-            self._fit_transport(mean, sd, y, classes, loadings is not None, seed)
+            self._fit_transport(mean, sd, y, classes, loadings is not None, seed, on_phase)
         return self
 
     def _fit_transport(
-        self, mean: Array, sd: Array, y: Array, classes: list[int], has_style: bool, seed: int
+        self,
+        mean: Array,
+        sd: Array,
+        y: Array,
+        classes: list[int],
+        has_style: bool,
+        seed: int,
+        on_phase: Callable[[str, int, int], None] | None,
     ) -> None:
         """Fit the sliced transport to the codes after the Gaussian maps."""
         metric, centre, matrix = (v.cpu().numpy() for v in (self.metric, self.centre, self.matrix))
@@ -185,7 +202,11 @@ class Alignment(nn.Module):
         codes = ClassCodes(z, y, holdout, len(mean), classes, [rows[k] for k in classes])
         affordable = MAX_KNOT_BYTES // (8 * self.centre.numel() * KNOTS)
         max_steps = min(self.max_steps, max(MIN_MAX_STEPS, affordable))
-        steps = list(fit_steps(codes, max_steps, self.step_size, has_style, rng, seed))
+        steps: list[Step] = []
+        for step in fit_steps(codes, max_steps, self.step_size, has_style, rng, seed):
+            steps.append(step)
+            if on_phase is not None:
+                on_phase("alignment", len(steps), max_steps)
         self.allocate_steps(len(steps))
         for index, step in enumerate(steps):
             self._store(index, step)

@@ -39,7 +39,7 @@ _PROBES = {
 _SWAP = {
     "swap.label": "swapped images that show the wanted {label}",
     "swap.control.label": "the control: plain reconstructions that show their own {label}",
-    "swap.reader": "real test images whose {label} the reader names",
+    "swap.judge": "real test images whose {label} the reader names",
     "swap.rest_r2": "share of z_rest's variance found again when swapped images are encoded, R²",
 }
 
@@ -191,7 +191,7 @@ def plane_rows(settings: dict[str, Any], metrics: dict[str, float | None]) -> li
 
 def writer_rows(metrics: dict[str, float | None]) -> list[dict[str, Any]]:
     """Return the rows of Experiment II's table: each score as (mean, sd), and the paired difference in AMI."""
-    if "writers.draws" not in metrics:
+    if "writers.trials" not in metrics:
         return []
 
     def pair(name: str) -> tuple[float | None, float | None]:

@@ -149,9 +149,9 @@ def _doubts(metrics: Metrics, label: str) -> list[str]:
         found.append(
             f"nobody read the {label} of what was swapped: the reader takes images and spectrograms only"
         )
-    if metrics.get("swap.reader", 1.0) < 0.8:
+    if metrics.get("swap.judge", 1.0) < 0.8:
         found.append(
-            f"the reader of swapped images is weak: of real ones it reads {_percent(metrics['swap.reader'])} aright"
+            f"the reader of swapped images is weak: of real ones it reads {_percent(metrics['swap.judge'])} aright"
         )
     return found
 

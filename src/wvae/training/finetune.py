@@ -16,6 +16,7 @@ arXiv:1804.10469) with the encoder held still: no code changes, so neither does 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -35,7 +36,11 @@ RATE = 1 / 3  # of the training's peak learning rate
 SWAPS = 0.5  # swapped images for each training example of a batch
 
 
-def finetune_decoder(model: SplitVAE, data: Examples) -> None:
+def finetune_decoder(
+    model: SplitVAE,
+    data: Examples,
+    on_phase: Callable[[str, int, int], None] | None = None,
+) -> None:
     """Train the decoder of an aligned model on swapped codes, for ``config.finetune_epochs`` passes over the data.
 
     Parameters
@@ -44,6 +49,8 @@ def finetune_decoder(model: SplitVAE, data: Examples) -> None:
         Trained and aligned; only its decoder changes.
     data
         What it was trained on.
+    on_phase
+        Called with ("fine-tuning", steps done, all steps) after every step.
 
     Raises
     ------
@@ -78,6 +85,8 @@ def finetune_decoder(model: SplitVAE, data: Examples) -> None:
                 loss.backward()
                 optimiser.step()
                 step += 1
+                if on_phase is not None:
+                    on_phase("fine-tuning", step, steps)
     finally:
         for parameter in frozen:
             parameter.requires_grad_(True)

@@ -191,6 +191,7 @@ def learn(
     test: Examples | None,
     checkpoint: Path | None,
     on_epoch: Callable[[Row], None] | None,
+    on_phase: Callable[[str, int, int], None] | None = None,
 ) -> Fit:
     """Train, align and finetune_decoder."""
     data, validation = hold_out(model.config, data, groups)
@@ -204,9 +205,9 @@ def learn(
         on_epoch=on_epoch,
     )
     data = data.subsample(_most(data), model.config.random_state)
-    z_label, labels = _align(model.eval(), data)
+    z_label, labels = _align(model.eval(), data, on_phase=on_phase)
     if labels is not None:
-        finetune_decoder(model, data)
+        finetune_decoder(model, data, on_phase)
     return Fit(model.eval(), history, _centres(z_label, data, None, model.n_classes))
 
 
@@ -268,11 +269,16 @@ def copied(
 
 
 def _align(
-    model: SplitVAE, data: Examples, only_if_all: bool = False
+    model: SplitVAE,
+    data: Examples,
+    only_if_all: bool = False,
+    on_phase: Callable[[str, int, int], None] | None = None,
 ) -> tuple[Array, Array | None]:
     """Fit the maps, and return z_label (n, d_label) and the label that each means, (n,), if there are labels."""
-    (z_label, _), (mean, sd) = posterior(model, data.x)
     config, device = model.config, next(model.parameters()).device
+    if on_phase is not None:
+        on_phase("alignment", 0, max(1, config.alignment_steps))
+    (z_label, _), (mean, sd) = posterior(model, data.x)
     if not config.classifier_weight:
         return z_label, None
     # The label that z_label means, not the true one: that is all there is when new examples are encoded.
@@ -280,7 +286,7 @@ def _align(
     if not only_if_all or len(np.unique(labels)) == model.n_classes:
         model.alignment = Alignment(config, model.n_classes).to(device)
         loadings = model.style.weighted_loadings() if model.uses_style else None
-        model.alignment.fit(mean, sd, labels, loadings, config.random_state)
+        model.alignment.fit(mean, sd, labels, loadings, config.random_state, on_phase)
     return z_label, labels
 
 

@@ -1,8 +1,8 @@
-"""Clusters of a model's codes: how many, how stable, and how well they agree with what is known."""
+"""Clusters of a model's codes: their number, their stability, their agreement with factors."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,38 +14,57 @@ from ..datasets.messages import did_you_mean
 from ..estimator import WVAE
 from ..evaluation.clustering import agreement, gmm, kmeans, random_assignment
 from ..evaluation.n_clusters import KSelection, Method, choose_k, stability
-from ..training.examples import batches
-from .encode import ROWS
-from .fit import known_columns
-from .measured_rows import is_category
-from .run_folder import Progress, Silent
+from .encode import encode_rows
+from .inputs import is_categorical, metadata_columns
+from .progress import Progress, Silent
 
-On = Literal["rest", "label", "pixels"]
+Source = Literal["rest", "label", "pixels"]
 METHODS: dict[str, Method] = {"kmeans": kmeans, "gmm": gmm}
+Scores = dict[str, dict[str, float]]  # purity, ARI and AMI by factor
 
 
 @dataclass(frozen=True)
 class Clustering:
-    """Clusters (n,), how stable they are, how k was chosen, and how well they agree with each factor.
+    """The result of `cluster`.
 
-    ``scores`` are purity, ARI and AMI by factor, and ``chance`` those of a random assignment to as many clusters.
+    Attributes
+    ----------
+    clusters
+        Cluster of each row, (n,).
+    k
+        Number of clusters.
+    stability
+        Agreement between the clusters of different parts of the rows: 1 is the same, 0 is chance.
+    selection
+        How k was chosen, or None if it was given.
+    scores
+        Purity, ARI and AMI by factor.
+    chance
+        The same scores of a random assignment to k clusters.
     """
 
     clusters: Array
     k: int
     stability: float
     selection: KSelection | None
-    scores: dict[str, dict[str, float]]
-    chance: dict[str, dict[str, float]]
+    scores: Scores
+    chance: Scores
 
     def columns(self, data: Dataset) -> dict[str, Array]:
-        """Return ``cluster`` with all that is known of each example, as columns of (n,)."""
-        known = dict(known_columns(data))
-        if "cluster" in known:
+        """Return ``cluster`` and the metadata of each example, as columns of (n,).
+
+        Raises
+        ------
+        ValueError
+            If the data have a column of that name.
+        """
+        metadata = metadata_columns(data)
+        if "cluster" in metadata:
             raise ValueError(
-                f"{data.name} has a column 'cluster', which is what was found: rename it"
+                f"{data.name} has a column 'cluster', the name of the column of the result: "
+                "rename it"
             )
-        return {"cluster": self.clusters, **known}
+        return {"cluster": self.clusters, **metadata}
 
 
 def cluster(
@@ -53,128 +72,138 @@ def cluster(
     data: Dataset,
     *,
     k: int | None = None,
-    on: On = "rest",
+    on: Source = "rest",
     method: Literal["kmeans", "gmm"] = "kmeans",
     factors: Sequence[str] | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Clustering:
-    """Cluster z_rest, and score the clusters by the label and by the factors, where they are known.
+    """Cluster z_rest, and score the clusters by the label and the categorical factors.
 
     Parameters
     ----------
-    model, data
-        Fitted, and examples like those it was trained on.
+    model
+        A fitted model.
+    data
+        Data in the form of its training data.
     k
-        Number of clusters; None: `wvae.evaluation.n_clusters.choose_k` chooses.
+        Number of clusters; None lets `wvae.evaluation.n_clusters.choose_k` choose it.
     on
-        What is clustered: ``"rest"``, for contrast ``"label"``, or ``"pixels"``, the examples themselves.
+        What is clustered: ``"rest"``, for contrast ``"label"``, or ``"pixels"``, the examples.
     method
-        ``"kmeans"`` or ``"gmm"``.
+        ``"kmeans"`` or ``"gmm"``, a Gaussian mixture.
     factors
-        What to score by besides the label; None: all that name categories.
+        Factors to score by, besides the label; None is all categorical factors.
     seed
-        Of everything.
+        Seed of the clusters and of the random assignment.
     progress
-        Who shows progress.
+        Shows the progress.
 
     Raises
     ------
     ValueError
-        If k or a factor cannot be used.
+        If k is out of range or a factor cannot be used.
 
     Examples
     --------
     >>> from wvae.datasets import load
     >>> data = load("digits8x8")
     >>> model = WVAE(epochs=1, width=16, alignment="none", finetune_epochs=0).fit(data.x, data.y)
-    >>> found = cluster(model, data, k=10, on="pixels")
-    >>> found.clusters.shape, found.scores["digit"]["ami"] > 0.6 > found.chance["digit"]["ami"]
-    ((1797,), True)
+    >>> clustering = cluster(model, data, k=10, on="pixels")
+    >>> clustering.clusters.shape
+    (1797,)
+    >>> clustering.scores["digit"]["ami"] > 0.6 > clustering.chance["digit"]["ami"]
+    True
     """
-    truths = ({data.label_name: data.y} if len(data.classes) > 1 else {}) | _categories(
-        data, factors
-    )
+    targets = {data.label_name: data.y} if len(data.classes) > 1 else {}
+    targets |= _categorical_factors(data, factors)
     progress = progress or Silent()
     if k is not None and not 2 <= k <= len(data) // 2:
         raise ValueError(
             f"k is {k}, expected 2 to {len(data) // 2}, half of the rows of {data.name}"
         )
-    z = _points(model, data, on, progress)
+    if on == "pixels":
+        points = data.x
+    else:
+        z_label, z_rest = encode_rows(model, data, progress)
+        points = z_rest if on == "rest" else z_label
     selection = None
     if k is None:
-        with progress.task("choosing the number of clusters", 100) as advance:
-            selection = choose_k(
-                z,
-                method=METHODS[method],
-                seed=seed,
-                on_step=lambda done, all_: advance(100 * done // all_),
-            )
+        selection = _choose_k(points, METHODS[method], seed, progress)
         k = selection.k
-    with progress.task(f"{k} clusters", 2) as advance:
-        clusters = METHODS[method](z, k, seed=seed)
+    with progress.task(f"computing {k} clusters", 2) as advance:
+        clusters = METHODS[method](points, k, seed=seed)
         advance(1)
-        stable = stability(z, k, method=METHODS[method], seed=seed)
-    chance = random_assignment(len(z), k, seed)
-    return Clustering(
-        clusters,
-        k,
-        stable,
-        selection,
-        {name: _agreement(clusters, truth) for name, truth in truths.items()},
-        {name: _agreement(chance, truth) for name, truth in truths.items()},
+        stable = stability(points, k, method=METHODS[method], seed=seed)
+        advance(2)
+    guess = random_assignment(len(points), k, seed)
+    scores, chance = _scores(clusters, targets), _scores(guess, targets)
+    return Clustering(clusters, k, stable, selection, scores, chance)
+
+
+def describe(clustering: Clustering, on: Source, method: str) -> str:
+    """Return a sentence on the number, the sizes and the stability of clusters.
+
+    Parameters
+    ----------
+    clustering
+        What `cluster` returned.
+    on, method
+        What was clustered, and how.
+    """
+    sizes = np.bincount(clustering.clusters, minlength=clustering.k)
+    source = {"rest": "z_rest", "label": "z_label", "pixels": "the data"}[on]
+    algorithm = {"kmeans": "K-Means", "gmm": "a Gaussian mixture"}[method]
+    sentence = (
+        f"{clustering.k} clusters of {source} by {algorithm}, {sizes.min():,} to {sizes.max():,} "
+        f"rows each, stability {clustering.stability:.2f} (1: the same in every part of the rows, "
+        "0: chance)"
     )
+    if clustering.selection is not None and not clustering.selection.has_structure:
+        return (
+            "no clear clusters: no number of clusters is both stable and clearer than in data "
+            f"without clusters. The nearest candidate: {sentence}"
+        )
+    return sentence
 
 
-def in_words(found: Clustering, on: On, method: str) -> str:
-    """Return one sentence on how many clusters there are, how large and how stable."""
-    sizes = np.bincount(found.clusters, minlength=found.k)
-    what = {"rest": "z_rest", "label": "z_label", "pixels": "the data themselves"}[on]
-    by = {"kmeans": "K-Means", "gmm": "Gaussians"}[method]
-    told = (
-        f"{found.k} clusters of {what} by {by}, of {sizes.min():,} to {sizes.max():,} rows, stability "
-        f"{found.stability:.2f} (1: any part of the rows gives the same, 0: chance)"
-    )
-    if found.selection is not None and not found.selection.has_structure:
-        return f"no clusters: no number of them is both stable and clearer than in data without any. Cut anyway: {told}"
-    return told
+def _choose_k(points: Array, method: Method, seed: int, progress: Progress) -> KSelection:
+    """Choose the number of clusters, and show the progress in per cent."""
+    with progress.task("choosing the number of clusters", 100) as advance:
+
+        def show(done: int, total: int) -> None:
+            advance(100 * done // total)
+
+        return choose_k(points, method=method, seed=seed, on_step=show)
 
 
-def _points(model: WVAE, data: Dataset, on: On, progress: Progress) -> Array:
-    if on == "pixels":
-        return data.x
-    parts: list[Array] = []
-    with progress.task(f"encoding {data.name}", len(data)) as advance:
-        for rows in batches(len(data), ROWS):
-            parts.append(model.encode(data.x[rows])[on == "rest"])
-            advance(rows.stop)
-    return np.concatenate(parts)
+def _scores(clusters: Array, targets: Mapping[str, Array]) -> Scores:
+    """Return the agreement of clusters with each target, on the rows where it is known."""
+    scores: Scores = {}
+    for name, target in targets.items():
+        known = is_labelled(target)
+        scores[name] = agreement(clusters[known], np.array(target[known].tolist()))
+    return scores
 
 
-def _agreement(clusters: Array, truth: Array) -> dict[str, float]:
-    """Return how well clusters agree with what is known, on the rows where it is."""
-    known = is_labelled(truth)
-    return agreement(clusters[known], np.array(truth[known].tolist()))
-
-
-def _categories(data: Dataset, factors: Sequence[str] | None) -> dict[str, Array]:
-    """Return the factors that clusters can be compared with."""
-    for factor in factors or ():
-        if factor not in data.factors:
+def _categorical_factors(data: Dataset, factors: Sequence[str] | None) -> dict[str, Array]:
+    """Return the named factors, or all that are categorical and neither constants nor ids."""
+    columns: dict[str, Array] = {}
+    if factors is None:
+        for name, values in data.factors.items():
+            known = np.array(values[is_labelled(values)].tolist())
+            if is_categorical(known) and 1 < len(np.unique(known)) < len(known):
+                columns[name] = values
+        return columns
+    for name in factors:
+        if name not in data.factors:
             raise ValueError(
-                f"{data.name} does not know the factor {factor!r}{did_you_mean(factor, [*data.factors])} "
-                f"(its factors: {', '.join(data.factors) or 'none at all'})"
+                f"{data.name} has no factor {name!r}{did_you_mean(name, [*data.factors])} "
+                f"(its factors: {', '.join(data.factors) or 'none'})"
             )
-        if not is_category(data.factors[factor]):
+        if not is_categorical(data.factors[name]):
             raise ValueError(
-                f"the factor {factor} is continuous, expected one of categories: cut it into bins"
+                f"the factor {name} is continuous, expected a categorical one: cut it into bins"
             )
-    named = data.factors if factors is None else factors
-    columns = {
-        factor: data.factors[factor] for factor in named if is_category(data.factors[factor])
-    }
-    return {
-        factor: v
-        for factor, v in columns.items()
-        if factors is not None or 1 < len(np.unique(v)) < len(v)
-    }
+        columns[name] = data.factors[name]
+    return columns

@@ -1,141 +1,138 @@
-"""What is done with a model folder and data, first of all: open them as training did, and encode them."""
+"""Encode data: both codes of every row, with its metadata, as columns in memory or in Parquet."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.metrics import pairwise_distances_argmin
 
-from ..datasets import CATALOGUE, Dataset, open_data
+from ..datasets import Dataset
 from ..datasets.dataset import Array
-from ..datasets.messages import Log
 from ..estimator import WVAE
-from ..io.files import ModelFileError
+from ..io.files import atomic
 from ..training.examples import batches
 from ..training.inference import column_names, probabilities
-from .fit import ROWS_FILE, known_columns
-from .run_folder import Progress, Silent
+from .centres import centres_file, check_k, learn_centres, nearest, write_centres
+from .inputs import add_column, metadata_columns
+from .progress import Progress, Silent
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 ROWS = 10_000  # encoded between two steps of the progress bar; a multiple of EVALUATION_BATCH
-GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601
+# Small row groups are slow to read, and each takes room in the footer of the Parquet file.
+BLOCKS_PER_ROW_GROUP = 10
+
+# ------------------------------------------------------------------------------------ in memory
 
 
-def open_like(
-    folder: Path,
-    model: WVAE,
-    source: str | Path,
-    *,
-    label: str | None = None,
-    factors: Sequence[str] = (),
-    log: Log,
-    progress: bool = True,
-    unlabelled: bool = False,
-) -> Dataset:
-    """Open data as those were opened that a model was trained on: the same label, size, channels and rate.
+def encode_rows(
+    model: WVAE, data: Dataset, progress: Progress | None = None
+) -> tuple[Array, Array]:
+    """Return z_label (n, d_label) and z_rest (n, d_rest) of all rows, with progress.
+
+    The codes are bit for bit those of `WVAE.encode`.
 
     Parameters
     ----------
-    folder, model
-        The model folder, which remembers label and rate, and what it holds.
-    source, factors, log, progress
-        As `open_data` takes them.
-    label
-        The column of the label, if it is called otherwise than in training; it must be there then.
-    unlabelled
-        Whether the data may come without a label.
+    model
+        A fitted model.
+    data
+        Data in the form of its training data.
+    progress
+        Shows the progress.
+    """
+    z_label: list[Array] = []
+    z_rest: list[Array] = []
+    with (progress or Silent()).task(f"encoding {data.name}", len(data)) as advance:
+        for rows in batches(len(data), ROWS):
+            label, rest = model.encode(data.x[rows])
+            z_label.append(label)
+            z_rest.append(rest)
+            advance(rows.stop)
+    return np.concatenate(z_label), np.concatenate(z_rest)
+
+
+def code_columns(codes: tuple[Array, Array], data: Dataset) -> dict[str, Array]:
+    """Return both codes and the metadata of every example, as named columns of (n,).
+
+    Parameters
+    ----------
+    codes
+        z_label (n, d_label) and z_rest (n, d_rest).
+    data
+        The data that the codes belong to.
 
     Raises
     ------
     ValueError
-        If the data cannot be opened, or are not what the model was trained on.
+        If two columns have the same name.
     """
-    about, kind = _about(folder), model.config_.kind
-    options: dict[str, Any] = {"label": label or about.get("label")}
-    if isinstance(source, str) and source in CATALOGUE:
-        options["label"] = label or next(
-            (name for name in CATALOGUE[source].labels if name == about.get("label")), None
-        )
-    else:
-        if Path(source).suffix.lower() not in (
-            ".npz",
-            ".npy",
-        ):  # arrays have their shape and rate already
-            if kind == "image":
-                options["size"] = tuple(model.shape_[-2:])
-            if kind == "audio":
-                options["rate"] = about.get("rate")
-    options["unlabelled"] = unlabelled and label is None
-    data = open_data(source, factors=factors, log=log, progress=progress, **options)
-    if data.kind != kind:
-        raise ValueError(
-            f"{data.name} holds {data.kind} data, the model was trained on {kind} data: take such"
-        )
-    if data.rate and data.rate != about.get("rate", data.rate):
-        raise ValueError(
-            f"{data.name} has {data.rate:,} samples per second, the model was trained on {about['rate']:,}: "
-            "bring the sounds to that rate, or fit a model to these"
-        )
-    return replace(data, x=as_trained(data.x, model, data.name, log))
-
-
-def remembered_rate(folder: Path) -> int | None:
-    """Return the samples per second of the sounds that a model folder was trained on, if it says."""
-    return _about(folder).get("rate")
+    columns: dict[str, Array] = {}
+    for name, z in zip(("z_label", "z_rest"), codes, strict=True):
+        for i in range(z.shape[1]):
+            columns[f"{name}{i}"] = z[:, i]
+    for name, values in metadata_columns(data).items():
+        add_column(columns, name, values, data.name)
+    return columns
 
 
 class Encoder:
-    """Any rows of data as columns of (rows,): both codes, what is known of each row, and what the model says of it.
+    """Encodes any rows of data into columns of (rows,).
 
-    The last are ``predicted``, if the model can tell, and ``cluster``, if there are centres. Blocks of rows that begin
-    at multiples of `EVALUATION_BATCH` have the codes, bit for bit, that all rows have together.
+    The columns are both codes, the metadata of each row, ``predicted`` if the model has a
+    classifier, ``cluster`` if there are centres, and ``row`` on request. Blocks that start at
+    multiples of `EVALUATION_BATCH` have, bit for bit, the codes of all rows encoded together.
 
     Parameters
     ----------
-    model, data
-        Fitted, and examples like those it was trained on.
+    model
+        A fitted model.
+    data
+        Data in the form of its training data.
     centres
-        (k, d_rest) of clusters of z_rest, if each row's nearest is asked for.
+        Centres of clusters of z_rest, (k, d_rest), or None for no clusters.
     numbered
         Whether there is a column ``row``, the row's number in the data.
 
     Raises
     ------
     ValueError
-        If the label or a factor is called as another column is.
+        If two columns have the same name.
     """
 
     def __init__(
         self, model: WVAE, data: Dataset, centres: Array | None = None, *, numbered: bool = False
     ) -> None:
         self.model, self.data, self.centres, self.numbered = model, data, centres, numbered
-        self.codes = column_names(model.config_, "both").tolist()
-        self.predicts = bool(model.config_.classifier_weight)
-        self.known = known_columns(data)
-        taken = dict.fromkeys(self.codes, "a column of the codes")
-        taken |= {"predicted": "the predicted label"} if self.predicts else {}
-        taken |= {} if centres is None else {"cluster": "the cluster that is found"}
-        taken |= {"row": "the row's number"} if numbered else {}
-        for name, _ in self.known:
+        self.code_names = column_names(model.config_, "both").tolist()
+        self.has_classifier = bool(model.config_.classifier_weight)
+        self.metadata = metadata_columns(data)
+        taken = set(self.code_names)
+        if self.has_classifier:
+            taken.add("predicted")
+        if centres is not None:
+            taken.add("cluster")
+        if numbered:
+            taken.add("row")
+        for name in self.metadata:
             if name in taken:
                 raise ValueError(
-                    f"{data.name} has a column {name!r}, which is the name of {taken[name]}, too: rename it"
+                    f"{data.name} has a column {name!r}, which is also the name of a column of "
+                    "the result: rename it"
                 )
-            taken[name] = "another column"
 
     def __call__(self, rows: slice) -> dict[str, Array]:
         """Return the columns of these rows."""
         z_label, z_rest = self.model.encode(self.data.x[rows])
-        columns = dict(zip(self.codes, [*z_label.T, *z_rest.T], strict=True))
-        columns |= {name: values[rows] for name, values in self.known}
-        if self.predicts:  # from the code at hand: WVAE.predict would encode the rows once more
-            columns["predicted"] = self.model.classes_[
-                probabilities(self.model.model_, z_label).argmax(1)
-            ]
+        columns = dict(zip(self.code_names, [*z_label.T, *z_rest.T], strict=True))
+        for name, values in self.metadata.items():
+            columns[name] = values[rows]
+        if self.has_classifier:  # from z_label: WVAE.predict would encode the rows again
+            predicted = probabilities(self.model.model_, z_label).argmax(1)
+            columns["predicted"] = self.model.classes_[predicted]
         if self.centres is not None:
             columns["cluster"] = nearest(z_rest, self.centres)
         if self.numbered:
@@ -143,63 +140,147 @@ class Encoder:
         return columns
 
 
-def codes_of(model: WVAE, data: Dataset, *, progress: Progress | None = None) -> dict[str, Array]:
-    """Return the columns of `Encoder` for all rows, in memory; `streaming.encode_to_file` needs little of it.
+def encode_columns(
+    model: WVAE, data: Dataset, *, progress: Progress | None = None
+) -> dict[str, Array]:
+    """Return the columns of `Encoder` for all rows; `encode_to_file` needs less memory.
 
-    Of data without any label there is no column of it.
+    Parameters
+    ----------
+    model
+        A fitted model.
+    data
+        Data in the form of its training data. Without any label there is no label column.
+    progress
+        Shows the progress.
 
     Raises
     ------
     ValueError
-        If a factor is called as another column is.
-    """
-    encoder, parts = Encoder(model, data), list[dict[str, Array]]()
-    with (progress or Silent()).task(f"encoding {data.name}", len(data)) as advance:
-        for rows in batches(len(data), ROWS):
-            parts.append(encoder(rows))
-            advance(rows.stop)
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def nearest(z: Array, centres: Array) -> Array:
-    """Return the number of each row's nearest centre, (n,) int32.
+        If two columns have the same name.
 
     Examples
     --------
-    >>> nearest(np.array([[0.1], [2.0]], np.float32), np.array([[2.5], [0.0]], np.float32)).tolist()
-    [1, 0]
+    >>> from wvae.datasets import load
+    >>> data = load("digits8x8")
+    >>> model = WVAE(d_label=2, d_rest=1, epochs=1, width=16).fit(data.x, data.y)
+    >>> list(encode_columns(model, data))
+    ['z_label0', 'z_label1', 'z_rest0', 'digit', 'predicted']
     """
-    # In the batches of the codes, so that a draw between two centres ends alike however the rows are cut.
-    found = [pairwise_distances_argmin(z[rows], centres) for rows in batches(len(z))]
-    return np.concatenate(found).astype(np.int32)
+    encoder = Encoder(model, data)
+    blocks: list[dict[str, Array]] = []
+    with (progress or Silent()).task(f"encoding {data.name}", len(data)) as advance:
+        for rows in batches(len(data), ROWS):
+            blocks.append(encoder(rows))
+            advance(rows.stop)
+    columns: dict[str, Array] = {}
+    for name in blocks[0]:
+        columns[name] = np.concatenate([block[name] for block in blocks])
+    return columns
 
 
-def as_trained(x: Array, model: WVAE, name: str, log: Log) -> Array:
-    """Return examples with the channels that the model knows, or raise a ValueError if their shape is another."""
-    shape = model.shape_
-    if model.config_.kind == "image" and x.shape[-2:] == shape[-2:]:
-        if shape[:-2] == (3,) and x.ndim == 3:
-            log(f"{name} is grey, the model was trained on colour: made colour")
-            x = np.broadcast_to(x[:, None], (len(x), *shape))
-        elif len(shape) == 2 and x.shape[1:-2] == (3,):
-            log(f"{name} is in colour, the model was trained on grey: made grey")
-            x = np.concatenate(
-                [np.tensordot(x[rows], GREY, (1, 0)).astype(x.dtype) for rows in batches(len(x))]
-            )
-    if x.shape[1:] != shape:
-        raise ValueError(
-            f"{name} has examples of shape {x.shape[1:]}, the model was trained on {shape}: "
-            "take data of that shape, or fit a model to these"
-        )
-    return x
+# ----------------------------------------------------------------------------------- in Parquet
 
 
-def _about(folder: Path) -> dict[str, Any]:
-    file = folder / ROWS_FILE
-    if not file.exists():
-        return {}
-    try:
-        about = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ModelFileError(f"{file} is damaged ({error}): restore it or train again") from error
-    return about if isinstance(about, dict) else {}
+def encode_to_file(
+    model: WVAE,
+    data: Dataset,
+    out: Path,
+    *,
+    k: int | None = None,
+    seed: int | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Write the columns of `Encoder` for all rows as one Parquet file, atomically.
+
+    Blocks of ``data.x`` are read, encoded and appended one after the other, so memory is bounded.
+
+    Parameters
+    ----------
+    model
+        A fitted model.
+    data
+        Data in the form of its training data.
+    out
+        The file. An existing file is replaced.
+    k
+        Number of clusters of z_rest for a column ``cluster``, or None for no clusters. Their
+        centres are written beside the file: `wvae.workflows.centres.centres_file`.
+    seed
+        Seed of the clusters; None is the model's seed.
+    progress
+        Shows the progress.
+
+    Raises
+    ------
+    ValueError
+        If k is out of range or two columns have the same name.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    progress = progress or Silent()
+    encoder = make_encoder(model, data, k)
+    if k is not None:
+        encoder.centres = learn_centres(model, data, k, seed=seed, progress=progress)
+    schema = schema_of(encoder)
+    blocks: list[pa.Table] = []
+    out.parent.mkdir(parents=True, exist_ok=True)
+    task = progress.task(f"encoding {data.name}", len(data))
+    with task as advance, atomic(out) as temporary:
+        with parquet.ParquetWriter(temporary, schema) as writer:
+            for rows in batches(len(data), ROWS):
+                blocks.append(make_table(encoder(rows), schema))
+                if len(blocks) == BLOCKS_PER_ROW_GROUP or rows.stop == len(data):
+                    table = pa.concat_tables(blocks)
+                    writer.write_table(table, row_group_size=BLOCKS_PER_ROW_GROUP * ROWS)
+                    blocks.clear()
+                advance(rows.stop)
+        if encoder.centres is not None:
+            write_centres(centres_file(out), encoder.centres)
+
+
+def make_encoder(model: WVAE, data: Dataset, k: int | None, *, numbered: bool = False) -> Encoder:
+    """Return an `Encoder` whose names and k are checked, before its centres are learnt."""
+    if k is None:
+        return Encoder(model, data, numbered=numbered)
+    check_k(k, len(data))
+    return Encoder(model, data, np.empty(0), numbered=numbered)
+
+
+def schema_of(encoder: Encoder) -> pa.Schema:
+    """Return the names and types of an encoder's columns, the same for every block of rows."""
+    import pyarrow as pa
+
+    fields: list[tuple[str, pa.DataType]] = []
+    for name, values in encoder(slice(0, 1)).items():
+        # The type of a column of objects depends on all of them: some blocks may have no label.
+        column = encoder.metadata.get(name, values)
+        is_object = column.dtype.kind == "O"
+        fields.append((name, pa.array(column if is_object else values).type))
+    return pa.schema(fields)
+
+
+def make_table(columns: Mapping[str, Array], schema: pa.Schema | None = None) -> pa.Table:
+    """Return columns of (n,) as a table, of this schema if there is one."""
+    import pyarrow as pa
+
+    arrays = {name: np.asarray(values) for name, values in columns.items()}
+    return pa.table(arrays, schema=schema)
+
+
+def write_columns(path: Path, columns: Mapping[str, Array]) -> None:
+    """Write columns of (n,) as one Parquet file, atomically.
+
+    Parameters
+    ----------
+    path
+        The file. An existing file is replaced, and missing folders are created.
+    columns
+        Arrays of (n,) by name.
+    """
+    from pyarrow import parquet
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic(path) as temporary:
+        parquet.write_table(make_table(columns), temporary)

@@ -1,25 +1,19 @@
-"""Codes of more data than one machine gets through: Ray's actors write one Parquet file for each block of rows.
+"""Encode on a Ray cluster: actors write one Parquet file for each block of rows.
 
-If a node dies, Ray runs its blocks anew elsewhere, also one that was written just before. So an actor does not hand its
-codes on to be written: it writes them itself, to a file that is named after the block's first row, by renaming. To
-write a block twice is then to write it once, and the names say which blocks are missing.
+If a node dies, Ray repeats its blocks on other nodes, including blocks that were written just
+before. So an actor writes its codes itself, to a file named after the block's first row, and
+renames the file when it is complete. Writing a block twice then has the same result as writing it
+once, and the names tell which blocks are missing.
 """
 
 from __future__ import annotations
 
-import io
 import logging
-import os
 import platform
-import re
-import socket
-import sys
 import time
 import zlib
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -27,65 +21,69 @@ import numpy as np
 
 from ..datasets import CATALOGUE, Dataset
 from ..datasets.dataset import Array
-from ..datasets.messages import Log, one_line
+from ..datasets.messages import Log
 from ..estimator import WVAE
 from ..io.files import atomic
 from ..io.model_folder import WEIGHTS_FILE
 from ..training.examples import Examples, batches
-from .encode import ROWS, Encoder, open_like
+from .centres import learn_centres, write_centres
+from .encode import ROWS, Encoder, make_encoder, make_table, schema_of
 from .encode_parts import (
     CENTRES_FILE,
-    begin,
     check_folder,
     check_parts,
-    finish,
+    finish_encoding,
     missing_parts,
     part_name,
     part_rows,
+    start_encoding,
 )
-from .encode_stream import check_k, learn_centres, schema_of, table_of, write_centres
-from .run_folder import Progress, RunError, Silent, locked
+from .inputs import open_for_model
+from .progress import Progress, Silent
+from .ray_cluster import connected, import_ray, live_nodes, original_error
+from .run_folder import RunError, locked
 
-STORE = 128 << 20  # bytes of Ray's object store: only the numbers of rows pass through it
-SHARED = "model, data and out must lie where every node sees them by the same path, as on a shared file system"
+SHARED = "model, data and out must have the same path on every node, as on a shared file system"
 
 
 @dataclass(frozen=True)
-class Job:
-    """What an actor needs to encode any rows: absolute paths, how the data are opened, and what they look like."""
+class EncodingJob:
+    """What an actor needs to encode any rows: absolute paths, how to open the data, fingerprint."""
 
     model: Path
     source: str
     label: str | None
     factors: tuple[str, ...]
     folder: Path
-    seen: str  # fingerprint of the examples
+    fingerprint: str  # of the examples
 
 
-class Writer:
-    """An actor: it opens model and data once, when its first block comes, and writes a file for each block."""
+class PartWriter:
+    """An actor that opens model and data at its first block and writes a file for each block."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: EncodingJob) -> None:
         self.job = job
         self.encoder: Encoder | None = None
         self.schema: Any = None
 
     def __call__(self, batch: dict[str, Array]) -> dict[str, Array]:
-        """Write the blocks from ``start`` to ``stop``, (blocks,) each; return their ``rows``, and ``fault`` or ""."""
-        rows, faults = [], []
+        """Write blocks, and return their numbers of ``rows`` and their ``error``, "" for none.
+
+        Parameters
+        ----------
+        batch
+            First rows ``start`` and ends ``stop`` of the blocks, (blocks,) each.
+        """
+        rows, errors = [], []
         for start, stop in zip(batch["start"].tolist(), batch["stop"].tolist(), strict=True):
             rows.append(stop - start)
             try:
                 self.write(slice(start, stop))
-                faults.append("")
-            except (
-                ValueError,
-                TypeError,
-                OSError,
-                ImportError,
-            ) as error:  # Ray would wrap it in pages of its own
-                faults.append(f"on the node {platform.node()}: {error}")
-        return {"rows": np.array(rows), "fault": np.array(faults)}
+                errors.append("")
+            except (ValueError, TypeError, OSError, ImportError) as error:
+                # Returned, because Ray would wrap it in a long traceback.
+                errors.append(f"on the node {platform.node()}: {error}")
+        return {"rows": np.array(rows), "error": np.array(errors)}
 
     def write(self, rows: slice) -> None:
         """Write the part of these rows, atomically."""
@@ -93,15 +91,14 @@ class Writer:
         from pyarrow import parquet
 
         if self.encoder is None:
-            self.encoder = opened(self.job)
+            self.encoder = open_encoder(self.job)
             self.schema = schema_of(self.encoder)
-        blocks = [
-            slice(rows.start + b.start, rows.start + b.stop)
-            for b in batches(rows.stop - rows.start, ROWS)
-        ]
-        table = pa.concat_tables([table_of(self.encoder(block), self.schema) for block in blocks])
+        tables: list[pa.Table] = []
+        for block in batches(rows.stop - rows.start, ROWS):
+            columns = self.encoder(slice(rows.start + block.start, rows.start + block.stop))
+            tables.append(make_table(columns, self.schema))
         with atomic(self.job.folder / part_name(rows.start)) as temporary:
-            parquet.write_table(table, temporary)
+            parquet.write_table(pa.concat_tables(tables), temporary)
 
 
 def encode_on_ray(
@@ -119,210 +116,167 @@ def encode_on_ray(
     log: Log,
     progress: Progress | None = None,
 ) -> None:
-    """Write the columns of `Encoder` and ``row``, (n,) int64, as a folder of Parquet parts, by actors of Ray.
+    """Write the columns of `Encoder`, with ``row``, as a folder of Parquet parts, by Ray's actors.
 
-    It grows as ``<out>.partial`` and is named `out` when every row is there once. Broken off, it goes on with the parts
-    that are missing when it is started again. Ray is that of the calling program, else the cluster at ``RAY_ADDRESS``,
-    else started on this machine. Model, data and `out` must lie where all nodes see them.
+    The folder grows as ``<out>.partial`` and is renamed to `out` when every row is there once. An
+    interrupted encoding that is started again resumes with the missing parts. It uses the Ray that
+    runs in this program, else the cluster at ``RAY_ADDRESS``, else starts Ray on this machine.
+    Model, data and `out` must have the same path on every node.
 
     Parameters
     ----------
-    folder, model
-        The model folder and what it holds.
-    source, data, label, factors
-        What `open_like` was given, and what it returned: every actor opens it again.
+    folder
+        The model folder.
+    model
+        The model in that folder.
+    source, label, factors
+        The arguments of `open_for_model`; every actor opens the data again.
+    data
+        What `open_for_model` returned.
     out
-        The folder to make.
+        The folder to create.
     k, seed
-        As in `wvae.workflows.encode_stream.encode_to_file`; the centres are ``_centres.npy`` in the folder.
+        As in `wvae.workflows.encode.encode_to_file`; the centres are ``_centres.npy`` in the
+        folder.
     overwrite
-        Whether a folder of codes of that name may be replaced; anything else never is.
-    log, progress
-        Who is told which Ray it is and what was written; who shows progress.
+        Whether an existing folder of codes may be replaced. Anything else is never replaced.
+    log
+        Receives messages on the cluster and on what was written.
+    progress
+        Shows the progress.
 
     Raises
     ------
     ValueError
-        If a node does not see the same data, if rows are missing afterwards, or for a column or k that cannot be used.
+        If a node does not see the same data, rows are missing at the end, k is out of range or two
+        columns have the same name.
     wvae.io.files.OutputExistsError
-        If `out` is there already, or holds something else.
+        If `out` exists and may not be replaced.
     RunError
-        If another process is making it, or there is no such cluster.
+        If another process is writing to it, or Ray cannot be reached or fails.
     """
-    # What can be refused is, before anything is begun: Ray that is not installed, two columns of one name.
-    _ray()
-    Encoder(model, data, None if k is None else np.empty(0), numbered=True)
-    if k is not None:
-        check_k(k, len(data))
-        seed = model.config_.random_state if seed is None else seed
+    # Check everything that can be checked before any work starts, first of all that Ray is there.
+    import_ray()
+    make_encoder(model, data, k, numbered=True)
+    progress = progress or Silent()
+    seed = model.config_.random_state if seed is None else seed
     size = part_rows(len(data))
-    about = {
+    fingerprint = _fingerprint(data)
+    settings = {
         "model": f"{zlib.crc32((folder / WEIGHTS_FILE).read_bytes()):08x}",
-        "data": _fingerprint(data),
+        "data": fingerprint,
         "columns": [data.label_name, *data.factors],
         "part": size,
         "clusters": None if k is None else [k, seed],
     }
     partial = out.with_name(out.name + ".partial")
-    check_folder(out, partial, about, overwrite)
+    check_folder(out, partial, settings, overwrite)
     source = source if source in CATALOGUE else str(Path(source).resolve())
-    job = Job(folder.resolve(), source, label, tuple(factors), partial.resolve(), about["data"])
-    with _connected(log):
+    model_path, partial_path = folder.resolve(), partial.resolve()
+    job = EncodingJob(model_path, source, label, tuple(factors), partial_path, fingerprint)
+    with connected(log):
         partial.mkdir(parents=True, exist_ok=True)
         with locked(partial):
-            begin(partial, about)
+            start_encoding(partial, settings)
             if k is not None and not (partial / CENTRES_FILE).exists():
-                write_centres(
-                    partial / CENTRES_FILE,
-                    learn_centres(model, data, k, seed=seed, progress=progress),
-                )
-            speed = _write_parts(job, data, size, log, progress or Silent())
-            parts = check_parts(partial, len(data), size)
-            finish(partial, out)
-    log(f"{len(data):,} rows, each of them once, in {parts:,} parts; {speed:,.0f} rows/s")
+                centres = learn_centres(model, data, k, seed=seed, progress=progress)
+                write_centres(partial / CENTRES_FILE, centres)
+            speed = _write_parts(job, data, size, log, progress)
+            n_parts = check_parts(partial, len(data), size)
+            finish_encoding(partial, out)
+    log(f"{len(data):,} rows, each of them once, in {n_parts:,} parts; {speed:,.0f} rows/s")
 
 
-def opened(job: Job) -> Encoder:
-    """Return what encodes a job's data, opened on whatever node this is.
+def open_encoder(job: EncodingJob) -> Encoder:
+    """Return the encoder of a job, opened on the current node.
+
+    Parameters
+    ----------
+    job
+        The job.
 
     Raises
     ------
     ValueError
-        If the node does not see model, data or out, or sees other data.
+        If the node does not see model, data or folder, or sees other data.
     """
     from .. import load
 
-    for path in (job.model, job.folder, *([] if job.source in CATALOGUE else [Path(job.source)])):
+    paths = [job.model, job.folder]
+    if job.source not in CATALOGUE:
+        paths.append(Path(job.source))
+    for path in paths:
         if not path.exists():
             raise ValueError(f"there is no {path}: {SHARED}")
     model = load(str(job.model))
-    options: dict[str, Any] = {"label": job.label, "factors": job.factors, "unlabelled": True}
-    data = open_like(job.model, model, job.source, **options, log=lambda text: None, progress=False)
-    if _fingerprint(data) != job.seen:
-        raise ValueError(
-            f"{job.source} holds other data than where the command was given: {SHARED}"
-        )
-    centres = job.folder / CENTRES_FILE
-    return Encoder(model, data, np.load(centres) if centres.exists() else None, numbered=True)
+    data = open_for_model(
+        job.model,
+        model,
+        job.source,
+        label=job.label,
+        factors=job.factors,
+        unlabelled=True,
+        log=lambda text: None,
+        progress=False,
+    )
+    if _fingerprint(data) != job.fingerprint:
+        raise ValueError(f"{job.source} holds other data than on the first node: {SHARED}")
+    file = job.folder / CENTRES_FILE
+    centres = np.load(file) if file.exists() else None
+    return Encoder(model, data, centres, numbered=True)
 
 
-def _write_parts(job: Job, data: Dataset, size: int, log: Log, progress: Progress) -> float:
-    """Write the parts that are missing, and return how many rows per second."""
+def _write_parts(job: EncodingJob, data: Dataset, size: int, log: Log, progress: Progress) -> float:
+    """Write the missing parts, and return the speed in rows per second."""
     missing = missing_parts(job.folder, len(data), size)
-    nodes, written, started = _nodes(), 0, time.perf_counter()
-    before = len(data) - sum(rows.stop - rows.start for rows in missing)
-    if before:
-        log(f"{before:,} rows are there already")
+    nodes, started = live_nodes(), time.perf_counter()
+    n_before = len(data) - sum(rows.stop - rows.start for rows in missing)
+    n_written = 0
+    if n_before:
+        log(f"{n_before:,} rows are there already")
     with progress.task(f"encoding {data.name}", len(data)) as advance:
         try:
             for block in _stream(job, missing):
-                if block["fault"]:
-                    raise ValueError(str(block["fault"]))
-                written += int(block["rows"])
-                advance(before + written)
-        except _ray().exceptions.RayError as error:
+                if block["error"]:
+                    raise ValueError(str(block["error"]))
+                n_written += int(block["rows"])
+                advance(n_before + n_written)
+        except import_ray().exceptions.RayError as error:
             raise RunError(
-                f"Ray gave up ({_cause(error)}): every node needs memory for the data and wvae with its packages, as "
-                f"they are here; what is done is kept in {job.folder}"
+                f"Ray failed ({original_error(error)}): every node needs memory for the data, and wvae "
+                f"with its packages in the same versions; finished parts are kept in {job.folder}"
             ) from error
-    lost = nodes - _nodes()
+    lost = nodes - live_nodes()
     if lost:
-        log(f"{len(lost)} of {len(nodes)} nodes were lost: others have encoded their rows")
-    return written / (time.perf_counter() - started)
+        log(f"{len(lost)} of {len(nodes)} nodes were lost: other nodes have encoded their rows")
+    return n_written / (time.perf_counter() - started)
 
 
-def _stream(job: Job, missing: list[slice]) -> Iterator[dict[str, Any]]:
-    """Yield what `Writer` returns for each block, as blocks are written."""
-    ray = _ray()
+def _stream(job: EncodingJob, missing: list[slice]) -> Iterator[dict[str, Any]]:
+    """Yield the result of `PartWriter` for each block, in the order in which blocks are written."""
+    ray = import_ray()
     blocks = [{"start": rows.start, "stop": rows.stop} for rows in missing]
     if not blocks:
         return
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = False
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
-    room = ray.cluster_resources()
-    unit = "GPU" if room.get("GPU", 0) >= 1 else "CPU"
-    if room.get(unit, 0) < 1:
-        raise RunError(
-            f"Ray has {room.get(unit, 0):g} {unit}s, expected at least one for an encoder"
-        )
-    # It begins with one actor and grows with the room there is: others may be at work on the cluster, or nodes be lost.
-    pool = ray.data.ActorPoolStrategy(min_size=1, max_size=int(room[unit]))
-    each = {"num_gpus": 1} if unit == "GPU" else {"num_cpus": 1}
-    # A block each, as Ray's tasks are whole blocks; and no ray.data.range, whose tasks want CPUs that the actors have.
-    rows = ray.data.from_items(blocks, override_num_blocks=len(blocks))
-    yield from rows.map_batches(
-        Writer, fn_constructor_args=(job,), batch_size=1, compute=pool, **each
-    ).iter_rows()
-
-
-@contextmanager
-def _connected(log: Log) -> Generator[None]:
-    """Use the Ray that is running in this program, else join the cluster at RAY_ADDRESS, else start one here."""
-    ray = _ray()
-    if ray.is_initialized():
-        yield
-        return
-    address = os.environ.get("RAY_ADDRESS")
-    here = {} if address else {"include_dashboard": False, "object_store_memory": STORE}
-    # Ray prints what becomes of nodes, at length, on stdout, where our result is.
-    with redirect_stdout(io.StringIO()):
-        try:
-            host, _, port = (address or "").rpartition(":")
-            if port.isdecimal() and "/" not in host:
-                socket.create_connection(
-                    (host, int(port)), timeout=10
-                ).close()  # Ray would try for a minute
-            with _speechless():
-                ray.init(
-                    address or "local", log_to_driver=False, logging_level=logging.ERROR, **here
-                )
-        except (OSError, RuntimeError) as error:
-            raise RunError(
-                f"no Ray at {address or 'this machine'} ({one_line(error)}): start a cluster with `ray start --head`, "
-                "or unset RAY_ADDRESS for one on this machine"
-            ) from error
-        try:
-            room = f"{len(_nodes())} nodes, {ray.cluster_resources().get('CPU', 0):.0f} CPUs"
-            log(
-                f"Ray: joined the cluster at {address}: {room}"
-                if address
-                else f"Ray: started on this machine: {room}"
-            )
-            yield
-        finally:
-            ray.shutdown()
-
-
-@contextmanager
-def _speechless() -> Generator[None]:
-    """Send to nowhere what other languages than Python write to stderr: Ray says that it was told to say little."""
-    sys.stderr.flush()
-    with open(os.devnull, "wb") as nowhere, os.fdopen(os.dup(2), "wb") as stderr:
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(stderr.fileno(), 2)
-
-
-def _ray() -> Any:
-    # Read when Ray is imported: nothing is sent to anybody, and what goes wrong is told in our words.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    import_module("ray.data")
-    return import_module("ray")
-
-
-def _nodes() -> set[str]:
-    return {node["NodeID"] for node in _ray().nodes() if node["Alive"]}
-
-
-def _cause(error: Exception) -> str:
-    """Return what was wrong on the node: Ray has it in the middle of a traceback and advice."""
-    named = re.findall(r"^(?!ray\.)[\w.]*(?:Error|Exception): .*", str(error), re.MULTILINE)
-    return one_line(ValueError(named[-1])) if named else one_line(error)
+    resources = ray.cluster_resources()
+    unit = "GPU" if resources.get("GPU", 0) >= 1 else "CPU"
+    n_units = resources.get(unit, 0)
+    if n_units < 1:
+        raise RunError(f"Ray has {n_units:g} {unit}s, expected at least one for an encoder")
+    # The pool starts with one actor and grows with the free resources: other programs may use the
+    # cluster, and nodes may be lost.
+    pool = ray.data.ActorPoolStrategy(min_size=1, max_size=int(n_units))
+    per_actor = {"num_gpus": 1} if unit == "GPU" else {"num_cpus": 1}
+    # One row of `items` per block, because Ray repeats whole tasks. ray.data.range would not do:
+    # its tasks wait for CPUs that the actors hold.
+    items = ray.data.from_items(blocks, override_num_blocks=len(blocks))
+    options = {"fn_constructor_args": (job,), "batch_size": 1, "compute": pool, **per_actor}
+    yield from items.map_batches(PartWriter, **options).iter_rows()
 
 
 def _fingerprint(data: Dataset) -> str:
+    """Return a fingerprint of the examples without their labels."""
     return Examples(data.x, np.zeros(0, np.int64)).fingerprint()

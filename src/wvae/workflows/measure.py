@@ -1,41 +1,37 @@
-"""Everything that is measured on one model: how clean the split is, what each code knows, and what it is good for.
+"""Everything that is measured on one model: how clean the split is, and what each code is good for.
 
-Protocol only: which rows, which probes, which readers; the measuring is done by `wvae.evaluation`.
+This file holds the protocol only: which rows, which probes, which judge classifiers. The metrics
+are in `wvae.evaluation`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ..datasets import Dataset
+from ..datasets.dataset import Array
 from ..estimator import WVAE
 from ..evaluation import images, leakage, retrieval, style, sufficiency, swap
 from ..evaluation.probes import Kind
 from ..evaluation.supervised import ImageClassifier, train_cnn
-from .measured_rows import Array, Coded, can_be_read, encoded, is_category
-from .run_folder import Progress, Silent
+from .encoded_split import EncodedSplit, Pair, encode_split, is_learnable
+from .inputs import is_categorical
+from .progress import Progress, Silent
 
-TRAIN_ROWS, QUICK_ROWS, TEST_ROWS = (
-    60_000,
-    20_000,
-    10_000,
-)  # codes that probes are fitted to and read
-READER_ROWS, QUICK_READER_ROWS = 20_000, 8_000  # images that a reader is trained on
-QUICK_READER_EPOCHS, SEEN = (
-    3,
-    24_000,
-)  # with few images more passes, until a reader has seen as many
-PAIRS, QUICK_PAIRS = 10_000, 2_000  # of swapped images
-PEOPLE, LEAST, VERIFIED = (
-    100,
-    20,
-    500,
-)  # strangers who are identified, images of each; strangers who are verified
+Metrics = dict[str, float]
+TRAIN_ROWS, QUICK_TRAIN_ROWS, TEST_ROWS = 60_000, 20_000, 10_000  # of the probes, at most
+JUDGE_ROWS, QUICK_JUDGE_ROWS = 20_000, 8_000  # training rows of a judge classifier, at most
+QUICK_JUDGE_EPOCHS = 3
+MIN_JUDGE_EXAMPLES = 24_000  # with few rows there are more epochs, to pass over so many examples
+PAIRS, QUICK_PAIRS = 10_000, 2_000  # swapped pairs, at most
+MAX_IDENTIFIED, MIN_IMAGES = 100, 20  # people new to training to identify; test rows of each
+MAX_VERIFIED = 500  # people new to training to verify
 KINDS: tuple[Kind, ...] = ("logistic", "mlp", "knn", "boosting")
+QUICK_KINDS: tuple[Kind, ...] = ("logistic", "mlp", "knn")
 PEOPLE_NAMES = ("writer", "speaker")
 
 
@@ -46,264 +42,329 @@ def measure(
     factors: Sequence[str] | None = None,
     seed: int = 0,
     progress: Progress | None = None,
-    reader_epochs: int = 12,
+    judge_epochs: int = 12,
     quick: bool = False,
-) -> dict[str, float]:
-    """Return how clean the split of a model is, what each code knows, and how well swapping and searching work.
+) -> Metrics:
+    """Return how clean a model's split is, what each code holds, and how well its uses work.
 
-    Fresh probes and readers are fitted to the train rows and asked about the test rows: the source's split, else a
-    random tenth of every class. **The model must not have been trained on the test rows**; without a split of the
-    source, give the seed that chose them (`wvae fit` takes ``random_state``).
+    Fresh probes and judge classifiers are trained on the training rows and scored on the test
+    rows: the data's split, else a random tenth of every class. **The model must not have been
+    trained on the test rows.** Without a split, pass the seed that chose them (``random_state`` of
+    `wvae fit`).
 
-    Of more rows, chance chooses 60,000 for training probes, 20,000 for a reader and 10,000 for testing (quick: 20,000,
-    8,000 and 10,000).
+    If there are more rows, a random 60,000 are used to train probes, 20,000 to train a judge
+    classifier and 10,000 to test (quick: 20,000, 8,000 and 10,000).
 
     Parameters
     ----------
     model
-        Fitted.
+        A fitted model.
     data
-        Examples like those it was trained on, with labels that it knows.
+        Data in the form of its training data, with labels that it was trained on.
     factors
-        Hidden attributes to look for; all of the data's if None. Floating ones are continuous, all others categories.
-        Constants and ids (as many categories as rows) are left out.
+        Hidden factors to look for; None is all. Floating-point ones are continuous, all others
+        categorical. Constants and ids, which have as many categories as rows, are left out.
     seed
-        Of the test rows, the probes and the readers.
+        Seed of the test rows, the probes and the judge classifiers.
     progress
-        Who shows progress.
-    reader_epochs
-        Passes of the readers over their images (quick: at most 3); more, where there are fewer than 24,000 to see.
+        Shows the progress.
+    judge_epochs
+        Epochs of the judge classifiers (quick: at most 3); more if they would pass over fewer than
+        24,000 examples.
     quick
-        Only the leakage of the mean (logistic, mlp, knn) and the swap without factors.
+        Only the leakage of the mean (logistic, mlp, knn), and the swap without factors.
 
     Returns
     -------
     dict
-        ===========================  ===============================================================================
-        ``leakage.mean.…``           the label read from means of z_rest by fresh probes: see `leakage.leakage`
-        ``leakage.sample.…``         the same, from one sample of each
-        ``leakage.max``, …           of the worse of the two: ``max``, ``low``, ``high``, ``majority``, ``null``,
-                                     ``information.lower`` and ``.upper``
-        ``leakage.linear``           the larger accuracy of the logistic probe
-        ``leakage.positive_control``  the positive control: the logistic probe on z_label; must be high
-        ``leakage.clean``            1 if `leakage.is_clean`, else 0
-        ``sufficiency.…``            the label read from z_label: see `sufficiency.sufficiency`; ``.predict``, the
-                                     accuracy of the model's own classifier; ``.leak.…``, what z_label knows of each
-                                     factor beyond the label: `sufficiency.factors_in_label`
-        ``rest.reconstruction…``     loss of the test images: `images.reconstruction_loss`
-        ``rest.r2.…``                continuous factors, read from z_rest: `style.factor_r2`. Of grey images without
-                                     such factors, ``measured.slant``, ``.width`` and ``.thickness``
-        ``rest.factor.{f}.…``        categories read from z_rest, where test has those of training:
-                                     `style.factor_accuracy`
-        ``swap.…``                   z_label of one test image with z_rest of another: see `swap.swap`. ``swap.label``
-                                     and the next two need images or spectrograms
-        ``swap.reader``              accuracy of the reader, a network trained on the train rows, on real test images
-        ``swap.control.label``       the label as read from plain reconstructions. A decoder that ignores z_label has a
-                                     low swap.label and a high control
-        ``swap.factor…``             categories such as the writer, read by a second network before and after
-        ``retrieval.…``              people in both parts, enrolled by training: `retrieval.identification`. Are those
-                                     of test unknown to training, ``retrieval.verification.…`` for all with two test
-                                     rows (500 at most), and the identification among up to 100 with 20 test rows or
-                                     more, half of them enrolled. Who is searched for: the writer or speaker, else, or
-                                     if named in `factors`, every category; of several, each one's name follows
-                                     ``retrieval`` and ``swap``
-        ===========================  ===============================================================================
+        ``leakage.mean.…``
+            The label predicted from means of z_rest by fresh probes: see `leakage.leakage`.
+        ``leakage.sample.…``
+            The same, from one sample of each.
+        ``leakage.max``, …
+            Of the larger of the two: ``max``, ``low``, ``high``, ``majority``, ``null``,
+            ``information.lower`` and ``information.upper``.
+        ``leakage.linear``
+            The larger accuracy of the logistic probe.
+        ``leakage.positive_control``
+            The positive control: the logistic probe on z_label, which must be high.
+        ``leakage.clean``
+            1 if `leakage.is_clean`, else 0.
+        ``sufficiency.…``
+            The label predicted from z_label: see `sufficiency.sufficiency`. ``.predict`` is the
+            accuracy of the model's classifier; ``.leak.…`` is what z_label holds of each factor
+            beyond the label, see `sufficiency.factors_in_label`.
+        ``rest.reconstruction…``
+            Loss of the test rows: see `images.reconstruction_loss`.
+        ``rest.r2.…``
+            Continuous factors predicted from z_rest: see `style.factor_r2`. Grey images without
+            such factors have ``measured.slant``, ``.width`` and ``.thickness``.
+        ``rest.factor.{f}.…``
+            Categorical factors predicted from z_rest, where test rows have categories of the
+            training rows: see `style.factor_accuracy`.
+        ``swap.…``
+            z_label of one test example with z_rest of another: see `swap.swap`. ``swap.label`` and
+            the next two need images or spectrograms.
+        ``swap.judge``
+            Accuracy of the judge classifier, trained on the training rows, on real test examples.
+        ``swap.control.label``
+            The judge's accuracy on plain reconstructions. A decoder that ignores z_label has a low
+            swap.label and a high control.
+        ``swap.factor…``
+            Categorical factors such as the writer, predicted by a second judge before and after.
+        ``retrieval.…``
+            People in both parts, enrolled with training rows: see `retrieval.identification`. If
+            people of the test rows are new to training, ``retrieval.verification.…`` covers those
+            with two test rows (500 at most), and the identification those with 20 test rows or
+            more (100 at most), half of them enrolled. The factor is the writer or speaker, else,
+            or if named in `factors`, every categorical factor; if there are several, the name of
+            each follows ``retrieval`` and ``swap``.
 
     Raises
     ------
     ValueError
-        If shapes or labels are not the model's, there are no test rows, or a factor is unknown, incomplete or useless.
+        If shapes or labels are not the model's, there are no test rows, or a named factor does not
+        exist, has missing values or is constant or an id.
 
     Examples
     --------
     >>> from wvae.datasets import load
-    >>> from wvae.workflows.fit import held_out
+    >>> from wvae.workflows.inputs import holdout_mask
     >>> data = load("digits8x8")
-    >>> train = data.subset(~held_out(data, seed=0))
+    >>> train = data.subset(~holdout_mask(data, seed=0))
     >>> model = WVAE(epochs=1, width=16, backbone="mlp").fit(train.x, train.y)
-    >>> found = measure(model, data, seed=0, quick=True)
-    >>> 0 <= found["leakage.mean.mlp"] <= found["leakage.max"] <= 1
+    >>> metrics = measure(model, data, seed=0, quick=True)
+    >>> 0 <= metrics["leakage.mean.mlp"] <= metrics["leakage.max"] <= 1
     True
     """
-    coded = encoded(
-        model,
-        data,
-        factors,
-        (QUICK_ROWS if quick else TRAIN_ROWS, TEST_ROWS),
-        seed,
-        samples=not quick,
-    )
-    people = [f for f, (known, _) in coded.factors.items() if is_category(known)]
-    if factors is None:
-        people = [f for f in people if f in PEOPLE_NAMES] or people
     progress = progress or Silent()
-    epochs = min(reader_epochs, QUICK_READER_EPOCHS) if quick else reader_epochs
-    readers = _Readers(coded, epochs, QUICK_READER_ROWS if quick else READER_ROWS, seed, progress)
-    parts: dict[str, Callable[[], dict[str, float]]] = {
-        "leakage": lambda: _leakage(coded, KINDS[:3] if quick else KINDS, seed),
-        "swap": lambda: _swap(
-            model, coded, readers, [] if quick else people, QUICK_PAIRS if quick else PAIRS, seed
-        ),
-    }
-    if not quick:
-        parts |= {
-            "sufficiency": lambda: _sufficiency(model, coded, seed),
-            "rest": lambda: _rest(model, coded, seed),
-            "retrieval": lambda: _retrieval(coded, people, seed),
-        }
-    found: dict[str, float] = {}
-    # The probes multiply small matrices: more threads gain nothing, and where another program wants a core they wait
-    # for each other, which took twenty times as long.
+    max_rows = (QUICK_TRAIN_ROWS if quick else TRAIN_ROWS, TEST_ROWS)
+    with progress.task(f"encoding {data.name}", 1) as advance:
+        split = encode_split(model, data, factors, max_rows, seed, samples=not quick)
+        advance(1)
+    people = [name for name, pair in split.factors.items() if is_categorical(pair.train)]
+    if factors is None:
+        people = [name for name in people if name in PEOPLE_NAMES] or people
+    judges = _Judges(
+        split,
+        epochs=min(judge_epochs, QUICK_JUDGE_EPOCHS) if quick else judge_epochs,
+        max_rows=QUICK_JUDGE_ROWS if quick else JUDGE_ROWS,
+        seed=seed,
+        progress=progress,
+    )
+    # The probes multiply small matrices. More threads gain nothing, and if another program needs a
+    # core they wait for each other, which was twenty times slower.
     with threadpool_limits(1, user_api="blas"):
-        for name in (
-            name
-            for name in ("leakage", "sufficiency", "rest", "swap", "retrieval")
-            if name in parts
-        ):
-            with progress.task(f"measuring {name}", 1) as advance:
-                found |= parts[name]()
-                advance(1)
-    return {name: float(value) for name, value in found.items()}
+        metrics = _leakage(split, QUICK_KINDS if quick else KINDS, seed, progress)
+        if quick:
+            metrics |= _swap(model, split, judges, [], QUICK_PAIRS, seed, progress)
+        else:
+            metrics |= _sufficiency(model, split, seed, progress)
+            metrics |= _rest(model, split, seed, progress)
+            metrics |= _swap(model, split, judges, people, PAIRS, seed, progress)
+            metrics |= _retrieval(split, people, seed, progress)
+    return {name: float(value) for name, value in metrics.items()}
 
 
-def _leakage(coded: Coded, kinds: Sequence[Kind], seed: int) -> dict[str, float]:
-    codes = {"mean": coded.z_rest} | ({"sample": coded.z_sample} if coded.z_sample else {})
-    y, y_test = coded.y
-    found: dict[str, float] = {}
-    for part, (train, test) in codes.items():
-        found |= leakage.leakage(
-            train, y, test, y_test, kinds=kinds, name=f"leakage.{part}", seed=seed
-        )
-    worse = max(codes, key=lambda part: found[f"leakage.{part}.max"])
-    for key in ("max", "low", "high", "majority", "null", "information.lower", "information.upper"):
-        found[f"leakage.{key}"] = found[f"leakage.{worse}.{key}"]
-    found["leakage.linear"] = max(found[f"leakage.{part}.logistic"] for part in codes)
-    train, test = coded.z_label
-    control = leakage.leakage(train, y, test, y_test, kinds=["logistic"], null=False, seed=seed)
-    found["leakage.positive_control"] = control["leakage.logistic"]
-    return found | {"leakage.clean": float(leakage.is_clean(found))}
-
-
-def _sufficiency(model: WVAE, coded: Coded, seed: int) -> dict[str, float]:
-    (train, test), (y, y_test) = coded.z_label, coded.y
-    found = sufficiency.sufficiency(train, y, test, y_test, seed=seed)
-    if model.config_.classifier_weight:  # else there is no classifier
-        found["sufficiency.predict"] = float((model.predict(coded.x[1]) == y_test).mean())
-    factors = coded.varying() | coded.shared()
-    if factors:
-        known, asked = ({f: pair[part] for f, pair in factors.items()} for part in (0, 1))
-        found |= sufficiency.factors_in_label(train, y, known, test, y_test, asked, seed=seed)
-    return found
-
-
-def _rest(model: WVAE, coded: Coded, seed: int) -> dict[str, float]:
-    (train, test), (y, y_test), x = coded.z_rest, coded.y, coded.x[1]
-    drawn = model.decode(coded.z_label[1], test)
-    if x.dtype == np.uint8 or (x.min() >= 0 and x.max() <= 1):
-        found = images.reconstruction_loss(x, drawn, y_test)
-    else:  # in units of its own, where a loss in nats would compare with nothing
-        found = {"rest.reconstruction.mse": float(np.square(drawn - x).mean())}
-    factors = coded.varying()
-    if factors:
-        known, asked = ({f: pair[part] for f, pair in factors.items()} for part in (0, 1))
-        found |= style.factor_r2(train, known, test, asked, y_train=y, y_test=y_test, seed=seed)
-    for factor, (known, asked) in coded.shared().items():
-        if any(
-            len(np.unique(known[y == label])) > 1
-            and np.isin(asked[y_test == label], known[y == label]).any()
-            for label in np.unique(y_test)
-        ):
-            found |= style.factor_accuracy(
-                train, known, y, test, asked, y_test, name=f"rest.factor.{factor}", seed=seed
+def _leakage(split: EncodedSplit, kinds: Sequence[Kind], seed: int, progress: Progress) -> Metrics:
+    """Return the accuracy of probes on z_rest, and of the positive control on z_label."""
+    codes = {"mean": split.z_rest}
+    if split.z_rest_sample is not None:
+        codes["sample"] = split.z_rest_sample
+    y, y_test = split.y
+    metrics: Metrics = {}
+    with progress.task("measuring leakage", len(codes) + 1) as advance:
+        for done, (part, z) in enumerate(codes.items(), 1):
+            name = f"leakage.{part}"
+            metrics |= leakage.leakage(
+                z.train, y, z.test, y_test, kinds=kinds, name=name, seed=seed
             )
-    return found
+            advance(done)
+        z = split.z_label
+        control = leakage.leakage(
+            z.train, y, z.test, y_test, kinds=["logistic"], null=False, seed=seed
+        )
+        advance(len(codes) + 1)
+    worse = max(codes, key=lambda part: metrics[f"leakage.{part}.max"])
+    for key in ("max", "low", "high", "majority", "null", "information.lower", "information.upper"):
+        metrics[f"leakage.{key}"] = metrics[f"leakage.{worse}.{key}"]
+    metrics["leakage.linear"] = max(metrics[f"leakage.{part}.logistic"] for part in codes)
+    metrics["leakage.positive_control"] = control["leakage.logistic"]
+    metrics["leakage.clean"] = float(leakage.is_clean(metrics))
+    return metrics
+
+
+def _sufficiency(model: WVAE, split: EncodedSplit, seed: int, progress: Progress) -> Metrics:
+    """Return what z_label holds of the label, and of factors beyond the label."""
+    (train, test), (y, y_test) = split.z_label, split.y
+    with progress.task("measuring sufficiency", 2) as advance:
+        metrics = sufficiency.sufficiency(train, y, test, y_test, seed=seed)
+        if model.config_.classifier_weight:  # otherwise there is no classifier
+            accuracy = (model.predict(split.x.test) == y_test).mean()
+            metrics["sufficiency.predict"] = float(accuracy)
+        advance(1)
+        factors = split.continuous_factors() | split.categorical_factors()
+        if factors:
+            f_train, f_test = _parts(factors)
+            metrics |= sufficiency.factors_in_label(
+                train, y, f_train, test, y_test, f_test, seed=seed
+            )
+        advance(2)
+    return metrics
+
+
+def _rest(model: WVAE, split: EncodedSplit, seed: int, progress: Progress) -> Metrics:
+    """Return the reconstruction loss, and what z_rest holds of the factors."""
+    (train, test), (y, y_test), x = split.z_rest, split.y, split.x.test
+    categorical = split.categorical_factors()
+    with progress.task("measuring rest", 2 + len(categorical)) as advance:
+        decoded = model.decode(split.z_label.test, test)
+        if x.dtype == np.uint8 or (x.min() >= 0 and x.max() <= 1):
+            metrics = images.reconstruction_loss(x, decoded, y_test)
+        else:  # in units of the data, a loss in nats could not be compared with others
+            metrics = {"rest.reconstruction.mse": float(np.square(decoded - x).mean())}
+        advance(1)
+        continuous = split.continuous_factors()
+        if continuous:
+            f_train, f_test = _parts(continuous)
+            metrics |= style.factor_r2(
+                train, f_train, test, f_test, y_train=y, y_test=y_test, seed=seed
+            )
+        advance(2)
+        for done, (name, factor) in enumerate(categorical.items(), 3):
+            if _varies_within_label(factor, split.y):
+                key = f"rest.factor.{name}"
+                metrics |= style.factor_accuracy(
+                    train, factor.train, y, test, factor.test, y_test, name=key, seed=seed
+                )
+            advance(done)
+    return metrics
+
+
+def _parts(factors: dict[str, Pair]) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Return factors of training rows and factors of test rows, by name."""
+    train = {name: pair.train for name, pair in factors.items()}
+    test = {name: pair.test for name, pair in factors.items()}
+    return train, test
+
+
+def _varies_within_label(factor: Pair, y: Pair) -> bool:
+    """Return whether a label has several categories of a factor, of which test rows have some."""
+    for label in np.unique(y.test):
+        train = factor.train[y.train == label]
+        if len(np.unique(train)) > 1 and np.isin(factor.test[y.test == label], train).any():
+            return True
+    return False
 
 
 @dataclass(frozen=True)
-class _Readers:
-    """Trains networks that took no part in the model's training to read a column from images."""
+class _Judges:
+    """Trains judge classifiers, which took no part in the model's training."""
 
-    coded: Coded
+    split: EncodedSplit
     epochs: int
-    rows: int
+    max_rows: int
     seed: int
     progress: Progress
 
-    def of(self, column: Array, title: str) -> ImageClassifier:
-        some = np.random.default_rng(self.seed).permutation(len(column))[: self.rows]
-        epochs = max(self.epochs, -(-SEEN // len(some)))
-        with self.progress.task(f"a reader of the {title}", epochs) as advance:
-            return train_cnn(
-                self.coded.x[0][some], column[some], epochs=epochs, seed=self.seed, on_epoch=advance
-            )
+    def train(self, target: Array, title: str) -> ImageClassifier:
+        """Return a classifier of a column of the training rows, (n,)."""
+        rows = np.random.default_rng(self.seed).permutation(len(target))[: self.max_rows]
+        epochs = max(self.epochs, -(-MIN_JUDGE_EXAMPLES // len(rows)))
+        x = self.split.x.train[rows]
+        with self.progress.task(f"training a judge of the {title}", epochs) as advance:
+            return train_cnn(x, target[rows], epochs=epochs, seed=self.seed, on_epoch=advance)
 
 
 def _swap(
-    model: WVAE, coded: Coded, readers: _Readers, people: list[str], pairs: int, seed: int
-) -> dict[str, float]:
-    x, y = coded.x[1], coded.y[1]
-    a, b = swap.swap_pairs(y, min(pairs, 2 * len(y)), seed)
-    rest = coded.z_rest[1][b]
-    swapped = model.decode(coded.z_label[1][a], rest)
-    again = model.encode(swapped)[1]
-    if not coded.seen:  # what is kept of the rest needs no reader
-        return {"swap.rest_r2": swap.swap(y[a], y[a], rest, again)["swap.rest_r2"]}
-    reader = readers.of(coded.y[0], "label")
-    read = reader.predict(swapped)
-    plain = reader.predict(model.decode(coded.z_label[1], coded.z_rest[1]))
-    found = swap.swap(y[a], read, rest, again)
-    found["swap.control.label"] = float((plain == y)[b].mean())
-    found["swap.reader"] = float((reader.predict(x) == y).mean())
+    model: WVAE,
+    split: EncodedSplit,
+    judges: _Judges,
+    people: list[str],
+    n_pairs: int,
+    seed: int,
+    progress: Progress,
+) -> Metrics:
+    """Return how judges see swapped test examples, and how much of z_rest these give back."""
+    x, y = split.x.test, split.y.test
+    a, b = swap.swap_pairs(y, min(n_pairs, 2 * len(y)), seed)
+    with progress.task("decoding swaps", 1) as advance:
+        rest = split.z_rest.test[b]
+        swapped = model.decode(split.z_label.test[a], rest)
+        rest_again = model.encode(swapped)[1]
+        advance(1)
+    if not split.is_viewable:  # no judge classifier, so only what remains of z_rest
+        return {"swap.rest_r2": swap.swap(y[a], y[a], rest, rest_again)["swap.rest_r2"]}
+    judge = judges.train(split.y.train, "label")
+    predicted = judge.predict(swapped)
+    reconstructed = judge.predict(model.decode(split.z_label.test, split.z_rest.test))
+    metrics = swap.swap(y[a], predicted, rest, rest_again)
+    metrics["swap.control.label"] = float((reconstructed == y)[b].mean())
+    metrics["swap.judge"] = float((judge.predict(x) == y).mean())
     for factor in people:
-        known, who = coded.factors[factor]
-        rows = np.isin(who[b], known)  # whom the reader can know
-        if not can_be_read(known, who) or len(np.unique(who[b][rows])) < 2:
+        pair = split.factors[factor]
+        rows = np.isin(pair.test[b], pair.train)  # people whom the judge was trained on
+        who = pair.test[b][rows]
+        if not is_learnable(pair) or len(np.unique(who)) < 2:
             continue
-        reader = readers.of(known, factor)
+        judge = judges.train(pair.train, factor)
+        after, before = judge.predict(swapped[rows]), judge.predict(x)[b][rows]
         name = "swap" if len(people) == 1 else f"swap.{factor}"
-        whose = who[b][rows], reader.predict(swapped[rows]), reader.predict(x)[b][rows]
-        scores = swap.swap(y[a][rows], read[rows], rest[rows], again[rows], *whose, name=name)
-        found |= {key: value for key, value in scores.items() if key.startswith(f"{name}.factor")}
-    return found
+        scores = swap.swap(
+            y[a][rows], predicted[rows], rest[rows], rest_again[rows], who, after, before, name=name
+        )
+        for key, value in scores.items():
+            if key.startswith(f"{name}.factor"):
+                metrics[key] = value
+    return metrics
 
 
-def _retrieval(coded: Coded, people: list[str], seed: int) -> dict[str, float]:
-    found: dict[str, float] = {}
-    train, test = coded.z_rest
-    for factor in people:
-        name = "retrieval" if len(people) == 1 else f"retrieval.{factor}"
-        known, who = coded.factors[factor]
-        rows = np.isin(who, known)
-        if len(np.unique(who[rows])) > 1:
-            found |= _identified(train, known, test[rows], who[rows], name, seed)
-        else:
-            found |= _strangers(test, who, name, seed)
-    return found
+def _retrieval(split: EncodedSplit, people: list[str], seed: int, progress: Progress) -> Metrics:
+    """Return how well people are identified by z_rest."""
+    metrics: Metrics = {}
+    train, test = split.z_rest
+    with progress.task("measuring retrieval", max(1, len(people))) as advance:
+        for done, factor in enumerate(people, 1):
+            name = "retrieval" if len(people) == 1 else f"retrieval.{factor}"
+            who_train, who = split.factors[factor]
+            rows = np.isin(who, who_train)
+            if len(np.unique(who[rows])) > 1:
+                metrics |= _identify(train, who_train, test[rows], who[rows], name, seed)
+            else:
+                metrics |= _retrieve_new_people(test, who, name, seed)
+            advance(done)
+    return metrics
 
 
-def _strangers(z: Array, who: Array, name: str, seed: int) -> dict[str, float]:
-    """Verify people whom training has never seen, and identify them by half of their rows."""
+def _retrieve_new_people(z: Array, who: Array, name: str, seed: int) -> Metrics:
+    """Verify people who are new to training, and identify them by half of their rows."""
     names, counts = np.unique(who, return_counts=True)
     rng = np.random.default_rng(seed)
-    found: dict[str, float] = {}
-    several = rng.permutation(names[counts > 1])[:VERIFIED]
-    if len(several) > 1:
-        rows = np.isin(who, several)
-        found |= retrieval.verification(z[rows], who[rows], name=f"{name}.verification", seed=seed)
-    many = rng.permutation(names[counts >= LEAST])[:PEOPLE]
-    if len(many) > 1:
-        rows = [rng.permutation(np.flatnonzero(who == person)) for person in many]
-        enrolled, asked = (np.concatenate([r[part::2] for r in rows]) for part in (0, 1))
-        found |= _identified(z[enrolled], who[enrolled], z[asked], who[asked], name, seed)
-    return found
+    metrics: Metrics = {}
+    verified = rng.permutation(names[counts > 1])[:MAX_VERIFIED]
+    if len(verified) > 1:
+        rows = np.isin(who, verified)
+        key = f"{name}.verification"
+        metrics |= retrieval.verification(z[rows], who[rows], name=key, seed=seed)
+    identified = rng.permutation(names[counts >= MIN_IMAGES])[:MAX_IDENTIFIED]
+    if len(identified) > 1:
+        enrolled, queries = [], []
+        for person in identified:
+            rows = rng.permutation(np.flatnonzero(who == person))
+            enrolled.append(rows[0::2])
+            queries.append(rows[1::2])
+        enrolled, queries = np.concatenate(enrolled), np.concatenate(queries)
+        metrics |= _identify(z[enrolled], who[enrolled], z[queries], who[queries], name, seed)
+    return metrics
 
 
-def _identified(
-    enrolled: Array, known: Array, queries: Array, who: Array, name: str, seed: int
-) -> dict[str, float]:
-    found = retrieval.identification(enrolled, known, queries, who, name=name, seed=seed)
-    if len(np.unique(known)) < len(known):  # else nobody varies
-        found |= retrieval.identification(
-            enrolled, known, queries, who, metric="within", name=name, seed=seed
+def _identify(
+    enrolled: Array, who_enrolled: Array, queries: Array, who: Array, name: str, seed: int
+) -> Metrics:
+    """Return the identification by distance, and by distance relative to a person's variation."""
+    metrics = retrieval.identification(enrolled, who_enrolled, queries, who, name=name, seed=seed)
+    if len(np.unique(who_enrolled)) < len(who_enrolled):  # else no person has two rows
+        metrics |= retrieval.identification(
+            enrolled, who_enrolled, queries, who, metric="within", name=name, seed=seed
         )
-    return found
+    return metrics

@@ -1,10 +1,11 @@
-"""Swap two examples, each from a file or from a data set, and write the result to look at or to listen to."""
+"""Swap two examples, from files or from data, and write the result as an image or a sound."""
 
 from __future__ import annotations
 
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from ..datasets.dataset import Array
 from ..datasets.messages import Log, did_you_mean
 from ..estimator import WVAE
 from ..io.files import atomic
-from .encode import as_trained, open_like, remembered_rate
+from .inputs import match_channels, open_for_model, recorded_rate
 
 
 def swap(
@@ -25,55 +26,71 @@ def swap(
     rate: int | None = None,
     log: Log,
 ) -> Path:
-    """Write the label of example `a` in the style of example `b` to a file, and return its path.
+    """Write an example with the label of `a` and the style of `b`, and return the file's path.
 
     Parameters
     ----------
-    folder, model
-        The model folder and what it holds.
+    folder
+        The model folder.
+    model
+        The model in that folder.
     a, b
-        Files of one example, or ``DATA:ROW``: see `example`.
+        Files of one example, or ``DATA:ROW``: see `read_example`.
     out
-        The file, whose ending says how: see `write_example`. None: called after both, in the current folder.
+        The file. Its suffix sets the format: see `write_example`. None is a file in the current
+        folder, named after a and b.
     rate
-        Samples per second of a sound; None: the model's.
+        Samples per second of a sound; None is the rate of the training data.
     log
-        Told how the examples and the result are read.
+        Receives messages on conversions and on the predicted labels.
 
     Raises
     ------
     ValueError
-        If an example or the file is not suitable.
+        If an example or the file does not fit the model.
     """
-    out = out or Path(f"{_word(a)}-in-{_word(b)}{_suffixes(model)[0]}")
-    x = [example(folder, model, text, log=log) for text in (a, b)]
-    swapped = model.swap(*x)
-    write_example(out, swapped[0], model, rate or remembered_rate(folder))
+    out = out or Path(f"{_file_stem(a)}-in-{_file_stem(b)}{_suffixes(model)[0]}")
+    x_a = read_example(folder, model, a, log=log)
+    x_b = read_example(folder, model, b, log=log)
+    swapped = model.swap(x_a, x_b)
+    write_example(out, swapped[0], model, rate or recorded_rate(folder))
     if model.config_.classifier_weight:
-        read = [model.predict(one)[0] for one in (*x, swapped)]
-        log(f"A is read as {read[0]}, B as {read[1]}, A in B's style as {read[2]}")
+        label_a, label_b, label = (model.predict(x)[0] for x in (x_a, x_b, swapped))
+        log(f"predicted labels: {label_a} for A, {label_b} for B, {label} for A in B's style")
     return out
 
 
-def example(folder: Path, model: WVAE, text: str, *, log: Log) -> Array:
-    """Return one example, (1, \\*shape), from a file of one, or from ``DATA:ROW``, the row of a data set, from 0.
+def read_example(folder: Path, model: WVAE, text: str, *, log: Log) -> Array:
+    """Return one example, (1, \\*shape), from a file or from a row of data.
+
+    Parameters
+    ----------
+    folder
+        The model folder.
+    model
+        The model in that folder.
+    text
+        A file of one example (an image, a sound or an .npy), or ``DATA:ROW`` with rows from 0.
+    log
+        Receives messages on conversions.
 
     Raises
     ------
     ValueError
-        If there is no such file or row, or it is not what the model was trained on.
+        If there is no such file or row, or it does not have the form of the training data.
     """
     path = Path(text)
     if path.is_file():
-        return as_trained(_one(folder, model, path), model, text, log)
+        return match_channels(_read_file(folder, model, path), model, text, log)
     source, colon, row = text.rpartition(":")
     if not (colon and row.isdecimal()):
-        here = os.listdir(path.parent) if path.parent.is_dir() and not path.exists() else []
-        near = did_you_mean(path.name, here)
+        siblings = os.listdir(path.parent) if path.parent.is_dir() and not path.exists() else []
+        hint = did_you_mean(path.name, siblings)
         raise ValueError(
-            f"{text} is no file{near}, expected one example, or DATA:ROW such as handwriting:0"
+            f"{text} is no file{hint}, expected one example, or DATA:ROW such as handwriting:0"
         )
-    data = open_like(folder, model, source, log=_discard, unlabelled=True)
+    # Messages about the whole data set are not of interest for one of its rows.
+    data = open_for_model(folder, model, source, log=_discard, unlabelled=True)
     if int(row) >= len(data):
         raise ValueError(
             f"{source} has {len(data):,} rows, expected a row from 0 to {len(data) - 1}, not {row}"
@@ -82,22 +99,32 @@ def example(folder: Path, model: WVAE, text: str, *, log: Log) -> Array:
 
 
 def write_example(path: Path, x: Array, model: WVAE, rate: int | None = None) -> None:
-    """Write one example, (\\*shape), atomically: as an image (.png), to listen to (.wav), or as numbers (.npy).
+    """Write one example atomically, as an image (.png), a sound (.wav) or an array (.npy).
+
+    Parameters
+    ----------
+    path
+        The file. Missing folders are created.
+    x
+        The example, (\\*shape), as the model decodes it.
+    model
+        The model that decoded it.
+    rate
+        Samples per second of a sound.
 
     Raises
     ------
     ValueError
-        If the file's ending does not suit what the model was trained on, or a sound's rate is not known.
+        If the suffix does not fit the data, or the rate of a sound is unknown.
     """
-    suffix, suited = path.suffix.lower(), _suffixes(model)
-    if suffix not in suited:
+    suffix, allowed = path.suffix.lower(), _suffixes(model)
+    if suffix not in allowed:
         raise ValueError(
-            f"{path} ends in {suffix or 'nothing'}, expected {' or '.join(suited)} of such {model.config_.kind} data"
+            f"{path} has the suffix {suffix or '(none)'}, expected {' or '.join(allowed)} for "
+            f"{model.config_.kind} data of this model"
         )
     if suffix == ".wav" and rate is None:
-        raise ValueError(
-            "the model does not remember the samples per second of its sounds: give --rate"
-        )
+        raise ValueError("the model has no record of the sample rate of its sounds: give --rate")
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path) as temporary, temporary.open("wb") as file:
         if suffix == ".npy":
@@ -112,63 +139,61 @@ def write_example(path: Path, x: Array, model: WVAE, rate: int | None = None) ->
             from PIL import Image
 
             pixels = (255 * x.clip(0, 1)).round().astype(np.uint8)
-            pixels = pixels[0] if pixels.shape[:-2] == (1,) else pixels
-            Image.fromarray(pixels if pixels.ndim == 2 else pixels.transpose(1, 2, 0)).save(
-                file, format="PNG"
-            )
+            if pixels.shape[:-2] == (1,):
+                pixels = pixels[0]
+            if pixels.ndim == 3:
+                pixels = pixels.transpose(1, 2, 0)
+            Image.fromarray(pixels).save(file, format="PNG")
 
 
 def _suffixes(model: WVAE) -> tuple[str, ...]:
-    """Return what files can hold an example of this model, the best one first."""
+    """Return the suffixes of files that can hold an example of this model, the default first."""
     if model.config_.kind == "audio":
         return ".wav", ".npy"
-    if (
-        model.config_.kind == "image"
-        and model.model_.unit_range
-        and model.shape_[:-2] in ((), (1,), (3,))
-    ):
+    has_pixels = model.config_.kind == "image" and model.model_.unit_range
+    if has_pixels and model.shape_[:-2] in ((), (1,), (3,)):
         return ".png", ".npy"
     return (".npy",)
 
 
 def _discard(text: str) -> None:
-    """Drop what is said of a whole data set: of one example nobody wants to hear it again."""
+    """Drop a message."""
 
 
-def _one(folder: Path, model: WVAE, path: Path) -> Array:
-    """Return what a file holds, (1, \\*shape)."""
+def _read_file(folder: Path, model: WVAE, path: Path) -> Array:
+    """Return the example in a file, (1, \\*shape)."""
     from ..datasets.readers import images, sounds
     from ..datasets.readers.arrays import examples
     from ..datasets.readers.media import Content
 
     suffix, kind = path.suffix.lower(), model.config_.kind
-    wanted = {"image": images.SUFFIXES, "audio": sounds.SUFFIXES, "table": ()}[kind]
     if suffix == ".npy":
         try:
             x = np.load(path, allow_pickle=False)
         except (ValueError, EOFError, OSError) as error:
             raise ValueError(
-                f"{path} is no whole .npy file of numbers ({error}): save it again"
+                f"{path} is not a complete .npy file of numbers ({error}): save it again"
             ) from error
         return examples(x[None], str(path), _discard)
-    if suffix not in wanted:
+    allowed = {"image": images.SUFFIXES, "audio": sounds.SUFFIXES, "table": ()}[kind]
+    if suffix not in allowed:
         raise ValueError(
-            f"{path} is no example of {kind} data, expected {', '.join((*wanted, '.npy'))}, or DATA:ROW such as "
-            f"{path}:0"
+            f"{path} is not an example of {kind} data, expected {', '.join((*allowed, '.npy'))}, "
+            f"or DATA:ROW such as {path}:0"
         )
 
-    def only() -> list[tuple[str, Content]]:
+    def one_file() -> list[tuple[str, Content]]:
         return [(path.name, path)]
 
+    options: dict[str, Any] = {"log": _discard, "progress": False}
     if kind == "audio":
-        rate = remembered_rate(folder)
-        return sounds.read_sounds(only, 1, str(path), rate=rate, log=_discard, progress=False)[0]
-    return images.read_images(
-        only, 1, str(path), size=(model.shape_[-2], model.shape_[-1]), log=_discard, progress=False
-    )[0]
+        rate = recorded_rate(folder)
+        return sounds.read_sounds(one_file, 1, str(path), rate=rate, **options)[0]
+    height, width = model.shape_[-2:]
+    return images.read_images(one_file, 1, str(path), size=(height, width), **options)[0]
 
 
-def _word(text: str) -> str:
-    return re.sub(r"\W+", "-", Path(text).stem if Path(text).is_file() else Path(text).name).strip(
-        "-"
-    )
+def _file_stem(text: str) -> str:
+    """Return the name of an example as part of a file name."""
+    path = Path(text)
+    return re.sub(r"\W+", "-", path.stem if path.is_file() else path.name).strip("-")

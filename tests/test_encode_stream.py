@@ -1,4 +1,4 @@
-"""Encoding block by block: the same table as in memory, little memory, and clusters in the same pass."""
+"""Encoding block by block into one file or into parts, with clusters in the same pass."""
 
 from __future__ import annotations
 
@@ -13,11 +13,16 @@ from sklearn.metrics import adjusted_mutual_info_score
 
 from wvae import WVAE
 from wvae.datasets import Dataset
+from wvae.workflows import centres as centres_module
+from wvae.workflows import encode as encode_module
 from wvae.workflows import encode_parts as parts
-from wvae.workflows import encode_stream as streaming
-from wvae.workflows.encode import codes_of, nearest
-from wvae.workflows.encode_stream import centres_file, encode_to_file, learn_centres
-from wvae.workflows.fit import code_columns, write_columns
+from wvae.workflows.centres import centres_file, learn_centres, nearest
+from wvae.workflows.encode import (
+    code_columns,
+    encode_columns,
+    encode_to_file,
+    write_columns,
+)
 from wvae.workflows.run_folder import RunError
 
 pa = pytest.importorskip("pyarrow")
@@ -28,7 +33,7 @@ N = 5_300
 
 @dataclass
 class Sharded:
-    """Examples that can only be sliced, as those in many files: what is read at once is noted."""
+    """Examples that can only be sliced, like shards; records how many are read at once."""
 
     x: np.ndarray
     read: list[int] = field(default_factory=list[int])
@@ -51,7 +56,7 @@ class Sharded:
 
 @pytest.fixture(scope="module")
 def data(planted: Dataset) -> Dataset:
-    """Thousands of rows sorted by writer, with a split; the first blocks have no label, a factor has gaps."""
+    """Thousands of rows sorted by writer; the first blocks have no label, a factor has gaps."""
     rows = np.random.default_rng(0).integers(len(planted), size=N)
     many = planted.subset(rows[np.argsort(planted.factors["writer"][rows], kind="stable")])
     y, age = many.y.astype(object), np.arange(N).astype(object)
@@ -62,36 +67,36 @@ def data(planted: Dataset) -> Dataset:
 
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(streaming, "ROWS", 1000)
-    monkeypatch.setattr(streaming, "GROUP", 2)
+    monkeypatch.setattr(encode_module, "ROWS", 1000)
+    monkeypatch.setattr(encode_module, "BLOCKS_PER_ROW_GROUP", 2)
 
 
 @pytest.mark.usefixtures("small_blocks")
-def test_the_file_is_that_of_all_rows_at_once(
+def test_the_file_equals_an_encoding_of_all_rows_at_once(
     fitted: WVAE, data: Dataset, tmp_path: Path, no_temporaries: Callable[[], None]
 ):
     encode_to_file(fitted, data, tmp_path / "deep" / "codes.parquet")
-    at_once = code_columns(fitted.encode(data.x), data) | {"predicted": fitted.predict(data.x)}
-    write_columns(tmp_path / "at-once.parquet", at_once)
-    found, expected = (
+    columns = code_columns(fitted.encode(data.x), data) | {"predicted": fitted.predict(data.x)}
+    write_columns(tmp_path / "at-once.parquet", columns)
+    streamed, at_once = (
         parquet.read_table(tmp_path / name) for name in ("deep/codes.parquet", "at-once.parquet")
     )
-    assert found.schema == expected.schema
-    assert found.equals(expected)
-    assert list(codes_of(fitted, data)) == found.column_names
+    assert streamed.schema == at_once.schema
+    assert streamed.equals(at_once)
+    assert list(encode_columns(fitted, data)) == streamed.column_names
     assert parquet.ParquetFile(tmp_path / "deep" / "codes.parquet").metadata.num_row_groups == 3
     no_temporaries()
 
 
 @pytest.mark.usefixtures("small_blocks")
-def test_blocks_are_read_one_after_the_other(fitted: WVAE, data: Dataset, tmp_path: Path):
+def test_at_most_one_block_is_read_at_a_time(fitted: WVAE, data: Dataset, tmp_path: Path):
     x = Sharded(data.x)
     encode_to_file(fitted, replace(data, x=x), tmp_path / "codes.parquet", k=5)  # pyright: ignore[reportArgumentType]
     assert max(x.read) == 1000
 
 
 @pytest.mark.usefixtures("small_blocks")
-def test_what_fails_on_the_way_leaves_nothing(
+def test_a_failed_encoding_leaves_the_old_file(
     fitted: WVAE, data: Dataset, tmp_path: Path, no_temporaries: Callable[[], None]
 ):
     x = (data.x / 255).astype(np.float32)
@@ -108,10 +113,10 @@ def test_what_fails_on_the_way_leaves_nothing(
 
 @pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("most", [200_000, 1000])
-def test_planted_clusters_are_found(
+def test_clusters_match_the_planted_writers(
     fitted: WVAE, data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
 ):
-    monkeypatch.setattr(streaming, "MOST", most)
+    monkeypatch.setattr(centres_module, "MAX_ROWS", most)
     encode_to_file(fitted, data, tmp_path / "codes.parquet", k=5, seed=1)
     table = parquet.read_table(tmp_path / "codes.parquet")
     clusters, writer = table.column("cluster").to_numpy(), table.column("writer").to_numpy()
@@ -125,10 +130,10 @@ def test_planted_clusters_are_found(
     np.testing.assert_array_equal(nearest(z_rest, centres), clusters)
 
 
-def test_centres_come_from_all_over_the_data(
+def test_centres_are_learnt_from_rows_all_over_the_data(
     fitted: WVAE, data: Dataset, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(streaming, "MOST", 1000)
+    monkeypatch.setattr(centres_module, "MAX_ROWS", 1000)
     x = Sharded(data.x)
     sliced = replace(data, x=x)  # pyright: ignore[reportArgumentType]
     centres = learn_centres(fitted, sliced, 5, seed=1)
@@ -140,16 +145,14 @@ def test_centres_come_from_all_over_the_data(
     )  # the model's
 
 
-def test_clusters_that_cannot_be(fitted: WVAE, data: Dataset, tmp_path: Path):
+def test_impossible_clusters_are_rejected(fitted: WVAE, data: Dataset, tmp_path: Path):
     for k in (1, 2651):
-        with pytest.raises(
-            ValueError, match=f"k is {k}, expected 2 to 2650, half of the rows that centres"
-        ):
+        with pytest.raises(ValueError, match=f"k is {k}, expected 2 to 2650"):
             encode_to_file(fitted, data, tmp_path / "codes.parquet", k=k)
     named = replace(data, factors={"cluster": data.factors["writer"]})
     with pytest.raises(
         ValueError,
-        match="planted has a column 'cluster', which is the name of the cluster that is fo",
+        match="planted has a column 'cluster'",
     ):
         encode_to_file(fitted, named, tmp_path / "codes.parquet", k=5)
     encode_to_file(fitted, named, tmp_path / "codes.parquet")
@@ -170,47 +173,39 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "codes.partial"
 
 
-def test_every_row_is_there_once(folder: Path):
+def test_parts_hold_every_row_exactly_once(folder: Path):
     assert parts.check_parts(folder, 2500, 1000) == 3
     rows = np.r_[1000:1999, 1000]
     write_columns(folder / parts.part_name(1000), {"row": rows})
-    with pytest.raises(
-        ValueError, match=r"part-000000001000.parquet has not each of its rows once: delete it"
-    ):
+    with pytest.raises(ValueError, match=r"part-000000001000.parquet does not hold"):
         parts.check_parts(folder, 2500, 1000)
     (folder / parts.part_name(1000)).write_bytes(b"PAR1")
-    with pytest.raises(ValueError, match=r"part-000000001000.parquet is damaged \(.*\): delete it"):
+    with pytest.raises(ValueError, match=r"part-000000001000.parquet is damaged"):
         parts.check_parts(folder, 2500, 1000)
     (folder / parts.part_name(1000)).unlink()
-    with pytest.raises(
-        ValueError, match=r"rows are missing: 1,000–1,999; the others are in .*codes.partial"
-    ):
+    with pytest.raises(ValueError, match=r"1,000–1,999; .*codes.partial"):
         parts.check_parts(folder, 2500, 1000)
     assert parts.missing_parts(folder, 2500, 1000) == [slice(1000, 2000)]
     write_columns(folder / parts.part_name(1000), {"row": np.arange(1000, 2000)})
     write_columns(folder / parts.part_name(500), {"row": np.arange(500, 1000)})
-    with pytest.raises(
-        ValueError, match=r"has parts of other rows, 'part-000000000500.parquet': delete them"
-    ):
+    with pytest.raises(ValueError, match=r"other rows, 'part-000000000500.parquet'"):
         parts.check_parts(folder, 2500, 1000)
 
 
-def test_unfinished_codes_of_something_else_are_not_continued(folder: Path):
-    about, out = {"data": "a", "part": 1000}, folder.with_name("codes")
+def test_unfinished_codes_with_other_settings_are_not_resumed(folder: Path):
+    settings, out = {"data": "a", "part": 1000}, folder.with_name("codes")
     for path in folder.iterdir():
         path.unlink()
-    parts.begin(folder, about)
-    parts.check_folder(out, folder, about, overwrite=False)
-    with pytest.raises(
-        RunError, match=r"codes.partial holds unfinished codes of something else \(data\)"
-    ):
-        parts.check_folder(out, folder, about | {"data": "b"}, overwrite=False)
-    parts.finish(folder, out)
-    parts.check_folder(out, folder, about, overwrite=True)
+    parts.start_encoding(folder, settings)
+    parts.check_folder(out, folder, settings, overwrite=False)
+    with pytest.raises(RunError, match=r"codes.partial .*\(data\)"):
+        parts.check_folder(out, folder, settings | {"data": "b"}, overwrite=False)
+    parts.finish_encoding(folder, out)
+    parts.check_folder(out, folder, settings, overwrite=True)
     folder.mkdir()
-    (folder / parts.ABOUT_FILE).write_text("{")
-    with pytest.raises(RunError, match=r"something else \(data, part\)"):
-        parts.check_folder(folder.with_name("new"), folder, about, overwrite=False)
+    (folder / parts.SETTINGS_FILE).write_text("{")
+    with pytest.raises(RunError, match=r"\(data, part\)"):
+        parts.check_folder(folder.with_name("new"), folder, settings, overwrite=False)
     (folder / parts.part_name(0)).touch()
-    parts.begin(folder, about)
-    assert [path.name for path in folder.iterdir()] == [parts.ABOUT_FILE]
+    parts.start_encoding(folder, settings)
+    assert [path.name for path in folder.iterdir()] == [parts.SETTINGS_FILE]
