@@ -61,6 +61,19 @@ def test_covariance_misses_non_linear_dependence() -> None:
 # ------------------------------------------------------------------------------------------- hsic
 
 
+def test_hsic_equals_its_definition() -> None:
+    """tr(KHLH) / √(tr(KHKH) tr(LHLH)), with the mean squared distance as the kernel's scale."""
+    y = labels(60)
+    z = normal(60) + 0.5 * y[:, None]
+    squared = ((z[:, None] - z[None]) ** 2).sum(2).double().numpy()
+    k = np.exp(-squared / squared.mean())
+    same = (y[:, None] == y[None]).double().numpy()
+    h = np.eye(60) - 1 / 60
+    expected = np.trace(k @ h @ same @ h)
+    expected /= np.sqrt(np.trace(k @ h @ k @ h) * np.trace(same @ h @ same @ h))
+    assert hsic(z, y).item() == pytest.approx(expected, rel=1e-4)
+
+
 def test_hsic_is_zero_for_independence_and_one_for_the_label_itself() -> None:
     y = labels(1000)
     one_hot = functional.one_hot(y, 4).float()

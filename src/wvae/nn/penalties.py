@@ -62,9 +62,9 @@ def covariance(a: Tensor, b: Tensor) -> Tensor:
 def hsic(z: Tensor, y: Tensor) -> Tensor:
     """Return the normalised Hilbert-Schmidt independence criterion of code and label, in [0, 1].
 
-    HSIC(K, L) / √(HSIC(K, K) HSIC(L, L)) with HSIC(K, L) = tr(KHLH) and H = I − 1/B. K is a
-    Gaussian kernel whose width is the batch's mean distance; L_ij is 1 where labels agree, else
-    0. In the limit of many examples it is zero only for independence.
+    HSIC(K, L) / √(HSIC(K, K) HSIC(L, L)) with HSIC(K, L) = tr(KHLH) and H = I − 1/B. K is
+    the Gaussian kernel exp(−‖z_i − z_j‖² / m), with m the batch's mean squared distance; L_ij is
+    1 where labels agree, else 0. In the limit of many examples it is zero only for independence.
 
     Parameters
     ----------
