@@ -15,7 +15,7 @@ from wvae.model import Codes, SplitVAE
 from wvae.nn import backbones as networks
 from wvae.nn.augment import shifted
 from wvae.training.examples import Examples
-from wvae.training.initialise import build_model, measure
+from wvae.training.initialise import build_model, initialise_from_data
 from wvae.training.loop import evaluate, train
 
 B, SIDE, CLASSES = 256, 8, 10
@@ -277,7 +277,7 @@ def test_gaussian_reconstruction_is_the_density_of_the_data_in_their_own_units(
     x = (rng.normal(3, 1, (90, *shape)) * unit).astype(np.float32)
     data = Examples(x, np.arange(90) % 3)
     model = gaussian(shape)
-    measure(model, data)
+    initialise_from_data(model, data)
     axes = 0 if len(shape) == 1 else None
     np.testing.assert_allclose(
         model.observation.input_mean.numpy(), x.mean(axes, dtype=float), rtol=1e-5
@@ -306,7 +306,7 @@ def test_gaussian_reconstruction_is_the_density_of_the_data_in_their_own_units(
     )
     # The same data in another unit cost n log(unit) nats more, and nothing else changes.
     other = gaussian(shape)
-    measure(other, Examples(1000 * x, data.y))
+    initialise_from_data(other, Examples(1000 * x, data.y))
     a, b = (
         evaluate(m, d)
         for m, d in ((gaussian_measured(model), data), (other, Examples(1000 * x, data.y)))
@@ -327,7 +327,7 @@ def test_columns_that_do_not_vary_divide_nothing_by_zero() -> None:
     x = np.random.default_rng(0).normal(size=(60, 4))
     x[:, 1], x[:, 2], x[:, 3] = 0, 7.7, 1e9
     model = gaussian((4,), epochs=3)
-    measure(model, Examples(x, np.arange(60) % 3))
+    initialise_from_data(model, Examples(x, np.arange(60) % 3))
     assert model.observation.input_sd.tolist()[1:] == [1, 1, 1000]
     assert (
         float(model.observation.standardise(torch.from_numpy(x).float())[:, 1:].abs().max()) < 0.1

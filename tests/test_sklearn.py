@@ -23,7 +23,7 @@ from wvae.estimator import WVAE
 from wvae.io.files import ModelFileError
 from wvae.training.examples import Examples, check_examples
 from wvae.training.loop import TrainingError, evaluate
-from wvae.training.pipeline import hold_out
+from wvae.training.pipeline import split_validation
 
 SMALL: dict[str, Any] = {
     "d_label": 2,
@@ -358,7 +358,7 @@ def test_early_stopping_ends_at_the_best_epoch(wine: tuple[np.ndarray, np.ndarra
     assert model.n_iter_ == len(losses) < 60
     assert int(np.argmin(losses)) == len(losses) - 4
     indices = np.unique(y, return_inverse=True)[1]
-    watched = hold_out(model.config_, Examples(X, indices), None)[1]
+    watched = split_validation(model.config_, Examples(X, indices), None)[1]
     assert watched is not None
     assert len(watched.x) == 53
     assert evaluate(model.model_, watched, 1)["loss"] == pytest.approx(min(losses), rel=1e-6)
@@ -374,13 +374,13 @@ def test_groups_are_on_one_side_only(wine: tuple[np.ndarray, np.ndarray]):
     data = Examples(X, np.unique(y, return_inverse=True)[1])
     groups = np.arange(178) % 7
     config = Config(early_stopping=True, validation_fraction=0.3)
-    train, watched = hold_out(config, data, groups)
+    train, watched = split_validation(config, data, groups)
     assert watched is not None
     sides = [{tuple(row) for row in part.x} for part in (train, watched)]
     where = [{g for row, g in zip(X, groups, strict=True) if tuple(row) in side} for side in sides]
     assert where[0] & where[1] == set()
     assert len(where[1]) == 2
-    train, watched = hold_out(config, data, None)
+    train, watched = split_validation(config, data, None)
     assert watched is not None
     for part in (train, watched):
         assert np.unique(part.y).tolist() == [0, 1, 2]

@@ -149,6 +149,11 @@ class Config:
         "float32",
         "numbers in the networks' matrix products while training; bfloat16 is faster where there are units",
     )
+    compile: bool = _parameter(
+        False,
+        "compile the training step with torch.compile (needs a C++ compiler); pays off only in long "
+        "trainings",
+    )
     device: Literal["auto", "cpu", "cuda"] = _parameter(
         "auto", "where to compute; auto takes a GPU if there is one"
     )

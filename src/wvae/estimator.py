@@ -20,28 +20,29 @@ from .config import Config, Objective, Preset, check_parameter_names
 from .io.chainer import read_original
 from .io.model_folder import Code, SavedModel, check_code, read_saved, write_saved
 from .model import SplitVAE
-from .training.examples import Array, Examples, check_examples, check_shape, labelled
+from .training.examples import Array, Examples, check_examples, check_labelled, check_shape
 from .training.inference import (
     Posterior,
-    aligned,
+    align,
     centres_of,
     column_names,
-    decoded,
+    decode,
     posterior,
     probabilities,
 )
 from .training.initialise import restore_model
-from .training.loop import Row, evaluate, make_optimiser
+from .training.loop import Row, evaluate
 from .training.pipeline import (
-    Fit,
+    FitResult,
+    build_config,
     check_same_classes,
-    continued,
-    copied,
-    learn,
-    learn_on,
-    prepared,
-    seeded,
+    copy_training,
+    copy_weights,
+    fit_increment,
+    fit_model,
+    prepare_data,
 )
+from .training.schedule import make_optimiser
 from .validation import check_weights, coded, column, missing_in
 
 
@@ -170,18 +171,20 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             If the loss is no longer finite.
         """
         config = self._config()
-        found = prepared(config, X, y, sample_weight, groups=groups)
+        found = prepare_data(config, X, y, sample_weight, groups=groups)
         # Attributes are set only once training has ended well: a failed fit leaves no half-fitted estimator.
         warm = self.warm_start and hasattr(self, "model_")
         if warm:
             self._examples(X)
             check_same_classes(found.classes, self.classes_)
-        model = continued(self.model_, config) if warm else found.build_model(config)
+        model = copy_weights(self.model_, config) if warm else found.build_model(config)
         seen = (
-            None if test is None else labelled(*test, model.shape, found.classes, model.unit_range)
+            None
+            if test is None
+            else check_labelled(*test, model.shape, found.classes, model.unit_range)
         )
         options: dict[str, Any] = {"test": seen, "checkpoint": checkpoint, "on_epoch": on_epoch}
-        fit = learn(model, found.data, groups=found.groups, fresh=not warm, **options)
+        fit = fit_model(model, found.data, groups=found.groups, initialise=not warm, **options)
         return self._learnt(fit, found.classes, X)
 
     def partial_fit(
@@ -203,19 +206,21 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         first = not hasattr(self, "model_")
         if first:
             config = self._config()
-            found = prepared(config, X, y, sample_weight, classes=classes)
+            found = prepare_data(config, X, y, sample_weight, classes=classes)
             model = found.build_model(config)
             optimiser, history, centres = make_optimiser(model), [], None
         else:
             self._examples(X)
             if classes is not None:
                 check_same_classes(np.unique(np.asarray(classes)), self.classes_)
-            found = prepared(self.config_, X, y, sample_weight, classes=self.classes_)
+            found = prepare_data(self.config_, X, y, sample_weight, classes=self.classes_)
             # Copies, so that a failure leaves the model as it was.
-            model, optimiser = copied(self.model_, self._optimiser or make_optimiser(self.model_))
+            model, optimiser = copy_training(
+                self.model_, self._optimiser or make_optimiser(self.model_)
+            )
             history, centres = self.history_, self.label_centres_
         self._learnt(
-            learn_on(model, found.data, optimiser, history, centres),
+            fit_increment(model, found.data, optimiser, history, centres),
             found.classes,
             X if first else None,
         )
@@ -225,7 +230,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
     def encode(self, X: Any) -> tuple[Array, Array]:
         """Return the posterior means z_label (n, d_label) and z_rest (n, d_rest), aligned."""
         q_label, q_rest = self.posterior(X)
-        return q_label[0], aligned(self._fitted(), q_label[0], q_rest[0])
+        return q_label[0], align(self._fitted(), q_label[0], q_rest[0])
 
     def sample(self, X: Any, seed: int = 0) -> tuple[Array, Array]:
         """Return one sample of each posterior, z_label (n, d_label) and z_rest (n, d_rest), aligned."""
@@ -234,7 +239,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             mean + sd * rng.standard_normal(mean.shape, np.float32)
             for mean, sd in self.posterior(X)
         )
-        return z_label, aligned(self._fitted(), z_label, z_rest)
+        return z_label, align(self._fitted(), z_label, z_rest)
 
     def posterior(self, X: Any) -> Posterior:
         """Return (mean, standard deviation) of q(z_label|x) and of q(z_rest|x), before the alignment."""
@@ -253,7 +258,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
 
     def decode(self, z_label: Array, z_rest: Array) -> Array:
         """Return the mean of p(x|z_label, z_rest), (n, \\*shape), in the units of the data; of uint8, in [0, 1]."""
-        return decoded(self._fitted(), z_label, z_rest)
+        return decode(self._fitted(), z_label, z_rest)
 
     def inverse_transform(self, Z: Array, y: Array | None = None) -> Array:
         """Return images (n, \\*shape) from what `transform` gave.
@@ -347,7 +352,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
     @classmethod
     def _restored(cls, saved: SavedModel) -> Self:
         estimator = cls(code=saved.code, **asdict(saved.config))
-        fit = Fit(restore_model(saved), [{}] * saved.epochs, saved.label_centres)
+        fit = FitResult(restore_model(saved), [{}] * saved.epochs, saved.label_centres)
         estimator._set(fit, saved.classes)
         if saved.feature_names is not None:
             estimator.feature_names_in_ = saved.feature_names
@@ -359,7 +364,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         return tags
 
-    def _learnt(self, fit: Fit, classes: Array, X: Any) -> Self:
+    def _learnt(self, fit: FitResult, classes: Array, X: Any) -> Self:
         """Take over what was learnt, and the names of X's columns, if it is given and has some."""
         self._set(fit, classes)
         if X is not None:
@@ -377,7 +382,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             validate_data(self, X, reset=False, skip_check_array=True)
         return check_shape(found, self.shape_, model.unit_range)
 
-    def _set(self, fit: Fit, classes: Array) -> None:
+    def _set(self, fit: FitResult, classes: Array) -> None:
         model = self.model_ = fit.model.eval()
         self.config_, self.likelihood_, self.shape_ = (
             model.config,
@@ -390,7 +395,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
 
     def _config(self) -> Config:
         self._code()
-        return seeded({spec.name: getattr(self, spec.name) for spec in fields(Config)})
+        return build_config({spec.name: getattr(self, spec.name) for spec in fields(Config)})
 
     def _code(self) -> Code:
         return check_code(self.code)
