@@ -34,14 +34,12 @@ from .training.initialise import restore_model
 from .training.loop import Row, evaluate
 from .training.pipeline import (
     FitResult,
-    build_config,
-    check_same_classes,
     copy_training,
     copy_weights,
     fit_increment,
     fit_model,
-    prepare_data,
 )
+from .training.prepare import build_config, check_same_classes, prepare_data
 from .training.schedule import make_optimiser
 from .validation import check_weights, coded, column, missing_in
 
@@ -167,7 +165,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         ------
         ValueError, TypeError
             If the data or a hyper-parameter cannot be used.
-        wvae.training.loop.TrainingError
+        wvae.training.diagnostics.TrainingError
             If the loss is no longer finite.
         """
         config = self._config()

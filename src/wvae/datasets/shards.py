@@ -36,8 +36,8 @@ class Part(Protocol):
 class Shards:
     """The rows of several files, one after the other, or some of them.
 
-    It has what training and encoding need of an array: shape, dtype, length, and indexing by slices,
-    indices and masks. Indexing returns an array in memory; ``np.asarray`` reads all rows.
+    It has what training and encoding need of an array: shape, dtype, length, and indexing by
+    slices, indices and masks. Indexing returns an array in memory; ``np.asarray`` reads all rows.
 
     Parameters
     ----------

@@ -57,7 +57,7 @@ class Examples:
 
     @cached_property
     def _weights(self) -> tuple[Array, Array] | None:
-        """Weights in every term and in the label's terms, (n,) each of mean 1; None if all are 1."""
+        """Weights in all terms and in the label's terms, (n,) of mean 1; None if all are 1."""
         is_labelled = self.y != UNLABELLED
         if self.weight is None and is_labelled.all():
             return None

@@ -6,8 +6,8 @@ are swaps: z_label of a random example a with z_rest of a random example b, wher
 its inverse bring z_rest to the label of a. The encoder and all maps are frozen. The decoder
 minimises ::
 
-    −log p(x|z_label, z_rest)                                    training examples, as before
-    + LABEL_WEIGHT · −log p(y_a|z_label(x'))                     the swapped image x' shows a's label
+    −log p(x|z_label, z_rest)                                   training examples, as before
+    + LABEL_WEIGHT · −log p(y_a|z_label(x'))                    the swapped image x' shows a's label
     + REST_WEIGHT · ‖(z_rest(x') − z'_b) M‖² / E‖(z_rest − E z_rest) M‖²     and the style of b
 
 where z'_b is the swapped z_rest and M the alignment's metric. This is the reverse cycle of Jha,
@@ -38,7 +38,7 @@ SWAPS_PER_EXAMPLE = 0.5  # swapped images for each training example of a batch
 
 
 def finetune_decoder(model: SplitVAE, data: Examples) -> None:
-    """Train the decoder of an aligned model on swapped codes, for ``config.finetune_epochs`` passes.
+    """Train the decoder on swapped codes, for ``config.finetune_epochs`` passes over the data.
 
     Parameters
     ----------

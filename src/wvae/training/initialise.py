@@ -140,7 +140,7 @@ def _set_scale(model: SplitVAE, data: Examples, device: torch.device) -> None:
 
 @torch.no_grad()
 def _set_mean_image(model: SplitVAE, data: Examples, device: torch.device) -> None:
-    """With ``init="data"``, centre the input on the mean image, and let the decoder start with it."""
+    """With ``init="data"``, centre the input on the mean image and let the decoder start there."""
     if not model.observation.centres_input:
         return
     n = len(data.x)

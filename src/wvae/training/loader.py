@@ -1,7 +1,7 @@
 """Shuffled batches on the device, from examples in memory or on disk.
 
-Examples in memory are shuffled as a whole. Those on disk are read in blocks of neighbouring rows, in
-random order. As many blocks as fit into a buffer of 32 MB are mixed row by row, while the next
+Examples in memory are shuffled as a whole. Those on disk are read in blocks of neighbouring rows,
+in random order. As many blocks as fit into a buffer of 32 MB are mixed row by row, while the next
 buffer is read. ``docs/scale.md`` shows the effect on the batches and on the training.
 
 The order is a function of the seed and the epoch. A resumed training therefore skips the batches
@@ -140,7 +140,7 @@ class BatchLoader:
                 yield from self._from_buffer(*pending)
 
     def _own_rows(self, order: Array) -> tuple[Array, list[RankSlice]]:
-        """Return this process's rows of a buffer, batch after batch, and its slice of each batch."""
+        """Return this process's rows of a buffer, batch by batch, and its slice of each batch."""
         rows: list[Array] = []
         rank_slices: list[RankSlice] = []
         for start in range(0, len(order), self.batch_size):
@@ -166,9 +166,9 @@ def shuffle_buffers(
 ) -> Iterator[Array]:
     """Yield the order of all rows in one pass, buffer by buffer.
 
-    The blocks are laid end to end in random order and cut into buffers of a whole number of batches.
-    Every buffer is then mixed row by row: in `STRATA` equal parts, each of which gives an equal
-    number of rows to every batch.
+    The blocks are laid end to end in random order and cut into buffers of whole batches. Every
+    buffer is then mixed row by row: in `STRATA` equal parts, each of which gives an equal number of
+    rows to every batch.
 
     Parameters
     ----------

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +18,7 @@ from ..nn import distributed
 from ..nn.distributed import RankSlice
 from ..validation import UNLABELLED
 from .checkpoint import Checkpointer, Row, RunningMeans, TrainingState
+from .compilation import Objective, compile_objective
 from .diagnostics import TrainingWarning, diagnose
 from .examples import Examples, batches
 from .initialise import initialise_from_data
@@ -29,7 +27,6 @@ from .schedule import make_optimiser, set_learning_rate
 
 DIAGNOSIS_EXAMPLES = 512
 DIAGNOSIS_FIRST_EPOCH = 5  # before it, a fault may still go away
-Objective = Callable[..., dict[str, Tensor]]
 
 
 def train(
@@ -199,35 +196,6 @@ def train_epoch(
     row["seconds"] = state.seconds + time.monotonic() - started
     state.step, state.means, state.seconds = 0, RunningMeans(), 0.0
     return row
-
-
-def compile_objective(model: SplitVAE) -> Objective:
-    """Return the model's ``forward``, compiled by ``torch.compile`` if its config asks for that.
-
-    Raises
-    ------
-    ValueError
-        If compilation needs a C++ compiler and none is installed.
-    """
-    if not model.config.compile:
-        return model
-    device = next(model.parameters()).device
-    if device.type == "cpu" and not find_compiler():
-        raise ValueError(
-            "compile is True, which needs a C++ compiler, and neither $CXX nor g++ nor clang++ was "
-            "found: install one, or take compile=False"
-        )
-    compiled: Any = torch.compile(model, dynamic=False)
-    return compiled
-
-
-def find_compiler() -> str | None:
-    """Return the path of a C++ compiler that ``torch.compile`` can use, or None."""
-    for name in (os.environ.get("CXX", ""), "g++", "clang++"):
-        path = shutil.which(name)
-        if path:
-            return path
-    return None
 
 
 @torch.no_grad()

@@ -28,8 +28,8 @@ def learning_rate_factor(schedule: Schedule, progress: float) -> float:
     ----------
     schedule
         - ``"constant"``: 1 throughout.
-        - ``"one-cycle"``: a linear rise from 0.04 to 1 over the first tenth, then half a cosine down
-          to 0.01 (after Smith & Topin, 2019).
+        - ``"one-cycle"``: a linear rise from 0.04 to 1 over the first tenth, then half a cosine
+          down to 0.01 (after Smith & Topin, 2019).
         - ``"linear"``: a linear rise over the first twentieth, then a linear fall to 0.
         - ``"half-cosine"``: half a cosine from 1 down to 0, without warm-up.
     progress
