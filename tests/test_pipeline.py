@@ -162,7 +162,7 @@ def test_networks_run_on_whole_blocks(x: np.ndarray, monkeypatch: pytest.MonkeyP
 def test_values_that_are_not_finite_are_rejected_with_their_rows(value: float, fault: str):
     x = np.zeros((10_005, 2))
     x[10_003, 1] = value
-    with pytest.raises(ValueError, match=rf"{fault} in the rows 10000 to 10004"):
+    with pytest.raises(ValueError, match=rf"{fault} among the rows 10000 to 10004"):
         check_examples(x)
 
 
@@ -193,6 +193,11 @@ def test_style_statistics_are_of_labelled_rows_only():
     for k in range(2):
         expected = features[torch.from_numpy(y == k)]
         torch.testing.assert_close(model.style.mean[k], expected.mean(0), atol=1e-4, rtol=1e-3)
+    labelled = torch.from_numpy(y >= 0)
+    one_hot = torch.nn.functional.one_hot(torch.from_numpy(y[y >= 0]), 2).float()
+    relative = model.style.standardise(features[labelled], one_hot)
+    assert relative[one_hot[:, 1] == 1].mean(0).abs().max() < 0.1
+    assert relative.abs().max() <= 3
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

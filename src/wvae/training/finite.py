@@ -45,7 +45,7 @@ def check_finite_values(x: Array, first_row: int) -> tuple[float, float]:
     else:
         fault = f"values up to {largest:g}"
     last_row = first_row + len(x) - 1
-    raise ValueError(f"X holds {fault} in the rows {first_row} to {last_row}: drop or fill them")
+    raise ValueError(f"X holds {fault} among the rows {first_row} to {last_row}: drop or fill them")
 
 
 def all_finite(module: nn.Module) -> bool:
