@@ -22,7 +22,7 @@ from wvae.training.finetune import SwapSampler, finetune_decoder
 @pytest.fixture(scope="module")
 def base(planted: Dataset, small: dict[str, Any]) -> WVAE:
     """A model whose decoder is not fine-tuned; tests must not change it."""
-    changes: dict[str, Any] = {"finetune_epochs": 0, "epochs": 6, "alignment_steps": 40}
+    changes: dict[str, Any] = {"finetune_epochs": 0, "epochs": 6, "alignment_steps": 10}
     return WVAE(**(small | changes)).fit(planted.x, planted.y)
 
 
