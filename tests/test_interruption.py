@@ -32,8 +32,8 @@ CONFIG: dict[str, Any] = {
 }  # fmt: skip
 
 # Runs the command line with a checkpoint after every step, and with slow steps, so that a signal
-# arrives in the middle of an epoch. Signals have their default handlers: a shell that starts a job in
-# the background makes it ignore SIGINT, and its children inherit that.
+# arrives in the middle of an epoch. Signals have their default handlers: a shell that starts a job
+# in the background makes it ignore SIGINT, and its children inherit that.
 PROGRAM = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -54,8 +54,12 @@ MAIN = "main()"
 KILLER = """
 import json, os
 from pathlib import Path
+import torch
 import wvae.estimator, wvae.workflows.fit
 from wvae.io.files import read_tensors
+weight = torch.zeros(1, requires_grad=True)
+weight.grad = torch.ones(1)
+torch.optim.Adam([weight], fused=True).step()  # PyTorch imports more at the first step
 file, command = Path(sys.argv[1]), sys.argv[2:]
 def fork(*arguments):
     child = os.fork()

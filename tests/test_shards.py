@@ -139,7 +139,8 @@ def test_buffers_are_whole_batches_and_mixed_in_8_strata():
 
 @pytest.mark.parametrize(("n", "batch_size"), [(128, 32), (64, 8)])
 def test_every_batch_has_equally_many_rows_of_each_stratum(n: int, batch_size: int):
-    order = loader._mixing(n, batch_size, np.random.default_rng(0))  # pyright: ignore[reportPrivateUsage]
+    mixing = loader._mixing  # pyright: ignore[reportPrivateUsage]
+    order = mixing(n, batch_size, np.random.default_rng(0))
     assert np.array_equal(np.sort(order), np.arange(n))
     strata = (order // (n // 8)).reshape(-1, batch_size)
     for batch in strata:

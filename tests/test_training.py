@@ -70,7 +70,8 @@ def test_it_learns(data: Examples, config: Config, backbone: str, nats: float):
     before = evaluate(model, data)
     history = train(model, data)
     after = evaluate(model, data)
-    # The best picture costs 40.9 nats without codes, 30.9 if it knows the label, 20.8 if it knows the writer as well.
+    # The best reconstruction costs 40.9 nats without codes, 30.9 given the label, and 20.8 given
+    # the label and the writer.
     assert after["loss"] < 0.5 * before["loss"]
     assert after["reconstruction"] < nats
     assert after["accuracy"] == 1
