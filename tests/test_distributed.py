@@ -38,7 +38,7 @@ CASES: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
 
 
 def planted(shape: tuple[int, ...], n: int = 193) -> Examples:
-    """Return examples whose last batch, of 64, has a single one: fewer than there are distributed."""
+    """Return examples whose last batch of 64 has one example: fewer than there are processes."""
     rng = np.random.default_rng(0)
     y, patterns = rng.integers(0, 4, n), rng.random((4, *shape)) > 0.6
     x = (200 * patterns[y] + rng.integers(0, 55, (n, *shape))).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Between a user's arrays and the training loop: weights, the validation set, row limits, padding."""
+"""Data preparation and pipeline: weights, validation set, row limits, padding, finite checks."""
 
 from __future__ import annotations
 
@@ -63,13 +63,14 @@ def test_all_labelled_rows_of_weight_1_need_no_weights(x: np.ndarray):
 
 
 def test_class_centres_are_weighted_means_and_unknown_classes_keep_theirs():
+    class_centres = pipeline._class_centres  # pyright: ignore[reportPrivateUsage]
     z_label = np.array([[0.0], [4.0], [7.0]], np.float32)
     data = Examples(np.zeros((3, 2)), np.array([0, 0, 2]), np.array([0.75, 0.25, 2.0]))
-    centres = pipeline._class_centres(z_label, data, None, 3)  # pyright: ignore[reportPrivateUsage]
+    centres = class_centres(z_label, data, None, 3)
     np.testing.assert_allclose(centres, [[1.0], [np.nan], [7.0]])
     previous = np.array([[9.0], [8.0], [9.0]], np.float32)
     data.weight = None
-    centres = pipeline._class_centres(z_label, data, previous, 3)  # pyright: ignore[reportPrivateUsage]
+    centres = class_centres(z_label, data, previous, 3)
     np.testing.assert_allclose(centres, [[2.0], [8.0], [7.0]])
 
 
