@@ -29,8 +29,9 @@ from wvae.training.checkpoint import Checkpointer, TrainingState
 from wvae.training.examples import Examples
 from wvae.training.initialise import build_model
 from wvae.training.loader import BatchLoader
-from wvae.training.loop import draw_noise, make_optimiser
-from wvae.training.pipeline import learn
+from wvae.training.loop import draw_noise
+from wvae.training.pipeline import fit_model
+from wvae.training.schedule import make_optimiser
 
 Array = np.ndarray
 CPU = torch.device("cpu")
@@ -83,7 +84,7 @@ def work(source: str, where: str, seconds: float) -> None:
     model.train()
     seen, start = 0, time.perf_counter()
     for batch in feed.batches((0, 1)):
-        noise = draw_noise(config, batch.share, state.generator)
+        noise = draw_noise(config, batch.rank_slice, state.generator)
         loss = model(batch.x, batch.y, noise, batch.weights)["loss"]
         state.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -151,7 +152,7 @@ def cost_of(n: int, *, classes: int = 10, preset: Preset = "best", **changes: An
     )
     model = build_model(config, (28, 28), classes)
     start = time.perf_counter()
-    learn(model, data, groups=None, fresh=True, test=None, checkpoint=None, on_epoch=None)
+    fit_model(model, data)
     return (time.perf_counter() - start) / n * 1e6
 
 

@@ -23,7 +23,7 @@ from wvae.cli import app as cli
 from wvae.config import parameters
 from wvae.datasets import CATALOGUE
 from wvae.experiments import reproduce as experiments
-from wvae.training.loop import TrainingError
+from wvae.training.diagnostics import TrainingError
 
 MAIN = "from wvae.cli.app import main; main()"
 QUICK = ("--epochs", "1", "--width", "16", "--depth", "1")

@@ -20,7 +20,7 @@ from wvae.estimator import WVAE
 from wvae.evaluation.clustering import agreement, kmeans
 from wvae.io.files import ModelFileError
 from wvae.nn.alignment import Alignment
-from wvae.training.loop import TrainingError
+from wvae.training.diagnostics import TrainingError
 
 
 @pytest.fixture

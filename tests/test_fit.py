@@ -16,7 +16,7 @@ import wvae
 from wvae.config import Config
 from wvae.datasets import Dataset
 from wvae.io.files import ModelFileError, read_tensors
-from wvae.training.loop import TrainingError
+from wvae.training.diagnostics import TrainingError
 from wvae.workflows import fit
 from wvae.workflows.fit import fit_to_folder
 from wvae.workflows.inputs import holdout_mask, recorded_rate, training_rows_warning

@@ -1,4 +1,4 @@
-"""Work is never lost: a training that is killed, told to end or out of disk goes on from what it kept."""
+"""Interrupted trainings: killed, terminated or out of disk space, they resume from a checkpoint."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,29 +18,74 @@ import torch
 
 from wvae.config import Config
 from wvae.io.files import read_tensors
+from wvae.model import SplitVAE
 from wvae.training import checkpoint
+from wvae.training.checkpoint import CHECKPOINT_FILE
+from wvae.training.diagnostics import TrainingError
 from wvae.training.examples import Examples
 from wvae.training.initialise import build_model
-from wvae.training.loop import TrainingError, train
+from wvae.training.loop import train
 
-SMALL: dict[str, Any] = {
-    "d_label": 2,
-    "d_rest": 3,
-    "width": 64,
-    "depth": 1,
-    "epochs": 8,
-    "batch_size": 32,
-}
-SMALL |= {"style_weight": 1.0, "alignment_steps": 3, "finetune_epochs": 1}
-# A checkpoint after every step, and steps that take their time, so that a kill falls anywhere in an epoch.
+CONFIG: dict[str, Any] = {
+    "d_label": 2, "d_rest": 3, "width": 64, "depth": 1, "epochs": 8, "batch_size": 32,
+    "backbone": "mlp", "style_weight": 1.0, "alignment": "none", "finetune_epochs": 0,
+}  # fmt: skip
+
+# Runs the command line with a checkpoint after every step, and with slow steps, so that a signal
+# arrives in the middle of an epoch. Signals have their default handlers: a shell that starts a job
+# in the background makes it ignore SIGINT, and its children inherit that.
 PROGRAM = """
-import sys, time
-from wvae import checkpoint, training
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+from wvae.cli.app import main
+from wvae.training import checkpoint, loop
 checkpoint.SAVE_EVERY_SECONDS = 0.0
-original = training.set_learning_rate
-training.set_learning_rate = lambda *a: (time.sleep(0.004), original(*a))
-from wvae.cli import main
-main()
+set_learning_rate = loop.set_learning_rate
+def slow(*arguments):
+    time.sleep(0.004)
+    set_learning_rate(*arguments)
+loop.set_learning_rate = slow
+"""
+MAIN = "main()"
+# Trains without interruption, then once more with three kills, each a little later than a new
+# checkpoint. All trainings are forks of this process, so the imports take their time only once.
+# Prints after each kill what the checkpoint file holds, and at the end two exit codes.
+KILLER = """
+import json, os
+from pathlib import Path
+import torch
+import wvae.estimator, wvae.workflows.fit
+from wvae.io.files import read_tensors
+weight = torch.zeros(1, requires_grad=True)
+weight.grad = torch.ones(1)
+torch.optim.Adam([weight], fused=True).step()  # PyTorch imports more at the first step
+file, command = Path(sys.argv[1]), sys.argv[2:]
+def fork(*arguments):
+    child = os.fork()
+    if not child:
+        sys.argv[1:] = [*command, *arguments]
+        main()
+    return child
+def progress():
+    if not file.exists():
+        return [-1, -1]
+    metadata = read_tensors(file)[1]
+    return [len(json.loads(metadata["history"])), json.loads(metadata["step"])]
+whole = os.waitpid(fork("--out=whole"), 0)[1]
+for delay in (0.0, 0.013, 0.05):
+    before = progress()
+    child = fork("--out=killed")
+    deadline = time.monotonic() + 60
+    while progress() == before and time.monotonic() < deadline:
+        time.sleep(0.002)
+    time.sleep(delay)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    print(json.dumps(progress()), flush=True)
+resumed = os.waitpid(fork("--out=killed", "--resume", "--quiet"), 0)[1]
+print(whole, resumed, file=sys.stderr)
+sys.exit(whole or resumed)
 """
 
 
@@ -49,7 +93,8 @@ main()
 def data() -> Examples:
     rng = np.random.default_rng(0)
     y, patterns = rng.integers(0, 4, 200), rng.random((4, 8, 8)) > 0.6
-    return Examples((200 * patterns[y] + rng.integers(0, 55, (200, 8, 8))).astype(np.uint8), y)
+    x = (200 * patterns[y] + rng.integers(0, 55, (200, 8, 8))).astype(np.uint8)
+    return Examples(x, y)
 
 
 @pytest.fixture
@@ -58,181 +103,160 @@ def file(data: Examples, tmp_path: Path) -> Path:
     return tmp_path / "planted.npz"
 
 
-def command(file: Path, out: str, *more: str) -> list[str]:
-    flags = [f"--{name.replace('_', '-')}={value}" for name, value in SMALL.items()]
-    return [
-        sys.executable,
-        "-c",
-        PROGRAM,
-        "fit",
-        str(file),
-        f"--out={out}",
-        "--label=y",
-        *flags,
-        *more,
-    ]
+def arguments(file: Path) -> list[str]:
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in CONFIG.items()]
+    return ["fit", str(file), "--label=y", *flags]
 
 
-def start_process(file: Path, out: str, *more: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    pipe = subprocess.PIPE
+def start(
+    program: str, *arguments: str, folder: Path, file_limit: int | None = None
+) -> subprocess.Popen[str]:
+    """Start a Python program; `file_limit` is the largest size in bytes of a file it may write."""
+    if file_limit is not None:
+        limit = f"resource.RLIMIT_FSIZE, ({file_limit}, {file_limit})"
+        program = f"import resource\nresource.setrlimit({limit})\n{program}"
     return subprocess.Popen(
-        command(file, out, *more), cwd=file.parent, env=environment, text=True, stderr=pipe
+        [sys.executable, "-c", program, *arguments],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
 
 
-def progress_of(kept: Path) -> tuple[int, int]:
-    """Return epochs and steps that a checkpoint says are done; it can be read at any moment."""
-    if not kept.exists():
-        return (-1, -1)
-    said = read_tensors(kept)[1]
-    return len(json.loads(said["history"])), json.loads(said["step"])
+def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """Return stdout and stderr of a process after its end."""
+    return process.communicate(timeout=120)
 
 
-def ended(process: subprocess.Popen[str], seconds: float = 120) -> str:
-    return process.communicate(timeout=seconds)[1]
+def progress(file: Path) -> tuple[int, int]:
+    """Return epochs and steps that a checkpoint file holds."""
+    metadata = read_tensors(file)[1]
+    return len(json.loads(metadata["history"])), json.loads(metadata["step"])
 
 
-def test_a_training_killed_again_and_again_ends_with_the_same_bytes(file: Path):
-    whole = start_process(file, "whole")
-    assert "Traceback" not in ended(whole)
-    kept = file.parent / "broken.partial" / "checkpoint" / checkpoint.CHECKPOINT_FILE
-    rng, places = np.random.default_rng(int(time.time())), []
-    for _ in range(4):
-        process, before, deadline = (
-            start_process(file, "broken"),
-            progress_of(kept),
-            time.monotonic() + 60,
-        )
-        while (
-            progress_of(kept) == before and process.poll() is None and time.monotonic() < deadline
-        ):
-            time.sleep(0.01)
-        time.sleep(float(rng.uniform(0, 0.15)))
-        process.kill()
-        ended(process)
-        places.append(progress_of(kept))
-        assert places[-1] > before  # it had gone on, and what it kept is whole
+def history(folder: Path) -> list[dict[str, float]]:
+    lines = (folder / "history.jsonl").read_text().splitlines()
+    return [json.loads(line) | {"seconds": 0} for line in lines]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_training_killed_three_times_ends_with_the_same_bytes(file: Path):
+    folder = file.parent
+    checkpoint_file = folder / "killed.partial" / "checkpoint" / CHECKPOINT_FILE
+    process = start(PROGRAM + KILLER, str(checkpoint_file), *arguments(file), folder=folder)
+    stdout, stderr = finish(process)
+    assert process.returncode == 0, stderr
+    lines = [line for line in stdout.splitlines() if line.startswith("[")]
+    places = [tuple(json.loads(line)) for line in lines]
+    assert len(set(places)) == 3
+    assert places == sorted(places)  # each training went on from the checkpoint before
     assert any(step for _, step in places)  # in the middle of an epoch
-    last = start_process(file, "broken", "--resume")
-    said = ended(last)
-    assert last.returncode == 0, said
     for name in ("model.safetensors", "config.json"):
-        one, other = (file.parent / folder / name for folder in ("whole", "broken"))
-        assert one.read_bytes() == other.read_bytes()
-    histories = [
-        [
-            json.loads(line) | {"seconds": 0}
-            for line in (file.parent / folder / "history.jsonl").read_text().splitlines()
-        ]
-        for folder in ("whole", "broken")
-    ]
-    assert histories[0] == histories[1]
-    assert not (file.parent / "broken.partial").exists()
+        assert (folder / "killed" / name).read_bytes() == (folder / "whole" / name).read_bytes()
+    assert history(folder / "killed") == history(folder / "whole")
+    assert not (folder / "killed.partial").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_training_that_is_told_to_end_says_how_to_go_on(
+def test_a_terminated_training_names_the_folder_to_resume_from(
     file: Path, number: signal.Signals, code: int
 ):
-    kept = file.parent / "told.partial" / "checkpoint" / checkpoint.CHECKPOINT_FILE
-    process, deadline = start_process(file, "told"), time.monotonic() + 60
+    kept = file.parent / "ended.partial" / "checkpoint" / CHECKPOINT_FILE
+    process = start(PROGRAM + MAIN, *arguments(file), "--out=ended", folder=file.parent)
+    deadline = time.monotonic() + 60
     while not kept.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(number)
-    said = ended(process)
-    assert process.returncode == code, said
-    assert "what is done is kept in told.partial: the same command goes on from there" in said
-    assert kept.exists()
+    stderr = finish(process)[1]
+    assert process.returncode == code, stderr
+    assert "ended.partial" in stderr
+    assert "Traceback" not in stderr
+    assert progress(kept) > (-1, -1)
 
 
-def test_resume_begins_nothing_new(file: Path):
-    process = start_process(file, "nothing", "--resume")
-    assert "there is no interrupted training in nothing.partial" in ended(process)
+@pytest.mark.slow
+def test_resume_without_an_interrupted_training_is_an_error(file: Path):
+    process = start(PROGRAM + MAIN, *arguments(file), "--out=none", "--resume", folder=file.parent)
+    stderr = finish(process)[1]
+    assert "none.partial" in stderr
     assert process.returncode == 2
-    assert not (file.parent / "nothing.partial").exists()
+    assert not (file.parent / "none.partial").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits to a file's size")
-def test_a_disk_without_room_is_told_in_one_line_with_the_way_on(file: Path):
-    def limited() -> None:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-
-    done = subprocess.run(
-        command(file, "full"), cwd=file.parent, preexec_fn=limited, capture_output=True, text=True, timeout=120,
-        check=False,
-    )  # fmt: skip
-    assert done.returncode == 2, done.stderr
-    last = done.stderr.strip().splitlines()[-1]
-    assert "no checkpoint could be written" in last
-    assert "make room, and repeat the command to go on" in last
+def test_a_full_disk_is_an_error_of_one_line_with_the_remedy(file: Path):
+    process = start(
+        PROGRAM + MAIN, *arguments(file), "--out=full", folder=file.parent, file_limit=20_000
+    )
+    stderr = finish(process)[1]
+    assert process.returncode == 2, stderr
+    assert "checkpoint" in stderr.strip().splitlines()[-1]
     assert not list((file.parent / "full.partial").rglob("*.part"))
 
 
-def small(**changes: Any) -> Config:
-    return Config(**{**SMALL, **changes}, device="cpu")
+# ------------------------------------------------------------------------------------ in process
 
 
-def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(
+def build(**changes: Any) -> SplitVAE:
+    return build_model(Config(**{**CONFIG, **changes}, device="cpu"), (8, 8), 4)
+
+
+def same_weights(a: torch.nn.Module, b: torch.nn.Module) -> bool:
+    values = zip(a.state_dict().values(), b.state_dict().values(), strict=True)
+    return all(torch.equal(one, other) for one, other in values)
+
+
+def test_a_failed_write_leaves_the_checkpoint_before(
     data: Examples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(checkpoint, "SAVE_EVERY_SECONDS", 0.0)
     write, written = checkpoint.write_tensors, list[Path]()
 
-    def full(path: Path, *arguments: Any) -> None:
+    def disk_full_after_10_writes(path: Path, *arguments: Any) -> None:
         if len(written) == 10:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         written.append(path)
         write(path, *arguments)
 
-    whole = build_model(small(), (8, 8), 4)
+    whole = build(epochs=3)
     train(whole, data)
-    monkeypatch.setattr(checkpoint, "write_tensors", full)
+    monkeypatch.setattr(checkpoint, "write_tensors", disk_full_after_10_writes)
     with pytest.raises(TrainingError, match="No space left on device") as caught:
-        train(build_model(small(), (8, 8), 4), data, checkpoint=tmp_path / "c")
-    assert f"an earlier state is kept in {tmp_path / 'c'}" in str(caught.value)
+        train(build(epochs=3), data, checkpoint=tmp_path / "c")
+    assert str(tmp_path / "c") in str(caught.value)
     monkeypatch.setattr(checkpoint, "write_tensors", write)
-    resumed = build_model(small(), (8, 8), 4)
+    resumed = build(epochs=3)
     train(resumed, data, checkpoint=tmp_path / "c")
-    assert equal(resumed, whole)
+    assert same_weights(resumed, whole)
 
 
-def test_a_state_that_is_not_finite_is_never_kept(
+def test_a_state_that_is_not_finite_is_never_saved(
     data: Examples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(checkpoint, "SAVE_EVERY_SECONDS", 0.0)
     x = (data.x / 255).astype(np.float32)
     order = np.random.default_rng((0, 2)).permutation(len(x))  # of the second epoch
-    spoilt = x.copy()
-    spoilt[order[100]] = np.nan  # in its fourth batch
+    corrupted = x.copy()
+    corrupted[order[100]] = np.nan  # in its fourth batch of 32
 
-    def spoil(row: dict[str, float]) -> None:
-        x[:] = spoilt
+    def corrupt(row: dict[str, float]) -> None:
+        x[:] = corrupted
 
-    with pytest.raises(TrainingError, match="not finite in epoch 2"):
-        train(
-            build_model(small(), (8, 8), 4),
-            Examples(x, data.y),
-            checkpoint=tmp_path / "c",
-            on_epoch=spoil,
-        )
-    file = tmp_path / "c" / checkpoint.CHECKPOINT_FILE
-    assert progress_of(file) == (1, 3)
-    tensors = read_tensors(file)[0]
-    assert all(
-        value.isfinite().all() for name, value in tensors.items() if name.startswith("model.")
-    )
+    with pytest.raises(TrainingError, match="epoch 2"):
+        train(build(), Examples(x, data.y), checkpoint=tmp_path / "c", on_epoch=corrupt)
+    file = tmp_path / "c" / CHECKPOINT_FILE
+    assert progress(file) == (1, 3)
+    for name, value in read_tensors(file)[0].items():
+        assert not name.startswith("model.") or value.isfinite().all(), name
 
 
-def test_what_a_killed_process_left_half_written_is_tidied_away(data: Examples, tmp_path: Path):
-    left = tmp_path / f".{checkpoint.CHECKPOINT_FILE}.{'0a1b' * 8}.part"
-    left.write_bytes(b"half")
-    train(build_model(small(epochs=1), (8, 8), 4), data, checkpoint=tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == [checkpoint.CHECKPOINT_FILE]
-
-
-def equal(*models: torch.nn.Module) -> bool:
-    weights: Sequence[list[torch.Tensor]] = [list(model.state_dict().values()) for model in models]
-    return all(torch.equal(a, b) for a, b in zip(*weights, strict=True))
+def test_temporaries_of_a_killed_process_are_removed(data: Examples, tmp_path: Path):
+    temporary = tmp_path / f".{CHECKPOINT_FILE}.{'0a1b' * 8}.part"
+    temporary.write_bytes(b"half")
+    train(build(epochs=1), data, checkpoint=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT_FILE]

@@ -12,7 +12,7 @@ from wvae.config import Config
 from wvae.model import Codes, SplitVAE
 from wvae.nn.observation import ObservationModel
 from wvae.training.examples import Examples
-from wvae.training.initialise import build_model, measure
+from wvae.training.initialise import build_model, initialise_from_data
 from wvae.training.loop import evaluate, train
 
 
@@ -61,7 +61,7 @@ def test_gaussian_reconstruction_is_a_density_in_the_units_of_the_data(
     x = (rng.normal(3, 1, (90, *shape)) * unit).astype(np.float32)
     data = Examples(x, np.arange(90) % 3)
     model = gaussian_model(shape)
-    measure(model, data)
+    initialise_from_data(model, data)
     observation = model.observation
     axes = 0 if per_column else None
     np.testing.assert_allclose(observation.input_mean, x.mean(axes, dtype=float), rtol=1e-5)
@@ -89,7 +89,7 @@ def test_another_unit_costs_its_logarithm_and_nothing_else(shape: tuple[int, ...
     for unit in (1, 1000):
         data = Examples(unit * x, np.arange(90) % 3)
         model = gaussian_model(shape)
-        measure(model, data)
+        initialise_from_data(model, data)
         terms.append(evaluate(model, data))
     difference = terms[1]["reconstruction"] - terms[0]["reconstruction"]
     assert difference == pytest.approx(np.prod(shape) * np.log(1000), rel=1e-4)
@@ -101,7 +101,7 @@ def test_constant_columns_are_not_divided_by_zero() -> None:
     x[:, 1], x[:, 2], x[:, 3] = 0, 7.7, 1e9
     data = Examples(x, np.arange(60) % 3)
     model = gaussian_model((4,), epochs=3)
-    measure(model, data)
+    initialise_from_data(model, data)
     assert model.observation.input_sd.tolist()[1:] == [1, 1, 1000]
     standardised = model.observation.standardise(torch.from_numpy(x).float())
     assert float(standardised[:, 1:].abs().max()) < 0.1

@@ -20,9 +20,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from wvae.config import Config
 from wvae.datasets import Dataset
 from wvae.estimator import WVAE
+from wvae.training.diagnostics import TrainingError
 from wvae.training.examples import Examples, check_examples
-from wvae.training.loop import TrainingError, evaluate
-from wvae.training.pipeline import hold_out
+from wvae.training.loop import evaluate
+from wvae.training.prepare import split_validation
 
 SMALL: dict[str, Any] = {
     "d_label": 2,
@@ -340,7 +341,7 @@ def test_early_stopping_keeps_the_best_epoch(wine: tuple[np.ndarray, np.ndarray]
     assert model.n_iter_ == len(losses) < 60
     assert int(np.argmin(losses)) == len(losses) - 4
     indices = np.unique(y, return_inverse=True)[1]
-    holdout = hold_out(model.config_, Examples(X, indices), None)[1]
+    holdout = split_validation(model.config_, Examples(X, indices), None)[1]
     assert holdout is not None
     assert len(holdout.x) == 53
     assert evaluate(model.model_, holdout, 1)["loss"] == pytest.approx(min(losses), rel=1e-6)
@@ -356,14 +357,14 @@ def test_early_stopping_holds_out_whole_groups(wine: tuple[np.ndarray, np.ndarra
     data = Examples(X, np.unique(y, return_inverse=True)[1])
     groups = np.arange(178) % 7
     config = Config(early_stopping=True, validation_fraction=0.3)
-    train, holdout = hold_out(config, data, groups)
+    train, holdout = split_validation(config, data, groups)
     assert holdout is not None
     row_of = {tuple(values): row for row, values in enumerate(X)}
     train_groups = {groups[row_of[tuple(values)]] for values in train.x}
     holdout_groups = {groups[row_of[tuple(values)]] for values in holdout.x}
     assert train_groups & holdout_groups == set()
     assert len(holdout_groups) == 2
-    train, holdout = hold_out(config, data, None)
+    train, holdout = split_validation(config, data, None)
     assert holdout is not None
     for part in (train, holdout):
         assert np.unique(part.y).tolist() == [0, 1, 2]

@@ -19,28 +19,21 @@ from .config import Config, Objective, Preset
 from .io.chainer import read_original
 from .io.model_folder import Code, SavedModel, check_code, read_model_folder, write_model_folder
 from .model import SplitVAE
-from .training.examples import Array, Examples, check_examples, check_shape, labelled
+from .training.examples import Array, Examples, check_examples, check_labelled, check_shape
 from .training.inference import (
     Posterior,
-    aligned,
+    align,
     centres_of,
     column_names,
-    decoded,
+    decode,
     posterior,
     probabilities,
 )
 from .training.initialise import restore_model
-from .training.loop import Row, evaluate, make_optimiser
-from .training.pipeline import (
-    Fit,
-    check_same_classes,
-    continued,
-    copied,
-    learn,
-    learn_on,
-    prepared,
-    seeded,
-)
+from .training.loop import Row, evaluate
+from .training.pipeline import FitResult, copy_training, copy_weights, fit_increment, fit_model
+from .training.prepare import build_config, check_same_classes, prepare_data
+from .training.schedule import make_optimiser
 from .validation import check_label_column, check_weights, encode_labels, missing_labels
 
 
@@ -359,23 +352,23 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             If the training shows a known fault, such as a collapsed code.
         """
         config = self._config()
-        examples = prepared(config, X, y, sample_weight, groups=groups)
+        examples = prepare_data(config, X, y, sample_weight, groups=groups)
         # Attributes are set at the very end, so that a failed fit leaves the estimator as it was.
         warm = self.warm_start and hasattr(self, "model_")
         if warm:
             self._examples(X)
             check_same_classes(examples.classes, self.classes_)
-            model = continued(self.model_, config)
+            model = copy_weights(self.model_, config)
         else:
             model = examples.build_model(config)
         test_examples = None
         if test is not None:
-            test_examples = labelled(*test, model.shape, examples.classes, model.unit_range)
-        result = learn(
+            test_examples = check_labelled(*test, model.shape, examples.classes, model.unit_range)
+        result = fit_model(
             model,
             examples.data,
             groups=examples.groups,
-            fresh=not warm,
+            initialise=not warm,
             test=test_examples,
             checkpoint=checkpoint,
             on_epoch=on_epoch,
@@ -412,18 +405,20 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         first = not hasattr(self, "model_")
         if first:
             config = self._config()
-            examples = prepared(config, X, y, sample_weight, classes=classes)
+            examples = prepare_data(config, X, y, sample_weight, classes=classes)
             model = examples.build_model(config)
             optimiser, history, centres = make_optimiser(model), [], None
         else:
             self._examples(X)
             if classes is not None:
                 check_same_classes(np.unique(np.asarray(classes)), self.classes_)
-            examples = prepared(self.config_, X, y, sample_weight, classes=self.classes_)
+            examples = prepare_data(self.config_, X, y, sample_weight, classes=self.classes_)
             # Copies, so that a failure leaves the model as it was.
-            model, optimiser = copied(self.model_, self._optimiser or make_optimiser(self.model_))
+            model, optimiser = copy_training(
+                self.model_, self._optimiser or make_optimiser(self.model_)
+            )
             history, centres = self.history_, self.label_centres_
-        result = learn_on(model, examples.data, optimiser, history, centres)
+        result = fit_increment(model, examples.data, optimiser, history, centres)
         self._set_fitted(result, examples.classes)
         if first:
             self._set_feature_names(X)
@@ -448,7 +443,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             If the examples differ in shape, type or range from those of `fit`.
         """
         (z_label, _), (z_rest, _) = self.posterior(X)
-        return z_label, aligned(self._fitted(), z_label, z_rest)
+        return z_label, align(self._fitted(), z_label, z_rest)
 
     def sample(self, X: Any, seed: int = 0) -> tuple[Array, Array]:
         """Return samples of the posteriors: z_label (n, d_label) and z_rest (n, d_rest), aligned.
@@ -469,7 +464,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         q_label, q_rest = self.posterior(X)
         z_label = _sample_gaussian(*q_label, rng)
         z_rest = _sample_gaussian(*q_rest, rng)
-        return z_label, aligned(self._fitted(), z_label, z_rest)
+        return z_label, align(self._fitted(), z_label, z_rest)
 
     def posterior(self, X: Any) -> Posterior:
         """Return (mean, standard deviation) of q(z_label|x) and of q(z_rest|x), not aligned.
@@ -543,7 +538,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         ValueError
             If the codes have wrong shapes.
         """
-        return decoded(self._fitted(), z_label, z_rest)
+        return decode(self._fitted(), z_label, z_rest)
 
     def inverse_transform(self, Z: Array, y: Array | None = None) -> Array:
         """Return the examples, (n, \\*shape), that are decoded from the result of `transform`.
@@ -765,7 +760,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         """Return the fitted estimator of a model that was read from a file."""
         estimator = cls(code=saved.code, **asdict(saved.config))
         history: list[Row] = [{}] * saved.epochs  # a file keeps only their number
-        result = Fit(restore_model(saved), history, saved.label_centres)
+        result = FitResult(restore_model(saved), history, saved.label_centres)
         estimator._set_fitted(result, saved.classes)
         if saved.feature_names is not None:
             estimator.feature_names_in_ = saved.feature_names
@@ -782,7 +777,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
     def _config(self) -> Config:
         """Return the checked hyper-parameters."""
         self._code()
-        return seeded({spec.name: getattr(self, spec.name) for spec in fields(Config)})
+        return build_config({spec.name: getattr(self, spec.name) for spec in fields(Config)})
 
     def _code(self) -> Code:
         return check_code(self.code)
@@ -795,7 +790,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             )
         return self.model_
 
-    def _set_fitted(self, result: Fit, classes: Array) -> None:
+    def _set_fitted(self, result: FitResult, classes: Array) -> None:
         """Set all fitted attributes but the names of columns."""
         model = result.model.eval()
         self.model_ = model

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from .shards import picked
+from .shards import take
 
 __all__ = ["Array", "Dataset", "Kind", "is_labelled"]
 
@@ -156,7 +156,7 @@ class Dataset:
         increasing = rows.dtype == bool or bool((np.diff(rows) > 0).all())
         return replace(
             self,
-            x=picked(self.x, rows) if increasing else self.x[rows],
+            x=take(self.x, rows) if increasing else self.x[rows],
             y=self.y[rows],
             factors={name: values[rows] for name, values in self.factors.items()},
             split=None if self.split is None else self.split[rows],

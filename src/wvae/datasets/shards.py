@@ -1,4 +1,4 @@
-"""Examples that stay on disk, in one file or many: an array is read from them where it is asked for."""
+"""Examples that stay on disk, in one file or several, and behave like one array."""
 
 from __future__ import annotations
 
@@ -9,25 +9,23 @@ from typing import Any, Protocol
 import numpy as np
 
 Array = np.ndarray
-CHUNK_BYTES = (
-    1 << 18
-)  # after which the pages that were read are let go: around every row the system maps 64 kB
-BLOCK_BYTES = (
-    1 << 16
-)  # of a memory map, read in one go where rows are shuffled: long for a disk, short for a shuffle
+# Bytes after which pages that were read are released: the system maps 64 kB around every row.
+CHUNK_BYTES = 1 << 18
+# Bytes of a block, the unit of shuffling: long for a disk, short for a shuffle.
+BLOCK_BYTES = 1 << 16
 
 
 class Part(Protocol):
-    """One file of examples: an array of (n, \\*shape) that is read by slices and by sorted indices."""
+    """One file of examples, (n, \\*shape), readable by slices and by sorted indices."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Number of rows, and shape of one."""
+        """Number of rows, and shape of one row."""
         ...
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """What the values are."""
+        """Type of the values."""
         ...
 
     def __getitem__(self, rows: Any) -> Array:
@@ -36,47 +34,45 @@ class Part(Protocol):
 
 
 class Shards:
-    """The rows of several files, one after the other; or of those only some.
+    """The rows of several files, one after the other, or some of them.
 
-    It has what training and encoding ask of an array: shape, dtype, length, and rows by slice, indices or mask, which
-    come as an array in memory. ``np.asarray`` reads all of it.
+    It has what training and encoding need of an array: shape, dtype, length, and indexing by
+    slices, indices and masks. Indexing returns an array in memory; ``np.asarray`` reads all rows.
 
     Parameters
     ----------
     parts
-        The files, of one shape and dtype: memory maps, or what reads like one.
+        Memory maps, or other files that can be indexed, of the same shape and dtype.
     rows
-        Which of all rows there are, (n,), sorted; None for all.
+        Which of all rows to use, (n,), sorted; None for all.
 
     Raises
     ------
     ValueError
-        If the files hold examples of different shapes or types.
+        If the files hold examples of different shapes or dtypes.
 
     Examples
     --------
-    >>> two = Shards([np.arange(6.0).reshape(3, 2), np.arange(6.0, 10.0).reshape(2, 2)])
-    >>> two.shape, two[[4, 0]].tolist(), two.pick(np.array([1, 4]))[:].tolist()
+    >>> shards = Shards([np.arange(6.0).reshape(3, 2), np.arange(6.0, 10.0).reshape(2, 2)])
+    >>> shards.shape, shards[[4, 0]].tolist(), shards.take(np.array([1, 4]))[:].tolist()
     ((5, 2), [[8.0, 9.0], [0.0, 1.0]], [[2.0, 3.0], [8.0, 9.0]])
     """
 
     def __init__(self, parts: Sequence[Part | Array], rows: Array | None = None) -> None:
         kinds = {(part.shape[1:], part.dtype) for part in parts}
         if len(kinds) != 1:
-            found = (
-                ", ".join(sorted(f"{shape} {dtype}" for shape, dtype in kinds)) or "no file at all"
+            names = sorted(f"{shape} {dtype}" for shape, dtype in kinds)
+            raise ValueError(
+                f"the files hold {', '.join(names) or 'no examples'}, "
+                "expected examples of one shape and type"
             )
-            raise ValueError(f"the files hold {found}, expected examples of one shape and type")
+        row_shape, self.dtype = kinds.pop()
         self.parts, self.rows = list(parts), rows
-        (inner, self.dtype), self.starts = (
-            kinds.pop(),
-            np.cumsum([0, *(part.shape[0] for part in parts)]),
-        )
-        self.shape = (int(self.starts[-1]) if rows is None else len(rows), *inner)
-        self.ndim, self.nbytes = (
-            len(self.shape),
-            int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize,
-        )
+        self.starts = np.cumsum([0, *(part.shape[0] for part in parts)])
+        n_rows = int(self.starts[-1]) if rows is None else len(rows)
+        self.shape = (n_rows, *row_shape)
+        self.ndim = len(self.shape)
+        self.nbytes = int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -87,74 +83,108 @@ class Shards:
     def __getitem__(self, key: Any) -> Array:
         if isinstance(key, int | np.integer):
             return self[[int(key)]][0]
-        if isinstance(key, slice):
-            rows = np.arange(*key.indices(len(self)))
-        else:
-            rows = np.asarray(key)
-            rows = (
-                np.flatnonzero(rows)
-                if rows.dtype == bool
-                else np.where(rows < 0, rows + len(self), rows)
-            )
-        if not len(rows):
-            return np.empty((0, *self.shape[1:]), self.dtype)
-        if rows.min() < 0 or rows.max() >= len(self):
-            raise IndexError(f"row {rows.max()} of {len(self)} was asked for")
+        rows = self._row_indices(key)
         out = np.empty((len(rows), *self.shape[1:]), self.dtype)
-        order = (
-            np.arange(len(rows)) if (np.diff(rows) >= 0).all() else np.argsort(rows, kind="stable")
-        )
+        if not len(rows):
+            return out
+        is_sorted = bool((np.diff(rows) >= 0).all())
+        order = np.arange(len(rows)) if is_sorted else np.argsort(rows, kind="stable")
         rows = rows[order] if self.rows is None else self.rows[rows[order]]
-        cuts, step = (
-            np.searchsorted(rows, self.starts),
-            max(1, CHUNK_BYTES // max(1, out[:1].nbytes)),
-        )
-        for part, start, low, high in zip(self.parts, self.starts, cuts, cuts[1:], strict=False):
-            for at in range(int(low), int(high), step):
-                some = slice(at, min(at + step, high))
-                own = rows[some].astype(np.int64) - start
-                whole = own[-1] - own[0] == len(own) - 1 and bool((np.diff(own) == 1).all())
-                out[order[some]] = part[int(own[0]) : int(own[-1]) + 1] if whole else part[own]
-                forget(part)
+        chunk_rows = max(1, CHUNK_BYTES // max(1, out[:1].nbytes))
+        cuts = np.searchsorted(rows, self.starts).tolist()
+        for k, part in enumerate(self.parts):
+            for low in range(cuts[k], cuts[k + 1], chunk_rows):
+                chunk = slice(low, min(low + chunk_rows, cuts[k + 1]))
+                part_rows = rows[chunk].astype(np.int64) - self.starts[k]
+                out[order[chunk]] = _read(part, part_rows)
+                release_pages(part)
         return out
 
-    def pick(self, rows: Array) -> Shards:
-        """Return some of the rows, by sorted indices or by a mask; nothing is read."""
+    def _row_indices(self, key: Any) -> Array:
+        """Return a slice, a mask or indices as non-negative indices, or raise an IndexError."""
+        if isinstance(key, slice):
+            return np.arange(*key.indices(len(self)))
+        key = np.asarray(key)
+        rows = np.flatnonzero(key) if key.dtype == bool else np.where(key < 0, key + len(self), key)
+        if len(rows) and (rows.min() < 0 or rows.max() >= len(self)):
+            wrong = rows[(rows < 0) | (rows >= len(self))][0]
+            raise IndexError(f"row {wrong} is out of bounds: there are {len(self)} rows")
+        return rows
+
+    def take(self, rows: Array) -> Shards:
+        """Return some of the rows, without reading them.
+
+        Parameters
+        ----------
+        rows
+            Sorted indices, or a mask.
+        """
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows
         rows = rows if self.rows is None else self.rows[rows]
         return Shards(self.parts, rows.astype(np.uint32 if self.starts[-1] < 2**32 else np.int64))
 
     def blocks(self) -> Array:
-        """Return where the blocks begin that are read in one go, and where the last ends, (blocks + 1,)."""
-        size = max(1, BLOCK_BYTES * len(self) // max(1, self.nbytes))
-        # A file that can be read only in groups of rows says where they begin.
-        groups = [getattr(part, "groups", np.arange(0, part.shape[0], size)) for part in self.parts]
-        edges = [start + group for start, group in zip(self.starts, groups, strict=False)]
-        edges = np.append(np.concatenate(edges), self.starts[-1])
-        return edges if self.rows is None else np.unique(np.searchsorted(self.rows, edges))
+        """Return the first row of each block, and the end of the last one, (blocks + 1,).
+
+        A block is read in one go. A file that can only be read in groups of rows has an attribute
+        ``groups``, the first row of each group; its groups are the blocks.
+        """
+        block_rows = max(1, BLOCK_BYTES * len(self) // max(1, self.nbytes))
+        edges: list[Array] = []
+        for part, start in zip(self.parts, self.starts, strict=False):
+            groups = getattr(part, "groups", np.arange(0, part.shape[0], block_rows))
+            edges.append(start + groups)
+        all_edges = np.append(np.concatenate(edges), self.starts[-1])
+        return all_edges if self.rows is None else np.unique(np.searchsorted(self.rows, all_edges))
 
 
 def on_disk(x: Any) -> bool:
-    """Tell whether an array is a memory map, or `Shards`."""
-    return isinstance(x, Shards) or _mapped(x) is not None
+    """Return whether an array is `Shards`, or a memory map or a view of one.
+
+    >>> on_disk(np.zeros(3))
+    False
+    """
+    return isinstance(x, Shards) or _memory_map_of(x) is not None
 
 
-def picked(x: Any, rows: Array) -> Any:
-    """Return some rows of an array, by sorted indices or by a mask: copied, or left on disk if they are there."""
+def take(x: Any, rows: Array) -> Any:
+    """Return some rows of an array: a copy in memory, or `Shards` if the array is on disk.
+
+    Parameters
+    ----------
+    x
+        An array, a memory map or `Shards`.
+    rows
+        Sorted indices, or a mask.
+
+    Examples
+    --------
+    >>> take(np.array([5, 6, 7]), np.array([0, 2])).tolist()
+    [5, 7]
+    """
     if not on_disk(x):
         return x[rows]
-    return (x if isinstance(x, Shards) else Shards([x])).pick(rows)
+    return (x if isinstance(x, Shards) else Shards([x])).take(rows)
 
 
-def forget(x: Any) -> None:
-    """Take the pages of a memory map that were read out of this process's memory; the file keeps what is in them."""
-    found = _mapped(x)
-    # A private copy ("c") has nowhere else to keep what was written to it.
-    if found is not None and found.mode != "c" and hasattr(found._mmap, "madvise"):
-        found._mmap.madvise(mmap.MADV_DONTNEED)
+def release_pages(x: Any) -> None:
+    """Release the pages of a memory map that were read; the file keeps their content."""
+    memory_map = _memory_map_of(x)
+    # Mode "c" is a private copy: what was written to it exists in memory only.
+    if memory_map is None or memory_map.mode == "c":
+        return
+    if hasattr(memory_map._mmap, "madvise"):
+        memory_map._mmap.madvise(mmap.MADV_DONTNEED)
 
 
-def _mapped(x: Any) -> Any:
+def _read(part: Any, rows: Array) -> Array:
+    """Return rows of a file by sorted indices; neighbouring rows are read as one slice."""
+    first, last = int(rows[0]), int(rows[-1])
+    is_run = last - first == len(rows) - 1 and bool((np.diff(rows) == 1).all())
+    return part[first : last + 1] if is_run else part[rows]
+
+
+def _memory_map_of(x: Any) -> Any:
     """Return the memory map that an array is, or is a view of, or None."""
     while isinstance(x, np.ndarray):
         if isinstance(x, np.memmap) and getattr(x, "_mmap", None) is not None:

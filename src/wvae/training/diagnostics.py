@@ -1,4 +1,4 @@
-"""Diagnosis: what has gone wrong in a training whose loss looks fine, in plain words, with the remedy."""
+"""Diagnostics: faults of a trained model that its loss does not show, each with a remedy."""
 
 from __future__ import annotations
 
@@ -10,80 +10,112 @@ from torch.distributions import kl_divergence
 
 from ..model import Codes, SplitVAE
 
-NATS = 0.05  # less than that in the whole of z_rest is nothing
-GAIN = 0.002  # share of the size of a reconstruction's loss that the right label must save over a wrong one
+MIN_REST_NATS = 0.05  # KL of z_rest, in nats per example, below which it carries nothing
+# How much the right z_label must lower the reconstruction loss, relative to a wrong one.
+MIN_RECONSTRUCTION_GAIN = 0.002
+MIN_ACCURACY_GAIN = 0.02  # of the classifier over the majority class
 
 
 class TrainingError(RuntimeError):
-    """Training cannot go on; the message says why and what to do."""
+    """Training cannot go on. The message gives the cause and the remedy."""
 
 
 class TrainingWarning(UserWarning):
-    """Training goes on, but will not give what it should; the message says why and what to do."""
+    """Training goes on, but its result is faulty. The message gives the cause and the remedy."""
 
 
 @torch.no_grad()
 def diagnose(model: SplitVAE, x: Tensor, y: Tensor) -> dict[str, str]:
-    """Return what is wrong with the model, judged by a few hundred examples: a message for each fault, or nothing.
+    """Return the faults of a model, judged by a few hundred examples: a message for each.
 
-    =============  ===================================================================================================
-    collapsed      z_rest carries less than 0.05 nats of an image: the decoder draws every class alike
-    ignored        with another example's z_label the image is rebuilt as well: the decoder does not read it
-    unread         with another example's codes the image is rebuilt as well: the decoder reads neither yet
-    label-blind    the label is not read from z_label better than by a constant guess
-    =============  ===================================================================================================
+    =============  =================================================================================
+    collapsed      z_rest carries less than 0.05 nats per example: all examples of a class are
+                   decoded alike
+    ignored        another example's z_label reconstructs x as well: the decoder does not use it
+    unread         another example's z_label and z_rest reconstruct x as well: the decoder uses
+                   neither
+    label-blind    the classifier is hardly more accurate than a constant guess
+    =============  =================================================================================
 
     Parameters
     ----------
     model
-        Trained for some epochs.
+        Trained for some epochs, in evaluation mode.
     x, y
-        Training examples (B, \\*shape), in random order, and their labels' indices, (B,).
+        Training examples (B, \\*shape), in random order, and their label indices, (B,).
+
+    Returns
+    -------
+    dict
+        Empty if there is no fault.
     """
-    config, found = model.config, {}
     q_label, q_rest = model.encode(x)
+    faults = _collapse(model, q_rest)
+    if not model.config.classifier_weight:
+        return faults
+    label_blind = _label_blindness(model, q_label.mean, y)
+    if label_blind:  # swapping such a z_label shows nothing about the decoder
+        return faults | label_blind
+    return faults | _decoder_faults(model, x, Codes(q_label.mean, q_rest.mean))
+
+
+def _collapse(model: SplitVAE, q_rest: torch.distributions.Normal) -> dict[str, str]:
+    """Return the fault "collapsed", if z_rest hardly differs from its prior."""
     standard = torch.distributions.Normal(torch.zeros_like(q_rest.loc), 1.0, validate_args=False)
     nats = float(kl_divergence(q_rest, standard).sum(1).mean())
-    if nats < NATS:
-        found["collapsed"] = (
-            f"z_rest has collapsed: it carries {nats:.3f} nats of an image, so every example of a label is drawn "
-            f"alike. Lower rest_kl_weight (now {config.rest_kl_weight:g}), or train longer"
-        )
-    if not config.classifier_weight:
-        return found
-    right = float((model.classifier(q_label.mean).argmax(1) == y).float().mean())
+    if nats >= MIN_REST_NATS:
+        return {}
+    return {
+        "collapsed": f"z_rest has collapsed: it carries {nats:.3f} nats per example, so all "
+        "examples of a label are decoded alike. Lower rest_kl_weight "
+        f"(now {model.config.rest_kl_weight:g}), or train longer"
+    }
+
+
+def _label_blindness(model: SplitVAE, z_label: Tensor, y: Tensor) -> dict[str, str]:
+    """Return the fault "label-blind", if a constant guess is about as accurate."""
+    accuracy = float((model.predict(z_label) == y).float().mean())
     majority = float(torch.bincount(y).max() / len(y))
-    if right <= majority + 0.02:
-        found["label-blind"] = (
-            f"the label is read from z_label in {100 * right:.0f} % of cases, and a constant guess has "
-            f"{100 * majority:.0f} %. Raise classifier_weight (now {config.classifier_weight:g}), lower "
-            f"label_kl_weight (now {config.label_kl_weight:g}) or learning_rate (now {config.learning_rate:g}), or "
-            "look at the labels"
-        )
-        return found  # what the decoder makes of such a z_label says nothing
-    own, other = (
-        _loss(model, x, Codes(z, q_rest.mean)) for z in (q_label.mean, q_label.mean.roll(1, 0))
-    )
-    # A density depends on the unit of x and may be negative: what counts is its squared errors, half a nat a value.
-    gain = GAIN * (
-        own if model.observation.likelihood == "bernoulli" else 0.5 * math.prod(model.shape)
-    )
-    if other - own >= gain:
-        return found
-    if _loss(model, x, Codes(q_label.mean, q_rest.mean.roll(1, 0))) - own < gain:
-        found["unread"] = (
-            f"the decoder reads neither code: with another example's it rebuilds as well ({own:.2f} nats), so all "
-            f"images are drawn alike. Train longer, raise learning_rate (now {config.learning_rate:g}), or lower "
-            f"rest_kl_weight (now {config.rest_kl_weight:g})"
-        )
-    else:
-        found["ignored"] = (
-            f"the decoder ignores z_label: with another example's it rebuilds as well ({other:.2f} and {own:.2f} "
-            "nats), so z_rest holds the label, and a swap will show nothing. Raise rest_kl_weight (now "
-            f"{config.rest_kl_weight:g}), lower d_rest, or take decoder_label_input='class'"
-        )
-    return found
+    if accuracy > majority + MIN_ACCURACY_GAIN:
+        return {}
+    config = model.config
+    return {
+        "label-blind": f"the classifier predicts {100 * accuracy:.0f} % of the labels from "
+        f"z_label, and a constant guess {100 * majority:.0f} %. Raise classifier_weight "
+        f"(now {config.classifier_weight:g}), lower label_kl_weight "
+        f"(now {config.label_kl_weight:g}) or learning_rate (now {config.learning_rate:g}), "
+        "or check the labels"
+    }
 
 
-def _loss(model: SplitVAE, x: Tensor, codes: Codes) -> float:
+def _decoder_faults(model: SplitVAE, x: Tensor, codes: Codes) -> dict[str, str]:
+    """Return the fault "ignored" or "unread", if another example's codes reconstruct x as well."""
+    config = model.config
+    matching = _reconstruction(model, x, codes)
+    wrong_label = _reconstruction(model, x, Codes(codes.z_label.roll(1, 0), codes.z_rest))
+    # A density depends on the unit of x and may be negative. For Gaussians the scale is therefore
+    # that of the squared errors: half a nat per value.
+    gaussian = model.observation.likelihood != "bernoulli"
+    scale = 0.5 * math.prod(model.shape) if gaussian else matching
+    min_gain = MIN_RECONSTRUCTION_GAIN * scale
+    if wrong_label - matching >= min_gain:
+        return {}
+    wrong_rest = _reconstruction(model, x, Codes(codes.z_label, codes.z_rest.roll(1, 0)))
+    if wrong_rest - matching < min_gain:
+        return {
+            "unread": "the decoder uses neither code: another example's codes reconstruct as well "
+            f"({matching:.2f} nats), so all examples are decoded alike. Train longer, raise "
+            f"learning_rate (now {config.learning_rate:g}), or lower rest_kl_weight "
+            f"(now {config.rest_kl_weight:g})"
+        }
+    return {
+        "ignored": "the decoder ignores z_label: another example's z_label reconstructs as well "
+        f"({wrong_label:.2f} and {matching:.2f} nats), so z_rest holds the label and swaps will "
+        f"not change it. Raise rest_kl_weight (now {config.rest_kl_weight:g}), lower d_rest, or "
+        "take decoder_label_input='class'"
+    }
+
+
+def _reconstruction(model: SplitVAE, x: Tensor, codes: Codes) -> float:
+    """Return the mean of −log p(x|codes), in nats."""
     return float(-model.decode(*codes).log_prob(x).mean())

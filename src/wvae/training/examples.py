@@ -1,4 +1,4 @@
-"""Examples from outside: checked on arrival, and taken batch by batch."""
+"""Training examples: checked on arrival, taken batch by batch."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ import torch
 from sklearn.utils.validation import check_array
 from torch import Tensor
 
-from ..datasets.shards import Shards, picked
+from ..datasets.shards import Shards, take
 from ..model import ExampleWeights
 from ..validation import UNLABELLED, encode_labels
+from .finite import check_finite_values
 
 Array = np.ndarray
-EVALUATION_BATCH = 1000
-BLOCK = 8  # rows
+EVALUATION_BATCH = 1000  # examples at once where no gradient is needed
+CHECK_ROWS = 10_000  # rows at once while values are checked
+FINGERPRINT_ROWS = 256
+BLOCK = 8  # batches are padded to a multiple of this
 
 
-class Checked(NamedTuple):
-    """Examples that training can read, (n, \\*shape), and whether all values lie in [0, 1], or are uint8."""
+class CheckedArray(NamedTuple):
+    """Examples (n, \\*shape), and whether all values are uint8 or lie in [0, 1]."""
 
     x: Array
     unit_range: bool
@@ -31,142 +34,191 @@ class Checked(NamedTuple):
 
 @dataclass
 class Examples:
-    """Examples and their labels as indices; `x` stays as it came (uint8, memory map …) until a batch is taken."""
+    """Examples and their label indices. `x` keeps its dtype and place until a batch is taken."""
 
-    x: Array  # (n, *shape), uint8 in [0, 255] or float
-    y: Array  # (n,), int64; −1 where the label is not known
+    x: Array  # (n, *shape), uint8 in [0, 255] or floating; in memory or on disk
+    y: Array  # (n,), int64; −1 for an unlabelled example
     weight: Array | None = None  # (n,), of mean 1; None if all are 1
 
     def batch(self, rows: Array | slice, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Return the rows as a float tensor, (B, \\*shape), and their labels, (B,); uint8 is scaled to [0, 1]."""
-        # np.array copies: torch must never write into (nor warn about) the caller's read-only memory map.
+        """Return x as float32, (B, \\*shape), with uint8 scaled to [0, 1], and y, (B,).
+
+        Parameters
+        ----------
+        rows
+            Row indices, or a slice.
+        device
+            Where the tensors go.
+        """
+        # np.array copies: torch must neither write to nor warn about a read-only memory map.
         x = torch.from_numpy(np.array(self.x[rows])).to(device, non_blocking=True)
         x = x.float().div_(255) if x.dtype == torch.uint8 else x.float()
         return x, torch.from_numpy(np.array(self.y[rows])).to(device, non_blocking=True)
 
     @cached_property
     def _weights(self) -> tuple[Array, Array] | None:
-        known = self.y != UNLABELLED
-        if self.weight is None and known.all():
+        """Weights in all terms and in the label's terms, (n,) of mean 1; None if all are 1."""
+        is_labelled = self.y != UNLABELLED
+        if self.weight is None and is_labelled.all():
             return None
         every = np.ones(len(self.y)) if self.weight is None else self.weight
-        label = every * known
-        return every.astype(np.float32), (label / max(label.mean(), 1e-12)).astype(np.float32)
+        labelled = every * is_labelled
+        labelled = labelled / max(labelled.mean(), 1e-12)
+        return every.astype(np.float32), labelled.astype(np.float32)
 
     def weights(self, rows: Array | slice, device: torch.device) -> ExampleWeights | None:
-        """Return what the rows count, each of mean 1 over all the data, or None if all count alike."""
+        """Return the weights of some rows, or None if all examples count alike.
+
+        Parameters
+        ----------
+        rows, device
+            As in `batch`.
+        """
         if self._weights is None:
             return None
+        every, labelled = self._weights
         return ExampleWeights(
-            *(
-                torch.from_numpy(np.array(w[rows])).to(device, non_blocking=True)
-                for w in self._weights
-            )
+            torch.from_numpy(np.array(every[rows])).to(device, non_blocking=True),
+            torch.from_numpy(np.array(labelled[rows])).to(device, non_blocking=True),
         )
 
     def subset(self, rows: Array) -> Examples:
-        """Return some rows, by sorted indices, with weights of mean 1 again; copied unless they stay on disk."""
-        weight = None if self.weight is None else self.weight[rows] / self.weight[rows].mean()
-        return Examples(picked(self.x, rows), self.y[rows], weight)
+        """Return some rows, by sorted indices, with weights of mean 1 again.
 
-    def subsample(self, most: int, seed: int) -> Examples:
-        """Return at most so many rows in memory, chosen at random; all of them as they are if there are no more."""
-        if len(self.x) <= most:
+        Examples in memory are copied; those on disk stay there.
+        """
+        weight = None if self.weight is None else self.weight[rows] / self.weight[rows].mean()
+        return Examples(take(self.x, rows), self.y[rows], weight)
+
+    def subsample(self, max_rows: int, seed: int) -> Examples:
+        """Return at most `max_rows` random rows, in memory; `self` if there are no more."""
+        if len(self.x) <= max_rows:
             return self
-        rows = np.sort(
-            np.random.default_rng(seed).choice(len(self.x), most, replace=False, shuffle=False)
-        )
-        return Examples(
-            self.x[rows], self.y[rows], None if self.weight is None else self.weight[rows]
-        )
+        rng = np.random.default_rng(seed)
+        rows = np.sort(rng.choice(len(self.x), max_rows, replace=False, shuffle=False))
+        weight = None if self.weight is None else self.weight[rows]
+        return Examples(self.x[rows], self.y[rows], weight)
 
     def fingerprint(self) -> str:
-        """Return what tells these data from others: shape, type, and a checksum of labels, weights, 256 examples."""
-        some = np.ascontiguousarray(self.x[:: max(1, len(self.x) // 256)])
-        checksum = zlib.crc32(some.tobytes(), zlib.crc32(np.ascontiguousarray(self.y).tobytes()))
+        """Return shape, dtype, and a checksum of labels, weights and some examples."""
+        every = max(1, len(self.x) // FINGERPRINT_ROWS)
+        checksum = zlib.crc32(np.ascontiguousarray(self.y).tobytes())
+        checksum = zlib.crc32(np.ascontiguousarray(self.x[::every]).tobytes(), checksum)
         if self.weight is not None:
             checksum = zlib.crc32(np.ascontiguousarray(self.weight).tobytes(), checksum)
         return f"{self.x.shape} {self.x.dtype} {checksum:08x}"
 
 
 def batches(n: int, size: int | None = None) -> Iterator[slice]:
-    """Yield slices that cover range(n) in order, EVALUATION_BATCH long unless told otherwise."""
+    """Return slices of `size` rows (default `EVALUATION_BATCH`) that cover range(n) in order.
+
+    >>> list(batches(5, 2))
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
     size = size or EVALUATION_BATCH
     return (slice(start, min(start + size, n)) for start in range(0, n, size))
 
 
-def in_blocks(x: Tensor) -> Tensor:
-    """Return a batch, (B, …), with its first row repeated at the end until it fills whole blocks of 8.
+def pad_to_block(x: Tensor) -> Tensor:
+    """Return a batch, (B, …), padded with copies of its first row to a multiple of 8 rows.
 
-    Matrix products of a few rows are rounded otherwise than those of many: in whole blocks, a row's code does not
-    depend on which others are encoded with it.
+    Matrix products of a few rows round differently from those of many. In whole blocks, the code of
+    a row does not depend on the other rows of its batch.
+
+    >>> pad_to_block(torch.ones(11, 3)).shape
+    torch.Size([16, 3])
     """
     missing = -len(x) % BLOCK
     return torch.cat([x, x[:1].expand(missing, *x.shape[1:])]) if missing else x
 
 
-def check_examples(X: Any) -> Checked:
-    """Return X as an array that training can read; an array of uint8 or floating numbers is not copied, and read once.
+def check_examples(X: Any) -> CheckedArray:
+    """Return X as an array that training can use. Arrays of uint8 or floats are not copied.
 
-    A table (n, d) may be whatever scikit-learn takes for one: a data frame, a list, integers. Images are arrays.
+    Parameters
+    ----------
+    X
+        (n, \\*shape), uint8 or floating, as an array, a memory map or `Shards`. A table (n, d) may
+        be anything that scikit-learn accepts: a data frame, a list, integers.
 
     Raises
     ------
     ValueError
-        If it is empty, has no example axis, or holds NaN, infinity or what single precision cannot hold.
+        If X is empty, has no axis of examples, or holds NaN, infinity or values too large for
+        single precision.
     TypeError
-        If it is not numeric, or sparse.
+        If X is sparse or not numeric.
+
+    Examples
+    --------
+    >>> check_examples([[0, 1], [2, 3]]).unit_range
+    False
     """
     n_axes = X.ndim if hasattr(X, "ndim") else np.ndim(np.asarray(X))
     if n_axes == 2 and not isinstance(X, Shards):
-        kinds: Any = [np.float64, np.float32, np.float16, np.uint8]
-        X = check_array(X, dtype=kinds, ensure_all_finite=False, estimator="WVAE", input_name="X")
+        dtypes: Any = [np.float64, np.float32, np.float16, np.uint8]
+        X = check_array(X, dtype=dtypes, ensure_all_finite=False, estimator="WVAE", input_name="X")
     X = np.asarray(X) if not isinstance(X, np.ndarray | Shards) else X
     if X.ndim < 2 or 0 in X.shape:
         raise ValueError(
-            f"X has shape {X.shape}, expected (n, *shape) with n ≥ 1, such as (n, 28, 28). Reshape your data: "
-            "one example x is x[None]"
+            f"X has shape {X.shape}, expected (n, *shape) with n ≥ 1, such as (n, 28, 28). "
+            "Reshape your data: one example x is x[None]"
         )
     if X.dtype == np.uint8:
-        return Checked(X, unit_range=True)
+        return CheckedArray(X, unit_range=True)
     if X.dtype.kind != "f":
         raise TypeError(
             f"X has dtype {X.dtype}, expected uint8 in [0, 255] or floating numbers: convert it"
         )
     unit_range = True
-    for rows in batches(len(X), 10_000):
-        part = X[rows]
-        low, high = part.min(), part.max()
-        unit_range = unit_range and bool(low >= 0 and high <= 1)
-        largest = float(np.maximum(-low, high))
-        if not largest <= float(np.finfo(np.float32).max):
-            what = (
-                "NaN"
-                if np.isnan(largest)
-                else "infinity"
-                if np.isinf(largest)
-                else f"values up to {largest:g}"
-            )
-            raise ValueError(
-                f"X holds {what} among the rows {rows.start} to {rows.stop - 1}: drop or fill them"
-            )
-    return Checked(X, unit_range)
+    for rows in batches(len(X), CHECK_ROWS):
+        low, high = check_finite_values(X[rows], rows.start)
+        unit_range = unit_range and low >= 0 and high <= 1
+    return CheckedArray(X, unit_range)
 
 
-def check_shape(found: Checked, shape: tuple[int, ...], unit_range: bool) -> Array:
-    """Return checked examples, or raise a ValueError if they have another shape or range than the model's."""
-    x = found.x
+def check_shape(checked: CheckedArray, shape: tuple[int, ...], unit_range: bool) -> Array:
+    """Return checked examples if they have the shape and the value range of a model.
+
+    Parameters
+    ----------
+    checked
+        As `check_examples` returns it.
+    shape, unit_range
+        The model's.
+
+    Raises
+    ------
+    ValueError
+        If the shape differs, or the model expects [0, 1] and a value is outside.
+    """
+    x = checked.x
     if x.shape[1:] != shape:
         raise ValueError(f"X has examples of shape {x.shape[1:]}, the model was trained on {shape}")
-    if unit_range and not found.unit_range:
+    if unit_range and not checked.unit_range:
         raise ValueError(
-            f"X holds values from {x.min():g} to {x.max():g}, expected [0, 1] as in training: scale it alike, or train "
-            "on data of this range, too"
+            f"X holds values from {x.min():g} to {x.max():g}, expected [0, 1] as in training: "
+            "scale it alike, or train on data of this range, too"
         )
     return x
 
 
-def labelled(X: Any, y: Any, shape: tuple[int, ...], classes: Array, unit_range: bool) -> Examples:
-    """Return examples of this shape with labels among these classes, or without a label."""
-    X = check_shape(check_examples(X), shape, unit_range)
-    return Examples(X, encode_labels(y, len(X), classes))
+def check_labelled(
+    X: Any, y: Any, shape: tuple[int, ...], classes: Array, unit_range: bool
+) -> Examples:
+    """Return examples that fit a model; labels may be missing.
+
+    Parameters
+    ----------
+    X, y
+        As users give them.
+    shape, classes, unit_range
+        The model's.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If X does not fit the model, or a label is not among `classes`.
+    """
+    x = check_shape(check_examples(X), shape, unit_range)
+    return Examples(x, encode_labels(y, len(x), classes))

@@ -1,4 +1,4 @@
-"""Coding: arrays of examples to arrays of codes, and back, batch by batch on the model's device."""
+"""Inference: arrays of examples to arrays of codes and back, in batches on the model's device."""
 
 from __future__ import annotations
 
@@ -11,94 +11,163 @@ from ..config import Config
 from ..io.model_folder import Code
 from ..model import SplitVAE
 from ..validation import class_indices
-from .examples import Array, Examples, batches, in_blocks
+from .examples import Array, Examples, batches, pad_to_block
 
-ALIGNED = 16_000  # rows at once: they are few numbers each, and many small operations cost more
+ALIGNMENT_BATCH = 16_000  # rows at once: each is a few numbers, and many small operations are slow
 Posterior = tuple[tuple[Array, Array], tuple[Array, Array]]
 
 
 @torch.no_grad()
 def posterior(model: SplitVAE, X: Array) -> Posterior:
-    """Return (mean, standard deviation) of q(z_label|x) and of q(z_rest|x), before the alignment."""
+    """Return (mean, standard deviation) of q(z_label|x) and of q(z_rest|x), before the alignment.
+
+    Parameters
+    ----------
+    model
+        In evaluation mode.
+    X
+        (n, \\*shape), checked.
+
+    Returns
+    -------
+    tuple
+        ``((label_mean, label_sd), (rest_mean, rest_sd))``: (n, d_label) and (n, d_rest), float32.
+    """
     data = Examples(X, np.zeros(len(X), np.int64))
-    parts: list[list[Array]] = [[], [], [], []]
+    label_mean: list[Array] = []
+    label_sd: list[Array] = []
+    rest_mean: list[Array] = []
+    rest_sd: list[Array] = []
     for rows in batches(len(X)):
-        q_label, q_rest = model.encode(in_blocks(data.batch(rows, _device(model))[0]))
-        for part, value in zip(
-            parts, (q_label.mean, q_label.stddev, q_rest.mean, q_rest.stddev), strict=True
-        ):
-            part.append(value[: rows.stop - rows.start].cpu().numpy())
-    a, b, c, d = (np.concatenate(part) for part in parts)
-    return (a, b), (c, d)
+        n = rows.stop - rows.start
+        x, _ = data.batch(rows, _device(model))
+        q_label, q_rest = model.encode(pad_to_block(x))
+        label_mean.append(q_label.mean[:n].cpu().numpy())
+        label_sd.append(q_label.stddev[:n].cpu().numpy())
+        rest_mean.append(q_rest.mean[:n].cpu().numpy())
+        rest_sd.append(q_rest.stddev[:n].cpu().numpy())
+    return (
+        (np.concatenate(label_mean), np.concatenate(label_sd)),
+        (np.concatenate(rest_mean), np.concatenate(rest_sd)),
+    )
 
 
 @torch.no_grad()
-def aligned(model: SplitVAE, z_label: Array, z_rest: Array) -> Array:
-    """Return z_rest as users see it, (n, d_rest), given the label that z_label means."""
-    codes = [torch.from_numpy(z).to(_device(model)) for z in (z_label, z_rest)]
-    parts = []
-    for rows in batches(len(z_label), ALIGNED):
-        read = model.align(*(in_blocks(z[rows]) for z in codes))
-        parts.append(read.z_rest[: rows.stop - rows.start].cpu().numpy())
+def align(model: SplitVAE, z_label: Array, z_rest: Array) -> Array:
+    """Return z_rest after the alignment, (n, d_rest), given the label that z_label predicts.
+
+    Parameters
+    ----------
+    model
+        In evaluation mode.
+    z_label, z_rest
+        (n, d_label) and (n, d_rest), as `posterior` returns means.
+    """
+    label_codes, rest_codes = (torch.from_numpy(z).to(_device(model)) for z in (z_label, z_rest))
+    parts: list[Array] = []
+    for rows in batches(len(z_label), ALIGNMENT_BATCH):
+        codes = model.align(pad_to_block(label_codes[rows]), pad_to_block(rest_codes[rows]))
+        parts.append(codes.z_rest[: rows.stop - rows.start].cpu().numpy())
     return np.concatenate(parts)
 
 
 @torch.no_grad()
-def decoded(model: SplitVAE, z_label: Array, z_rest: Array) -> Array:
-    """Return the mean of p(x|codes), (n, \\*shape), for codes as users see them.
+def decode(model: SplitVAE, z_label: Array, z_rest: Array) -> Array:
+    """Return the mean of p(x|codes), (n, \\*shape), for aligned codes.
+
+    Parameters
+    ----------
+    model
+        In evaluation mode.
+    z_label, z_rest
+        (n, d_label) and (n, d_rest), as `align` returns z_rest.
 
     Raises
     ------
     ValueError
-        If the codes have other shapes than the model's, or different numbers of rows.
+        If the codes have other widths than the model's, or different numbers of rows.
     """
-    codes = []
-    for name, z, width in (
-        ("z_label", z_label, model.config.d_label),
-        ("z_rest", z_rest, model.config.d_rest),
-    ):
-        z = np.asarray(z, np.float32)
-        if z.ndim != 2 or z.shape[1] != width:
-            raise ValueError(f"{name} has shape {z.shape}, expected (n, {width})")
-        codes.append(torch.from_numpy(np.array(z)).to(_device(model)))
-    if len(codes[0]) != len(codes[1]):
+    label_codes = _check_code("z_label", z_label, model.config.d_label).to(_device(model))
+    rest_codes = _check_code("z_rest", z_rest, model.config.d_rest).to(_device(model))
+    if len(label_codes) != len(rest_codes):
         raise ValueError(
-            f"z_label has {len(codes[0])} rows and z_rest {len(codes[1])}, expected as many"
+            f"z_label has {len(label_codes)} rows and z_rest {len(rest_codes)}, "
+            "expected the same number"
         )
-    images = [
-        model.decode_aligned(codes[0][rows], codes[1][rows]).mean.cpu().numpy()
-        for rows in batches(len(codes[0]))
-    ]
-    return np.concatenate(images) if images else np.zeros((0, *model.shape), np.float32)
+    parts: list[Array] = []
+    for rows in batches(len(label_codes)):
+        mean = model.decode_aligned(label_codes[rows], rest_codes[rows]).mean
+        parts.append(mean.cpu().numpy())
+    return np.concatenate(parts) if parts else np.zeros((0, *model.shape), np.float32)
 
 
 @torch.no_grad()
 def probabilities(model: SplitVAE, z_label: Array) -> Array:
-    """Return p(y|z_label), (n, classes), or raise a ValueError if the model has no classifier."""
+    """Return p(y|z_label), (n, classes).
+
+    Parameters
+    ----------
+    model
+        In evaluation mode.
+    z_label
+        (n, d_label).
+
+    Raises
+    ------
+    ValueError
+        If the model has no trained classifier.
+    """
     if not model.config.classifier_weight:
         raise ValueError(
             "this model was trained without labels (classifier_weight is 0) and cannot predict"
         )
-    z = torch.from_numpy(z_label).to(_device(model))
-    return model.classify(in_blocks(z)).probs[: len(z)].cpu().numpy()
+    codes = torch.from_numpy(z_label).to(_device(model))
+    return model.classify(pad_to_block(codes)).probs[: len(codes)].cpu().numpy()
 
 
 def column_names(config: Config, code: Code) -> Array:
-    """Return what the columns of a code are called, (columns,)."""
+    """Return the names of a code's columns, (columns,).
+
+    >>> column_names(Config(d_label=1, d_rest=2), "both").tolist()
+    ['z_label0', 'z_rest0', 'z_rest1']
+    """
     label = [f"z_label{i}" for i in range(config.d_label)]
     rest = [f"z_rest{i}" for i in range(config.d_rest)]
     return np.array({"rest": rest, "label": label, "both": label + rest}[code], dtype=object)
 
 
 def centres_of(y: Any, classes: Array, centres: Array) -> Array:
-    """Return the mean z_label of each label, (n, d_label), or raise a ValueError if one is not known."""
-    found = centres[class_indices(y, classes)]
-    if np.isnan(found).any():
+    """Return the mean z_label of each label, (n, d_label).
+
+    Parameters
+    ----------
+    y
+        (n,) labels.
+    classes
+        All labels of the model, sorted.
+    centres
+        (classes, d_label); NaN for a class without training examples.
+
+    Raises
+    ------
+    ValueError
+        If a label is not among the classes, or its centre is unknown.
+    """
+    rows = centres[class_indices(y, classes)]
+    if np.isnan(rows).any():
         raise ValueError(
-            "the label centres are not known, of an imported model or of a label that partial_fit has not seen: "
-            "take swap or decode instead"
+            "the label centres are unknown: the model is imported, or partial_fit has had no "
+            "example of the label. Use swap or decode instead"
         )
-    return found
+    return rows
+
+
+def _check_code(name: str, z: Array, width: int) -> torch.Tensor:
+    """Return a copy of a code as a tensor, or raise a ValueError if its shape is wrong."""
+    z = np.asarray(z, np.float32)
+    if z.ndim != 2 or z.shape[1] != width:
+        raise ValueError(f"{name} has shape {z.shape}, expected (n, {width})")
+    return torch.from_numpy(np.array(z))
 
 
 def _device(model: SplitVAE) -> torch.device:

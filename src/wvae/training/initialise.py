@@ -1,10 +1,9 @@
-"""Calibration: what a model must be told of its data before it is trained – their scale, and each label's style."""
+"""New models, and their statistics of the data: scale, mean image, style of each label."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,16 +12,20 @@ from ..io.files import ModelFileError
 from ..io.model_folder import SavedModel, load_weights
 from ..model import SplitVAE
 from ..nn.style_features import AudioStyleFeatures
-from ..validation import rows_by_class
+from ..validation import UNLABELLED, rows_by_class
 from .examples import Examples, batches
 
-MEASURED = 100_000  # examples, at most: more would tell the same, and memory would grow with them
+MAX_ROWS = 100_000  # examples that are measured: more would hardly change the result
+MIN_STYLE_SD = 1e-3
+MIN_RELATIVE_SD = 1e-6  # a spread below this share of the mean is rounding
 
 
 def build_model(
     config: Config, shape: tuple[int, ...], n_classes: int, unit_range: bool = True
 ) -> SplitVAE:
-    """Return an untrained model on ``config.device``; its weights depend on ``config.random_state`` alone.
+    """Return an untrained model on ``config.device``.
+
+    Its weights depend on ``config.random_state`` alone, not on the global generator.
 
     Parameters
     ----------
@@ -32,15 +35,27 @@ def build_model(
     Raises
     ------
     ValueError
-        If the config asks for a GPU and PyTorch has none, or does not fit the data.
+        If the config requires a GPU and PyTorch has none, or does not fit the data.
+
+    Examples
+    --------
+    >>> a, b = (build_model(Config(width=8), (4, 4), 2) for _ in range(2))
+    >>> torch.equal(a.classifier.weight, b.classifier.weight)
+    True
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.random_state)
-        return SplitVAE(config, shape, n_classes, unit_range).to(device_of(config))
+        return SplitVAE(config, shape, n_classes, unit_range).to(resolve_device(config))
 
 
-def device_of(config: Config) -> torch.device:
-    """Return the device of ``config.device``; a ValueError if it is a GPU and PyTorch has none."""
+def resolve_device(config: Config) -> torch.device:
+    """Return the device of ``config.device``, with "auto" resolved.
+
+    Raises
+    ------
+    ValueError
+        If it is a GPU and PyTorch has none.
+    """
     if config.device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device is 'cuda', but PyTorch has no GPU: take device='auto' or 'cpu'")
     if config.device == "auto":
@@ -49,12 +64,17 @@ def device_of(config: Config) -> torch.device:
 
 
 def restore_model(saved: SavedModel) -> SplitVAE:
-    """Return the model that a model folder or a file of the original program holds.
+    """Return the model of a model folder, or of a file of the original program.
+
+    Parameters
+    ----------
+    saved
+        Config, shapes and weights.
 
     Raises
     ------
     wvae.io.files.ModelFileError
-        If its weights do not fit its config.
+        If the weights do not fit the config.
     """
     try:
         model = build_model(saved.config, saved.shape, len(saved.classes), saved.unit_range)
@@ -64,64 +84,68 @@ def restore_model(saved: SavedModel) -> SplitVAE:
         raise ModelFileError(
             f"{saved.path} is damaged: its config cannot be used ({error})"
         ) from error
-    weights = saved.weights
-    if (
-        not saved.config.classifier_weight
-    ):  # the original without labels has no classifier, and none is used
-        unused = {
-            name: value
-            for name, value in model.state_dict().items()
-            if name.startswith("classifier.")
-        }
-        weights = unused | weights
+    weights = dict(saved.weights)
+    if not saved.config.classifier_weight:
+        # The original without labels has no classifier. Such a model never uses its own.
+        for name, value in model.state_dict().items():
+            if name.startswith("classifier."):
+                weights.setdefault(name, value)
     load_weights(saved.path, model, weights)
     return model
 
 
-def measure(model: SplitVAE, data: Examples) -> None:
-    """Tell an untrained model what it must know of its data: their scale, and the style features of each label.
+def initialise_from_data(model: SplitVAE, data: Examples) -> None:
+    """Set an untrained model's statistics of its data, as far as its config uses them.
 
-    Every example counts once, whatever its weight; of more than 100,000 chance takes so many.
+    These are the scale of the values, the mean image, and the style features of each label. Every
+    example counts once, whatever its weight. Of more than 100,000 examples, a random sample is
+    measured.
+
+    Parameters
+    ----------
+    model
+        As `build_model` returns it.
+    data
+        The training data.
     """
-    device, data = (
-        next(model.parameters()).device,
-        data.subsample(MEASURED, model.config.random_state),
-    )
-    _measure_values(model, data, device)
-    _measure_picture(model, data, device)
-    _measure_style(model, data, device)
+    device = next(model.parameters()).device
+    data = data.subsample(MAX_ROWS, model.config.random_state)
+    _set_scale(model, data, device)
+    _set_mean_image(model, data, device)
+    _set_style(model, data, device)
 
 
 @torch.no_grad()
-def _measure_values(model: SplitVAE, data: Examples, device: torch.device) -> None:
-    """Tell a model whose p(x|z) is Gaussian the mean and standard deviation of each column, or of all values."""
+def _set_scale(model: SplitVAE, data: Examples, device: torch.device) -> None:
+    """Set mean and standard deviation of each column, or of all values, for a Gaussian p(x|z)."""
     if model.observation.likelihood != "gaussian":
         return
     axes = 0 if model.observation.per_column else tuple(range(len(model.shape) + 1))
 
     def mean_of(function: Callable[[Tensor], Tensor]) -> Tensor:
-        parts = [function(data.batch(rows, device)[0].double()) for rows in batches(len(data.x))]
-        return torch.stack([part.mean(axes) * len(part) for part in parts]).sum(0) / len(data.x)
+        sums: list[Tensor] = []
+        for rows in batches(len(data.x)):
+            values = function(data.batch(rows, device)[0].double())
+            sums.append(values.mean(axes) * len(values))
+        return torch.stack(sums).sum(0) / len(data.x)
 
     mean = mean_of(lambda x: x)
     sd = mean_of(lambda x: (x - mean).square()).sqrt()
-    # What does not vary, but for rounding, has no scale: its own is kept, so that nothing is divided by zero.
-    least = 1e-6 * mean.abs()
+    # A column that is constant but for rounding is divided by its own size, or by 1: never by 0.
+    rounding = MIN_RELATIVE_SD * mean.abs()
+    is_varied = sd > rounding.clamp(min=1e-30)
     model.observation.input_mean.copy_(mean)
-    model.observation.input_sd.copy_(
-        torch.where(sd > least.clamp(min=1e-30), sd, least.clamp(min=1.0))
-    )
+    model.observation.input_sd.copy_(torch.where(is_varied, sd, rounding.clamp(min=1.0)))
 
 
 @torch.no_grad()
-def _measure_picture(model: SplitVAE, data: Examples, device: torch.device) -> None:
-    """Tell a model that starts from its data the mean picture, which centres its input and is what it draws first."""
+def _set_mean_image(model: SplitVAE, data: Examples, device: torch.device) -> None:
+    """With ``init="data"``, centre the input on the mean image and let the decoder start there."""
     if not model.observation.centres_input:
         return
     n = len(data.x)
-    mean = (
-        torch.stack([data.batch(rows, device)[0].double().sum(0) for rows in batches(n)]).sum(0) / n
-    )
+    sums = [data.batch(rows, device)[0].double().sum(0) for rows in batches(n)]
+    mean = torch.stack(sums).sum(0) / n
     model.observation.input_mean.copy_(mean)
     output = [layer for layer in model.decoder.modules() if isinstance(layer, torch.nn.Linear)][-1]
     if output.out_features == mean.numel():  # no convolutions follow
@@ -129,25 +153,23 @@ def _measure_picture(model: SplitVAE, data: Examples, device: torch.device) -> N
 
 
 @torch.no_grad()
-def _measure_style(model: SplitVAE, data: Examples, device: torch.device) -> None:
-    """Tell the model what the style features of each label are, in the mean and in spread."""
+def _set_style(model: SplitVAE, data: Examples, device: torch.device) -> None:
+    """Set the mean and the spread of each label's style features."""
     if not model.uses_style:
         return
-    y = torch.from_numpy(np.array(data.y)).to(device)
-    if isinstance(model.style.features, AudioStyleFeatures):
+    extractor = model.style.features
+    if isinstance(extractor, AudioStyleFeatures):
         halves = torch.cat(
-            [
-                model.style.features.halves(data.batch(rows, device)[0])
-                for rows in batches(len(data.x))
-            ]
+            [extractor.halves(data.batch(rows, device)[0]) for rows in batches(len(data.x))]
         )
-        model.style.features.fit(halves[y >= 0].cpu().numpy(), data.y[data.y >= 0])
-    found = torch.cat(
-        [model.style.features(data.batch(rows, device)[0]) for rows in batches(len(data.x))]
-    )
+        labelled = data.y != UNLABELLED
+        extractor.fit(halves[torch.from_numpy(labelled).to(device)].cpu().numpy(), data.y[labelled])
+    features = torch.cat(
+        [extractor(data.batch(rows, device)[0]) for rows in batches(len(data.x))]
+    )  # (n, size)
     for k, rows in enumerate(rows_by_class(data.y, model.n_classes)):
-        mine = found[torch.from_numpy(rows).to(device)]
-        if len(mine) < 2:  # nothing to tell: standard statistics
+        if len(rows) < 2:  # no spread: the initial mean 0 and standard deviation 1 stay
             continue
-        model.style.mean[k] = mine.mean(0)
-        model.style.sd[k] = mine.std(0).clamp(min=1e-3)
+        of_class = features[torch.from_numpy(rows).to(device)]
+        model.style.mean[k] = of_class.mean(0)
+        model.style.sd[k] = of_class.std(0).clamp(min=MIN_STYLE_SD)

@@ -1,11 +1,11 @@
-"""Feeding: from examples, wherever they lie, to shuffled batches on the device.
+"""Shuffled batches on the device, from examples in memory or on disk.
 
-Examples in memory are shuffled whole. Those on disk are read in blocks of neighbouring rows, in random order; as many
-blocks as fit a pool of 32 MB are mixed, row by row, while the next pool is read. ``docs/scale.md`` shows what that does
-to the batches, and to the training.
+Examples in memory are shuffled as a whole. Those on disk are read in blocks of neighbouring rows,
+in random order. As many blocks as fit into a buffer of 32 MB are mixed row by row, while the next
+buffer is read. ``docs/scale.md`` shows the effect on the batches and on the training.
 
-The order is a function of seed and epoch alone: a broken training finds its place again without reading what it has
-seen before.
+The order is a function of the seed and the epoch. A resumed training therefore skips the batches
+that are done without reading them.
 """
 
 from __future__ import annotations
@@ -22,155 +22,202 @@ from torch import Tensor
 
 from ..datasets.shards import Shards, on_disk
 from ..model import ExampleWeights
-from ..nn.distributed import RankSlice, rank_slice
+from ..nn import distributed
+from ..nn.distributed import RankSlice
 from .examples import Array, Examples
 
-BUFFER_BYTES, BUFFER_BATCHES = (
-    1 << 25,
-    16,
-)  # read and mixed at once, so many batches at least; two are in memory
-LANES = (
-    8  # in which a pool is mixed apart, so that up to 8 processes each read their own blocks only
-)
-RESIDENT = 0.4  # share of a GPU's free memory that examples may take
+BUFFER_BYTES = 1 << 25  # read and mixed at once; two buffers are in memory
+MIN_BUFFER_BATCHES = 16
+STRATA = 8  # parts of a buffer that are mixed apart: up to 8 processes read disjoint blocks
+MAX_GPU_SHARE = 0.4  # of a GPU's free memory that the examples may take
 
 Key = tuple[int, ...]
 
 
 class Batch(NamedTuple):
-    """One process's share of a batch: x (b, \\*shape) in float32, y (b,), weights, and which rows these are."""
+    """One process's part of a batch.
+
+    Attributes
+    ----------
+    x
+        (b, \\*shape), float32.
+    y
+        (b,), label indices.
+    weights
+        None if all examples count alike.
+    rank_slice
+        Which rows of the whole batch these are.
+    """
 
     x: Tensor
     y: Tensor
     weights: ExampleWeights | None
-    share: RankSlice
+    rank_slice: RankSlice
 
 
 class BatchLoader:
-    """Batches of some examples, in an order that a key such as (seed, epoch) decides.
+    """Batches of examples, in an order that a key such as (seed, epoch) determines.
 
     Parameters
     ----------
     data
-        In memory, or on disk.
-    size
+        In memory or on disk.
+    batch_size
         Examples in a batch, of all processes together.
     device
-        Where the batches are wanted; examples in memory are kept there whole if there is room.
+        Where the batches go. Examples in memory are copied to a GPU once, if they fit.
     alone
-        Whether this process takes every batch whole, whatever other processes there are.
+        Whether this process takes whole batches, even if there are other processes.
+
+    Attributes
+    ----------
+    steps
+        Number of batches in one pass.
 
     Examples
     --------
-    >>> feed = BatchLoader(Examples(np.zeros((10, 2), np.uint8), np.arange(10)), 4, torch.device("cpu"))
-    >>> [len(batch.y) for batch in feed.batches((0, 1))]
+    >>> data = Examples(np.zeros((10, 2), np.uint8), np.arange(10))
+    >>> loader = BatchLoader(data, 4, torch.device("cpu"))
+    >>> [len(batch.y) for batch in loader.batches((0, 1))]
     [4, 4, 2]
     """
 
     def __init__(
-        self, data: Examples, size: int, device: torch.device, *, alone: bool = False
+        self, data: Examples, batch_size: int, device: torch.device, *, alone: bool = False
     ) -> None:
-        self.data, self.size, self.device, self.alone = data, size, device, alone
+        self.data, self.batch_size, self.device, self.alone = data, batch_size, device, alone
         x: Any = data.x
-        self.steps = math.ceil(len(x) / size)
+        self.steps = math.ceil(len(x) / batch_size)
         self.shards: Shards | None = None
         if on_disk(x) and x.nbytes > BUFFER_BYTES:
             self.shards = x if isinstance(x, Shards) else Shards([x])
-        self.whole = _resident(_tensor(x[:]), device) if self.shards is None else torch.empty(0)
+        else:
+            self.x_in_memory = _to_gpu_if_it_fits(_as_tensor(x[:]), device)
 
     def batches(self, key: Key, first: int = 0) -> Iterator[Batch]:
-        """Yield the batches of one pass, from the batch of number `first` on."""
+        """Yield the batches of one pass.
+
+        Parameters
+        ----------
+        key
+            Seeds the order.
+        first
+            Number of the first batch to yield: those before it are skipped.
+        """
         if self.shards is not None:
             yield from self._from_disk(self.shards, key, first)
             return
         order = np.random.default_rng(key).permutation(len(self.data.x))
-        for start in range(first * self.size, len(order), self.size):
-            share = rank_slice(len(order[start : start + self.size]), self.alone)
-            rows = order[start:][share.rows]
-            yield self._batch(
-                self.whole.index_select(0, torch.from_numpy(rows).to(self.whole.device)),
-                rows,
-                share,
-            )
+        for start in range(first * self.batch_size, len(order), self.batch_size):
+            batch_rows = order[start : start + self.batch_size]
+            rank_slice = distributed.rank_slice(len(batch_rows), self.alone)
+            rows = batch_rows[rank_slice.rows]
+            index = torch.from_numpy(rows).to(self.x_in_memory.device)
+            yield self._batch(self.x_in_memory.index_select(0, index), rows, rank_slice)
 
-    def _batch(self, x: Tensor, rows: Array, share: RankSlice) -> Batch:
-        some = x.to(self.device, non_blocking=True)
-        some = some.float().div_(255) if some.dtype == torch.uint8 else some.float()
+    def _batch(self, x: Tensor, rows: Array, rank_slice: RankSlice) -> Batch:
+        """Return a batch on the device, with uint8 scaled to [0, 1]."""
+        x = x.to(self.device, non_blocking=True)
+        x = x.float().div_(255) if x.dtype == torch.uint8 else x.float()
         y = torch.from_numpy(self.data.y[rows]).to(self.device, non_blocking=True)
-        return Batch(some, y, self.data.weights(rows, self.device), share)
+        return Batch(x, y, self.data.weights(rows, self.device), rank_slice)
 
     def _from_disk(self, shards: Shards, key: Key, first: int) -> Iterator[Batch]:
+        """Yield the batches of one buffer while a thread reads the next buffer."""
+        pending: tuple[Future[Array], Array, list[RankSlice]] | None = None
+        buffer_rows = max(
+            MIN_BUFFER_BATCHES * self.batch_size, BUFFER_BYTES * len(shards) // shards.nbytes
+        )
+        buffers = shuffle_buffers(shards.blocks(), self.batch_size, buffer_rows, key, first)
         with ThreadPoolExecutor(1) as reader:
-            ahead: tuple[Future[Array], Array, list[RankSlice]] | None = None
-            rows = max(BUFFER_BATCHES * self.size, BUFFER_BYTES * len(shards) // shards.nbytes)
-            for order in shuffle_buffers(shards.blocks(), self.size, rows, key, first):
-                shares = [
-                    rank_slice(len(order[at : at + self.size]), self.alone)
-                    for at in range(0, len(order), self.size)
-                ]
-                cut = [order[i * self.size :][share.rows] for i, share in enumerate(shares)]
-                own = np.concatenate(cut)
-                job = reader.submit(shards.__getitem__, own)
-                if ahead:
-                    yield from self._from_buffer(*ahead)
-                ahead = job, own, shares
-            if ahead:
-                yield from self._from_buffer(*ahead)
+            for order in buffers:
+                rows, rank_slices = self._own_rows(order)
+                job = reader.submit(shards.__getitem__, rows)
+                if pending:
+                    yield from self._from_buffer(*pending)
+                pending = job, rows, rank_slices
+            if pending:
+                yield from self._from_buffer(*pending)
+
+    def _own_rows(self, order: Array) -> tuple[Array, list[RankSlice]]:
+        """Return this process's rows of a buffer, batch by batch, and its slice of each batch."""
+        rows: list[Array] = []
+        rank_slices: list[RankSlice] = []
+        for start in range(0, len(order), self.batch_size):
+            batch_rows = order[start : start + self.batch_size]
+            rank_slice = distributed.rank_slice(len(batch_rows), self.alone)
+            rows.append(batch_rows[rank_slice.rows])
+            rank_slices.append(rank_slice)
+        return np.concatenate(rows), rank_slices
 
     def _from_buffer(
-        self, job: Future[Array], rows: Array, shares: list[RankSlice]
+        self, job: Future[Array], rows: Array, rank_slices: list[RankSlice]
     ) -> Iterator[Batch]:
-        x, start = _tensor(job.result()), 0
-        for share in shares:
-            stop = start + share.rows.stop - share.rows.start
-            yield self._batch(x[start:stop], rows[start:stop], share)
+        """Yield the batches of a buffer, once it is read."""
+        x, start = _as_tensor(job.result()), 0
+        for rank_slice in rank_slices:
+            stop = start + rank_slice.rows.stop - rank_slice.rows.start
+            yield self._batch(x[start:stop], rows[start:stop], rank_slice)
             start = stop
 
 
 def shuffle_buffers(
-    blocks: Array, size: int, rows: int, key: Key, first: int = 0
+    blocks: Array, batch_size: int, buffer_rows: int, key: Key, first: int = 0
 ) -> Iterator[Array]:
-    """Yield the order of all rows in one pass, pool by pool, from the batch of number `first` on.
+    """Yield the order of all rows in one pass, buffer by buffer.
 
-    Blocks are laid end to end in random order and cut into buffers of about `rows`, a whole number of batches each.
-    Every buffer is mixed: in LANES equal parts, of which each batch takes as many rows.
+    The blocks are laid end to end in random order and cut into buffers of whole batches. Every
+    buffer is then mixed row by row: in `STRATA` equal parts, each of which gives an equal number of
+    rows to every batch.
 
     Parameters
     ----------
     blocks
-        Where each begins, and where the last one ends, (blocks + 1,).
+        First row of each block, and the end of the last one, (blocks + 1,).
+    batch_size
+        Rows in a batch.
+    buffer_rows
+        Rows in a buffer, rounded down to whole batches.
+    key
+        Seeds the order.
+    first
+        Number of the first batch to yield.
 
     Examples
     --------
-    >>> found = list(shuffle_buffers(np.array([0, 4, 8, 10]), 2, 4, (0, 1)))
-    >>> [len(order) for order in found], np.sort(np.concatenate(found)).tolist()
+    >>> buffers = list(shuffle_buffers(np.array([0, 4, 8, 10]), 2, 4, (0, 1)))
+    >>> [len(order) for order in buffers], np.sort(np.concatenate(buffers)).tolist()
     ([4, 4, 2], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     """
     order = np.random.default_rng(key).permutation(len(blocks) - 1)
-    begins, lengths = blocks[:-1][order], np.diff(blocks)[order]
-    ends, long = np.cumsum(lengths), max(1, rows // size) * size
-    for low in range(first * size // long * long, int(ends[-1]), long):
-        high = min(low + long, int(ends[-1]))
-        a, b = np.searchsorted(ends, [low, high - 1], side="right")
-        laid = np.concatenate(
-            [np.arange(begins[i], begins[i] + lengths[i]) for i in range(a, b + 1)]
-        )
-        before = low - (ends[a] - lengths[a])  # what of the first block the pool before has
-        mixed = laid[before : before + high - low][
-            _mixed(high - low, size, np.random.default_rng((*key, low)))
-        ]
-        yield mixed[max(0, first * size - low) :]
+    starts, lengths = blocks[:-1][order], np.diff(blocks)[order]
+    ends = np.cumsum(lengths)  # of the blocks, laid end to end
+    n_rows = int(ends[-1])
+    buffer_rows = max(1, buffer_rows // batch_size) * batch_size
+    skipped = first * batch_size
+    for low in range(skipped // buffer_rows * buffer_rows, n_rows, buffer_rows):
+        high = min(low + buffer_rows, n_rows)
+        first_block, last_block = np.searchsorted(ends, [low, high - 1], side="right")
+        used = range(first_block, last_block + 1)
+        parts = [np.arange(starts[block], starts[block] + lengths[block]) for block in used]
+        # The previous buffer holds the beginning of the first block.
+        offset = low - (ends[first_block] - lengths[first_block])
+        rows = np.concatenate(parts)[offset : offset + high - low]
+        mixed = rows[_mixing(high - low, batch_size, np.random.default_rng((*key, low)))]
+        yield mixed[max(0, skipped - low) :]
 
 
-def _mixed(n: int, size: int, rng: np.random.Generator) -> Array:
-    if n % size or size % LANES:
+def _mixing(n: int, batch_size: int, rng: np.random.Generator) -> Array:
+    """Return a random order of n rows in which every batch has equally many of each stratum."""
+    if n % batch_size or batch_size % STRATA:
         return rng.permutation(n)
-    lanes = rng.permuted(np.arange(n).reshape(LANES, -1), axis=1)
-    return lanes.reshape(LANES, n // size, size // LANES).swapaxes(0, 1).ravel()
+    strata = rng.permuted(np.arange(n).reshape(STRATA, -1), axis=1)
+    by_batch = strata.reshape(STRATA, n // batch_size, batch_size // STRATA).swapaxes(0, 1)
+    return by_batch.ravel()
 
 
-def _tensor(x: Array) -> Tensor:
-    """Return an array in memory as a tensor, not copied if that can be; nothing is ever written to it."""
+def _as_tensor(x: Array) -> Tensor:
+    """Return an array as a tensor, without a copy where possible. Nothing ever writes to it."""
     if not x.dtype.isnative or any(stride < 0 for stride in x.strides):
         x = np.ascontiguousarray(x, x.dtype.newbyteorder("="))
     with warnings.catch_warnings():
@@ -178,8 +225,8 @@ def _tensor(x: Array) -> Tensor:
         return torch.from_numpy(x)
 
 
-def _resident(x: Tensor, device: torch.device) -> Tensor:
-    """Return x on the device, if that is a GPU that has room for it."""
-    if device.type == "cuda" and x.nbytes < RESIDENT * torch.cuda.mem_get_info(device)[0]:
+def _to_gpu_if_it_fits(x: Tensor, device: torch.device) -> Tensor:
+    """Return x on the device if that is a GPU with enough free memory, else x."""
+    if device.type == "cuda" and x.nbytes < MAX_GPU_SHARE * torch.cuda.mem_get_info(device)[0]:
         return x.to(device)
     return x

@@ -1,8 +1,7 @@
-"""The training loop: one visible loop, and its history."""
+"""The training loop and the evaluation of the objective."""
 
 from __future__ import annotations
 
-import math
 import time
 import warnings
 from collections.abc import Callable
@@ -15,37 +14,19 @@ from torch import Tensor
 from ..config import Config
 from ..io.files import write_json
 from ..model import Codes, SplitVAE
-from ..nn.backbones import lr_multiplier
-from ..nn.distributed import (
-    RankSlice,
-    all_reduce_sum,
-    init_processes,
-    rank,
-    rank_slice,
-    sum_gradients,
-)
+from ..nn import distributed
+from ..nn.distributed import RankSlice
+from ..validation import UNLABELLED
 from .checkpoint import Checkpointer, Row, RunningMeans, TrainingState
-from .diagnostics import TrainingError, TrainingWarning, diagnose
+from .compilation import Objective, compile_objective
+from .diagnostics import TrainingWarning, diagnose
 from .examples import Examples, batches
-from .initialise import measure
+from .initialise import initialise_from_data
 from .loader import BatchLoader
+from .schedule import make_optimiser, set_learning_rate
 
-DIAGNOSED, DIAGNOSED_FROM = (
-    512,
-    5,
-)  # examples looked at after an epoch; epochs before which it is too early to say
-
-
-def make_optimiser(model: SplitVAE) -> torch.optim.Adam:
-    """Return Adam over all parameters, in groups with one multiplier of the learning rate each."""
-    config, groups = model.config, dict[float, list[Tensor]]()
-    for name, parameter in model.named_parameters():
-        groups.setdefault(lr_multiplier(config, name), []).append(parameter)
-    rates = [
-        {"params": some, "lr": config.learning_rate * rate, "rate": rate}
-        for rate, some in groups.items()
-    ]
-    return torch.optim.Adam(rates, betas=(0.9, config.adam_beta2), fused=True)
+DIAGNOSIS_EXAMPLES = 512
+DIAGNOSIS_FIRST_EPOCH = 5  # before it, a fault may still go away
 
 
 def train(
@@ -54,230 +35,247 @@ def train(
     *,
     test: Examples | None = None,
     validation: Examples | None = None,
-    fresh: bool = True,
+    initialise: bool = True,
     checkpoint: Path | None = None,
     on_epoch: Callable[[Row], None] | None = None,
 ) -> list[Row]:
-    """Fit the model by Adam and return its history, one row of means per epoch.
+    """Fit a model by Adam and return its history, one row of means per epoch.
 
     Parameters
     ----------
     model
-        As `build` made it; its config says how to train.
+        As `wvae.training.initialise.build_model` returns it. Its config holds all settings.
     data
-        What to train on.
+        Training data.
     test
-        If given, its loss (one sample) is measured after every epoch, under ``"test.…"``.
+        If given, its loss (one sample of the codes) is evaluated after every epoch, under
+        ``"test.…"``. It has no other effect.
     validation
-        The same, under ``"validation.…"``; once its loss has not fallen for ``n_iter_no_change`` epochs, training ends.
-        The model is then that of the best epoch.
-    fresh
-        Whether the model is to be told the scale and the style features of these data first.
+        The same, under ``"validation.…"``. Training ends once this loss has not improved for
+        ``n_iter_no_change`` epochs, with the weights of the best epoch.
+    initialise
+        Whether to set the model's statistics of these data first.
     checkpoint
-        A folder, made if it is not there. If it holds a checkpoint of the same config, training goes on from it to
-        the same weights, bit for bit, that an unbroken run would have reached.
+        A folder. If it holds a checkpoint of the same config and data, training resumes from it and
+        reaches the same weights, bit for bit, as an uninterrupted training.
     on_epoch
         Called with each new row.
 
     Raises
     ------
     TrainingError
-        If the loss is no longer finite, or the checkpoint is of another config.
+        If the loss is NaN or infinite, or the checkpoint is of another config or other data.
+    ValueError
+        If the config asks for compilation and there is no compiler.
 
     Warns
     -----
     TrainingWarning
-        From the middle of the training on, once for each fault that `wvae.training.diagnostics` finds.
+        From the middle of the training on, once for each fault that
+        `wvae.training.diagnostics.diagnose` finds.
     """
-    init_processes()
+    distributed.init_processes()
     config, device = model.config, next(model.parameters()).device
-    state = TrainingState(
-        model, make_optimiser(model), torch.Generator(device).manual_seed(config.random_state)
-    )
-    checkpointer, told = Checkpointer(checkpoint, state, data), set[str]()
-    feed = BatchLoader(data, config.batch_size_for(len(data.x)), device)
-    if not state.started and fresh:
-        measure(model, data)
+    objective = compile_objective(model)
+    generator = torch.Generator(device).manual_seed(config.random_state)
+    state = TrainingState(model, make_optimiser(model), generator)
+    checkpointer = Checkpointer(checkpoint, state, data)
+    loader = BatchLoader(data, config.batch_size_for(len(data.x)), device)
+    if initialise and not state.started:
+        initialise_from_data(model, data)
 
-    for epoch in range(len(state.history) + 1, config.epochs + 1):
-        if validation is not None and _waited(state.history) >= config.n_iter_no_change:
-            break
-        row = {"epoch": float(epoch), **_one_pass(state, feed, epoch, checkpointer)}
-        for part, prefix in ((test, "test."), (validation, "validation.")):
-            row |= {} if part is None else evaluate(model, part, samples=1, prefix=prefix)
+    warned: set[str] = set()
+    while not _is_finished(state, validation is not None):
+        epoch = len(state.history) + 1
+        row = train_epoch(state, loader, epoch, checkpointer, objective)
+        if test is not None:
+            row |= evaluate(model, test, samples=1, prefix="test.")
+        if validation is not None:
+            row |= evaluate(model, validation, samples=1, prefix="validation.")
         state.history.append(row)
-        if validation is not None and not _waited(state.history):
-            state.best = {
-                f"best.{name}": value.clone() for name, value in model.state_dict().items()
-            }
-        if epoch >= max(DIAGNOSED_FROM, config.epochs // 2):
-            _warn(model, data, told)
+        if validation is not None and _epochs_since_best(state.history) == 0:
+            for name, value in model.state_dict().items():
+                state.best[f"best.{name}"] = value.clone()
+        if epoch >= max(DIAGNOSIS_FIRST_EPOCH, config.epochs // 2):
+            _warn_of_faults(model, data, warned)
         if on_epoch:
             on_epoch(row)
-        ended = epoch == config.epochs or (
-            validation is not None and _waited(state.history) >= config.n_iter_no_change
-        )
-        if ended or checkpointer.should_save:
+        if checkpointer.should_save or _is_finished(state, validation is not None):
             checkpointer.save()
     if state.best:
-        model.load_state_dict(
-            {name.removeprefix("best."): value for name, value in state.best.items()}
-        )
+        best = {name.removeprefix("best."): value for name, value in state.best.items()}
+        model.load_state_dict(best)
     return state.history
 
 
-def train_on(model: SplitVAE, data: Examples, optimiser: torch.optim.Optimizer, epoch: int) -> Row:
-    """Pass once over some more data at a constant learning rate, and return the row of this epoch, counted from 1.
+def train_once_over(
+    model: SplitVAE, data: Examples, optimiser: torch.optim.Optimizer, epoch: int
+) -> Row:
+    """Pass once over more data at a constant learning rate, and return the history's row.
+
+    Parameters
+    ----------
+    model, optimiser
+        Both are updated.
+    data
+        Training data.
+    epoch
+        Number of this pass, from 1.
 
     Raises
     ------
     TrainingError
-        If the loss is no longer finite.
+        If the loss is NaN or infinite.
     """
     config, device = model.config, next(model.parameters()).device
     seed = int(np.random.default_rng((config.random_state, epoch, 1)).integers(2**62))
     state = TrainingState(model, optimiser, torch.Generator(device).manual_seed(seed))
-    feed = BatchLoader(data, config.batch_size_for(len(data.x)), device)
-    return {
-        "epoch": float(epoch),
-        **_one_pass(state, feed, epoch, Checkpointer(None, state, data), scheduled=False),
-    }
+    loader = BatchLoader(data, config.batch_size_for(len(data.x)), device)
+    checkpointer = Checkpointer(None, state, data)
+    return train_epoch(
+        state, loader, epoch, checkpointer, compile_objective(model), scheduled=False
+    )
 
 
-def _one_pass(
+def train_epoch(
     state: TrainingState,
-    feed: BatchLoader,
+    loader: BatchLoader,
     epoch: int,
     checkpointer: Checkpointer,
+    objective: Objective,
     *,
     scheduled: bool = True,
 ) -> Row:
-    """Descend on all the data once, from the batch on where the state is, and return the means over all of it."""
-    model, optimiser, config, started = (
-        state.model,
-        state.optimiser,
-        state.model.config,
-        time.monotonic(),
-    )
+    """Pass over the data, starting with batch ``state.step``, and return the means of all terms.
+
+    Parameters
+    ----------
+    state
+        Updated.
+    loader
+        Source of the batches.
+    epoch
+        Number of the pass, from 1.
+    checkpointer
+        Saves the state when it is time.
+    objective
+        The model's ``forward``, maybe compiled.
+    scheduled
+        Whether the learning rate follows ``config.schedule``; if not, it stays as it is.
+
+    Raises
+    ------
+    TrainingError
+        If the loss or a weight is NaN or infinite.
+    """
+    model, optimiser, config = state.model, state.optimiser, state.model.config
+    started = time.monotonic()
     model.train()
-    for batch in feed.batches((config.random_state, epoch), state.step):
+    for batch in loader.batches((config.random_state, epoch), state.step):
         if scheduled:
-            set_learning_rate(
-                optimiser, config, ((epoch - 1) + state.step / feed.steps) / config.epochs
-            )
-        x, y, weights, share = batch
-        x = model.augment(x, state.generator, share)
-        terms = model(x, y, draw_noise(config, share, state.generator), weights)
+            progress = ((epoch - 1) + state.step / loader.steps) / config.epochs
+            set_learning_rate(optimiser, config.learning_rate, config.schedule, progress)
+        rank_slice = batch.rank_slice
+        x = model.augment(batch.x, state.generator, rank_slice)
+        noise = draw_noise(config, rank_slice, state.generator)
+        terms = objective(x, batch.y, noise, batch.weights)
         optimiser.zero_grad(set_to_none=True)
-        (terms["loss"] * share.weight).backward()
-        sum_gradients(model.parameters())
+        (terms["loss"] * rank_slice.weight).backward()
+        distributed.sum_gradients(model.parameters())
         optimiser.step()
-        state.means.add(terms, share.weight * share.n, share.n)
+        state.means.add(terms, rank_slice.weight * rank_slice.n, rank_slice.n)
         state.step += 1
         if checkpointer.should_save:
-            state.seconds, started = state.seconds + time.monotonic() - started, time.monotonic()
-            _check_finite(state, epoch, checkpointer.earlier_state)
+            now = time.monotonic()
+            state.seconds, started = state.seconds + now - started, now
+            state.check_finite(epoch, checkpointer.earlier_state)
             checkpointer.save()
-    _check_finite(state, epoch, checkpointer.earlier_state)
-    row = state.means.row("train.", all_reduce_sum(state.means.sums)) | {
-        "seconds": state.seconds + time.monotonic() - started
-    }
+    state.check_finite(epoch, checkpointer.earlier_state)
+    row = {"epoch": float(epoch)}
+    row |= state.means.row("train.", distributed.all_reduce_sum(state.means.sums))
+    row["seconds"] = state.seconds + time.monotonic() - started
     state.step, state.means, state.seconds = 0, RunningMeans(), 0.0
     return row
 
 
-def _waited(history: list[Row]) -> int:
-    """Return how many epochs ago the validation loss was least."""
-    losses = [row["validation.loss"] for row in history]
-    return len(losses) - 1 - int(np.argmin(losses)) if losses else 0
-
-
-def _warn(model: SplitVAE, data: Examples, told: set[str]) -> None:
-    """Warn of each fault once, judged by a few examples with a label."""
-    labelled = np.flatnonzero(data.y >= 0)
-    rng = np.random.default_rng(model.config.random_state)
-    rows = rng.choice(labelled, min(DIAGNOSED, len(labelled)), replace=False, shuffle=False)
-    if rank() or not len(rows):
-        return
-    model.eval()
-    for fault, message in diagnose(
-        model, *data.batch(rows, next(model.parameters()).device)
-    ).items():
-        if fault not in told:
-            told.add(fault)
-            warnings.warn(message, TrainingWarning, stacklevel=5)
-
-
 @torch.no_grad()
 def evaluate(model: SplitVAE, data: Examples, samples: int | None = None, prefix: str = "") -> Row:
-    """Return the means of all terms over the data, each averaged over ``samples`` draws of the codes.
+    """Return the means of all terms of the objective over some data.
 
-    The draws are always the same ones, so that the figure depends on the model alone.
+    The noise is always the same, so the result depends on the model and the data alone.
+
+    Parameters
+    ----------
+    model
+        Left in evaluation mode.
+    data
+        Examples with labels.
+    samples
+        Samples of the codes over which the terms are averaged; None: ``config.test_samples``.
+    prefix
+        Of every name in the result.
     """
     model.eval()
     device, means = next(model.parameters()).device, RunningMeans()
     generator = torch.Generator(device).manual_seed(0)
     for rows in batches(len(data.x)):
         x, y = data.batch(rows, device)
-        found = model.style_features(x) if model.uses_style else None  # once, not for every sample
-        q_label, q_rest = model.encode(x, found)
+        weights = data.weights(rows, device)
+        features = model.style_features(x) if model.uses_style else None  # once for all samples
+        q_label, q_rest = model.encode(x, features)
+        whole = distributed.rank_slice(len(x), alone=True)
         for _ in range(samples or model.config.test_samples):
-            noise = draw_noise(model.config, rank_slice(len(x), alone=True), generator)
+            label_noise, rest_noise = draw_noise(model.config, whole, generator)
             codes = Codes(
-                q_label.mean + q_label.stddev * noise[0], q_rest.mean + q_rest.stddev * noise[1]
+                q_label.mean + q_label.stddev * label_noise,
+                q_rest.mean + q_rest.stddev * rest_noise,
             )
-            means.add(
-                model.terms(x, y, q_label, q_rest, codes, found, data.weights(rows, device)), len(x)
-            )
+            means.add(model.terms(x, y, q_label, q_rest, codes, features, weights), len(x))
     return means.row(prefix)
 
 
 def draw_noise(
-    config: Config, share: RankSlice, generator: torch.Generator
+    config: Config, rank_slice: RankSlice, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Return standard normal noise for both codes of one's share of a batch."""
-    noise = torch.randn(
-        share.n, config.d_label + config.d_rest, generator=generator, device=generator.device
-    )
-    noise = noise[share.rows]
-    return noise[:, : config.d_label], noise[:, config.d_label :]
+    """Return standard normal noise for one process's rows, (b, d_label) and (b, d_rest).
 
-
-def set_learning_rate(optimiser: torch.optim.Optimizer, config: Config, progress: float) -> None:
-    """Set the step size at a progress in [0, 1).
-
-    ``one-cycle`` rises linearly over the first tenth and falls along half a cosine to 1 % of its peak
-    (after Smith & Topin, 2019, arXiv:1708.07120); ``linear`` rises over the first twentieth and falls straight to 0.
+    Every process draws the noise of the whole batch, so their generators stay in step.
     """
-    factor = 1.0
-    if config.schedule == "linear":
-        factor = max(progress, 0.002) / 0.05 if progress < 0.05 else (1 - progress) / 0.95
-    if config.schedule == "one-cycle":
-        warm_up = 0.1
-        fall = (progress - warm_up) / (1 - warm_up)
-        factor = (
-            0.04 + 0.96 * progress / warm_up
-            if fall < 0
-            else 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * fall))
-        )
-    for group in optimiser.param_groups:
-        group["lr"] = config.learning_rate * factor * group["rate"]
-
-
-def _check_finite(state: TrainingState, epoch: int, kept: str) -> None:
-    """Raise a TrainingError if the loss, or a weight, is no longer finite."""
-    if state.finite():
-        return
-    found = zip(state.means.names, state.means.sums.tolist(), strict=True)
-    bad = [name for name, value in found if not math.isfinite(value)] or [
-        "none yet, but a weight is"
-    ]
-    raise TrainingError(
-        f"the loss is not finite in epoch {epoch} (terms: {', '.join(bad)}): "
-        f"lower learning_rate (now {state.model.config.learning_rate:g}){kept}"
-    )
+    size = (rank_slice.n, config.d_label + config.d_rest)
+    noise = torch.randn(size, generator=generator, device=generator.device)[rank_slice.rows]
+    return noise[:, : config.d_label], noise[:, config.d_label :]
 
 
 def write_history(path: Path, history: list[Row]) -> None:
     """Write one JSON object per line and epoch."""
     write_json(path, history, lines=True)
+
+
+def _is_finished(state: TrainingState, early_stopping: bool) -> bool:
+    """Return whether all epochs are done, or the validation loss has stopped improving."""
+    config = state.model.config
+    if len(state.history) >= config.epochs:
+        return True
+    return early_stopping and _epochs_since_best(state.history) >= config.n_iter_no_change
+
+
+def _epochs_since_best(history: list[Row]) -> int:
+    """Return how many epochs ago the validation loss was smallest."""
+    losses = [row["validation.loss"] for row in history]
+    return len(losses) - 1 - int(np.argmin(losses)) if losses else 0
+
+
+def _warn_of_faults(model: SplitVAE, data: Examples, warned: set[str]) -> None:
+    """Warn of each fault once, judged by some labelled examples."""
+    labelled = np.flatnonzero(data.y != UNLABELLED)
+    if distributed.rank() or not len(labelled):
+        return
+    rng = np.random.default_rng(model.config.random_state)
+    n = min(DIAGNOSIS_EXAMPLES, len(labelled))
+    rows = rng.choice(labelled, n, replace=False, shuffle=False)
+    x, y = data.batch(rows, next(model.parameters()).device)
+    for fault, message in diagnose(model.eval(), x, y).items():
+        if fault not in warned:
+            warned.add(fault)
+            # The fifth frame is the caller of WVAE.fit.
+            warnings.warn(message, TrainingWarning, stacklevel=5)

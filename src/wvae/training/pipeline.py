@@ -1,4 +1,4 @@
-"""From checked examples to a fitted model: hold out, train, align, finetune_decoder."""
+"""From prepared data to a fitted model: split, train, align, fine-tune the decoder."""
 
 from __future__ import annotations
 
@@ -6,54 +6,29 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from sklearn.utils import check_random_state
 
 from ..config import Config
-from ..datasets.shards import picked
 from ..model import SplitVAE
 from ..nn.alignment import Alignment
-from ..validation import (
-    UNLABELLED,
-    check_groups,
-    check_label_column,
-    check_labels,
-    check_weights,
-    encode_labels,
-    rows_by_class,
-)
-from .examples import Array, Examples, check_examples
-from .finetune import finetune_decoder
+from ..validation import rows_by_class
+from .examples import Array, Examples
+from .finetune import OnPhase, finetune_decoder
 from .inference import posterior, probabilities
-from .initialise import build_model, measure
-from .loop import Row, train, train_on
+from .initialise import build_model, initialise_from_data
+from .loop import Row, train, train_once_over
+from .prepare import split_validation
 
-ALIGNED = (
-    60_000,
-    200_000,
-)  # rows that are aligned and practised on: at most, but so many whatever their size
-ALIGNED_BYTES = 1 << 26
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """Checked examples with the labels among `classes`, rows of weight 0 left out; what else came with them."""
-
-    data: Examples
-    classes: Array
-    unit_range: bool  # whether all values lie in [0, 1]
-    groups: Array | None
-
-    def build_model(self, config: Config) -> SplitVAE:
-        """Return a new model for such data."""
-        return build_model(config, self.data.x.shape[1:], len(self.classes), self.unit_range)
+# The alignment and the fine-tuning see as many rows as fit into ALIGNMENT_BYTES, within limits.
+MIN_ALIGNMENT_ROWS = 60_000
+MAX_ALIGNMENT_ROWS = 200_000
+ALIGNMENT_BYTES = 1 << 26
 
 
 @dataclass(frozen=True)
-class Fit:
+class FitResult:
     """A trained model, its history, and the mean z_label of each class, (classes, d_label)."""
 
     model: SplitVAE
@@ -61,210 +36,137 @@ class Fit:
     centres: Array
 
 
-def seeded(parameters: dict[str, Any]) -> Config:
-    """Return a config; a ``random_state`` that is None or a RandomState, as scikit-learn takes it, becomes a number."""
-    seed: Any = parameters["random_state"]
-    if seed is None or isinstance(seed, np.random.RandomState):
-        parameters = {
-            **parameters,
-            "random_state": int(check_random_state(seed).randint(2**31 - 1)),
-        }
-    return Config(**parameters)
-
-
-def prepared(
-    config: Config,
-    X: Any,
-    y: Any,
-    sample_weight: Any = None,
+def fit_model(
+    model: SplitVAE,
+    data: Examples,
     *,
-    groups: Any = None,
-    classes: Any = None,
-) -> Prepared:
-    """Return what came to `fit` or `partial_fit`, checked, and ready to be learnt from.
+    groups: Array | None = None,
+    initialise: bool = True,
+    test: Examples | None = None,
+    checkpoint: Path | None = None,
+    on_epoch: Callable[[Row], None] | None = None,
+    on_phase: OnPhase | None = None,
+) -> FitResult:
+    """Train a model, align its z_rest and fine-tune its decoder.
 
-    Without `classes` the labels hold them all, two of each at least.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If anything cannot be used, or the objective cannot do with it.
-    """
-    x, unit_range = check_examples(X)
-    weight, y, groups = (
-        check_weights(sample_weight, len(x)),
-        check_label_column(y, len(x)),
-        check_groups(groups, len(x)),
-    )
-    if weight is not None and not weight.all():
-        kept = np.flatnonzero(weight)
-        (x, unit_range), y, weight = check_examples(picked(x, kept)), y[kept], weight[kept]
-        groups = None if groups is None else groups[kept]
-    if classes is None:
-        classes, indices = check_labels(y, len(x))
-    else:
-        classes = np.unique(np.asarray(classes))
-        if len(classes) < 2:
-            raise ValueError(
-                f"classes holds one class only ({classes.tolist()}), expected at least two"
-            )
-        indices = encode_labels(y, len(x), classes)
-    data = Examples(x, indices, None if weight is None else weight / weight.mean())
-    check_objective(config, data)
-    return Prepared(data, classes, unit_range, groups)
-
-
-def check_same_classes(classes: Array, before: Array) -> None:
-    """Raise a ValueError if a model of other classes would have to go on with these."""
-    if not np.array_equal(classes, before):
-        raise ValueError(
-            f"the classes are {classes.tolist()}, and before they were {before.tolist()}: a model can go on "
-            "with the same ones only"
-        )
-
-
-def check_objective(config: Config, data: Examples) -> None:
-    """Raise a ValueError if the separation term cannot do with weights, or with labels that are not known."""
-    if config.separation == "none":
-        return
-    if data.weight is not None:
-        raise ValueError(
-            f"separation is {config.separation!r}, which compares the examples of a batch with each other and cannot "
-            "weigh them: take separation='none', or leave out sample_weight"
-        )
-    if config.separation != "covariance" and (data.y == UNLABELLED).any():
-        raise ValueError(
-            f"separation is {config.separation!r}, which needs every label, and y marks some as not known: take "
-            "separation='none', or drop those rows"
-        )
-
-
-def hold_out(
-    config: Config, data: Examples, groups: Array | None
-) -> tuple[Examples, Examples | None]:
-    """Return examples to train on and, if training is to stop early, others to watch.
-
-    They are a share of each label's rows, chosen at random; with `groups`, (n,), of the groups, so that no group is on
-    both sides.
+    Parameters
+    ----------
+    model
+        Untrained, or to be trained further.
+    data
+        All training data, including those that become the validation set.
+    groups
+        As `split_validation` takes them.
+    initialise, test, checkpoint, on_epoch
+        As `wvae.training.loop.train` takes them.
+    on_phase
+        Called with (name, steps done, all steps) during ``"alignment"`` and ``"fine-tuning"``.
 
     Raises
     ------
     ValueError
-        If there are groups but no early stopping, fewer than two groups, or a label would be left without examples.
+        As `split_validation` does.
+    wvae.training.diagnostics.TrainingError
+        If the training or the fine-tuning diverges.
     """
-    if not config.early_stopping:
-        if groups is not None:
-            raise ValueError(
-                "groups came, which only early_stopping uses: take early_stopping=True or leave them out"
-            )
-        return data, None
-    watched, rng = np.zeros(len(data.y), bool), np.random.default_rng(config.random_state)
-    if groups is None:
-        known = np.unique(data.y)
-        for rows in map(rng.permutation, rows_by_class(np.searchsorted(known, data.y), len(known))):
-            watched[
-                rows[: min(max(1, round(config.validation_fraction * len(rows))), len(rows) - 1)]
-            ] = True
-    else:
-        names = rng.permutation(np.unique(groups))
-        if len(names) < 2:
-            raise ValueError(
-                "groups holds one group only, expected at least two: one to train on, one to watch"
-            )
-        n = min(max(1, round(config.validation_fraction * len(names))), len(names) - 1)
-        watched = np.isin(groups, names[:n])
-    lost = np.setdiff1d(data.y, data.y[~watched])
-    if len(lost):
-        raise ValueError(
-            f"all examples of {len(lost)} of the labels are in groups held out by early_stopping: lower "
-            "validation_fraction, take another random_state, or leave out groups"
-        )
-    return data.subset(np.flatnonzero(~watched)), data.subset(np.flatnonzero(watched))
-
-
-def learn(
-    model: SplitVAE,
-    data: Examples,
-    *,
-    groups: Array | None,
-    fresh: bool,
-    test: Examples | None,
-    checkpoint: Path | None,
-    on_epoch: Callable[[Row], None] | None,
-    on_phase: Callable[[str, int, int], None] | None = None,
-) -> Fit:
-    """Train, align and finetune_decoder."""
-    data, validation = hold_out(model.config, data, groups)
+    data, validation = split_validation(model.config, data, groups)
     history = train(
         model,
         data,
         test=test,
         validation=validation,
-        fresh=fresh,
+        initialise=initialise,
         checkpoint=checkpoint,
         on_epoch=on_epoch,
     )
-    data = data.subsample(_most(data), model.config.random_state)
+    data = data.subsample(alignment_rows(data), model.config.random_state)
     z_label, labels = _align(model.eval(), data, on_phase=on_phase)
     if labels is not None:
         finetune_decoder(model, data, on_phase)
-    return Fit(model.eval(), history, _centres(z_label, data, None, model.n_classes))
+    centres = _class_centres(z_label, data, None, model.n_classes)
+    return FitResult(model.eval(), history, centres)
 
 
-def _most(data: Examples) -> int:
-    """Return how many rows the alignment and the practice see, at most: as many as stay in memory without harm."""
-    return max(ALIGNED[0], min(ALIGNED[1], ALIGNED_BYTES * len(data.x) // max(1, data.x.nbytes)))
+def alignment_rows(data: Examples) -> int:
+    """Return how many rows the alignment and the fine-tuning use at most.
+
+    >>> alignment_rows(Examples(np.zeros((300_000, 4), np.uint8), np.zeros(300_000)))
+    200000
+    """
+    fitting_rows = ALIGNMENT_BYTES * len(data.x) // max(1, data.x.nbytes)
+    return max(MIN_ALIGNMENT_ROWS, min(MAX_ALIGNMENT_ROWS, fitting_rows))
 
 
-def learn_on(
+def fit_increment(
     model: SplitVAE,
     data: Examples,
     optimiser: torch.optim.Optimizer,
     history: list[Row],
     centres: Array | None,
-) -> Fit:
-    """Pass once over more data, and align anew if every class is read in them."""
+) -> FitResult:
+    """Pass once over more data, and renew the alignment if every class is predicted among them.
+
+    Parameters
+    ----------
+    model, optimiser
+        Both are updated.
+    data
+        More training data.
+    history
+        Of the passes so far; empty before the first one.
+    centres
+        The class centres so far, (classes, d_label), or None.
+
+    Raises
+    ------
+    wvae.training.diagnostics.TrainingError
+        If the loss is NaN or infinite.
+    """
     if not history:
-        measure(model, data)
-    row = train_on(model, data, optimiser, len(history) + 1)
+        initialise_from_data(model, data)
+    row = train_once_over(model, data, optimiser, len(history) + 1)
     z_label, _ = _align(model.eval(), data, only_if_all=True)
-    return Fit(model, [*history, row], _centres(z_label, data, centres, model.n_classes))
+    new_centres = _class_centres(z_label, data, centres, model.n_classes)
+    return FitResult(model, [*history, row], new_centres)
 
 
-def continued(old: SplitVAE, config: Config) -> SplitVAE:
-    """Return a model of this config that starts from the old one's weights, not aligned yet.
+def copy_weights(fitted: SplitVAE, config: Config) -> SplitVAE:
+    """Return a model of a config with the weights of a fitted one, but not aligned.
+
+    Parameters
+    ----------
+    fitted
+        The fitted model.
+    config
+        Of the same architecture.
 
     Raises
     ------
     ValueError
         If the config is of another architecture.
     """
-    model = build_model(config, old.shape, old.n_classes, old.unit_range)
-    mine, theirs = (
-        {
-            name: value
-            for name, value in each.state_dict().items()
-            if not name.startswith("alignment.")
-        }
-        for each in (model, old)
-    )
-    differ = sorted(
-        name for name in mine.keys() | theirs.keys() if name not in mine or name not in theirs
-        or mine[name].shape != theirs[name].shape
-    )  # fmt: skip
-    if differ:
-        raise ValueError(
-            f"warm_start is True, but the hyper-parameters are of another architecture than the fitted model's "
-            f"({differ[0]} differs): go on with those it was fitted with, or take warm_start=False"
-        )
-    model.load_state_dict(theirs, strict=False)
+    model = build_model(config, fitted.shape, fitted.n_classes, fitted.unit_range)
+    old, new = _weights_before_alignment(fitted), _weights_before_alignment(model)
+    for name in sorted(old.keys() | new.keys()):
+        if name not in old or name not in new or old[name].shape != new[name].shape:
+            raise ValueError(
+                "warm_start is True, but the hyper-parameters are of another architecture than the "
+                f"fitted model's ({name} differs): take those it was fitted with, or "
+                "warm_start=False"
+            )
+    model.load_state_dict(old, strict=False)
     return model
 
 
-def copied(
+def _weights_before_alignment(model: SplitVAE) -> dict[str, torch.Tensor]:
+    """Return all weights but the alignment's."""
+    return {n: v for n, v in model.state_dict().items() if not n.startswith("alignment.")}
+
+
+def copy_training(
     model: SplitVAE, optimiser: torch.optim.Optimizer
 ) -> tuple[SplitVAE, torch.optim.Optimizer]:
-    """Return copies that may be spoilt."""
+    """Return copies of a model and its optimiser, so that a failure leaves the originals intact."""
     return deepcopy((model, optimiser))
 
 
@@ -272,34 +174,42 @@ def _align(
     model: SplitVAE,
     data: Examples,
     only_if_all: bool = False,
-    on_phase: Callable[[str, int, int], None] | None = None,
+    on_phase: OnPhase | None = None,
 ) -> tuple[Array, Array | None]:
-    """Fit the maps, and return z_label (n, d_label) and the label that each means, (n,), if there are labels."""
-    config, device = model.config, next(model.parameters()).device
+    """Fit the alignment, and return z_label (n, d_label) and its predicted labels, (n,).
+
+    Without a classifier there is nothing to align, and the labels are None. With `only_if_all`, the
+    alignment stays as it is if a class is never predicted.
+    """
+    config = model.config
     if on_phase is not None:
         on_phase("alignment", 0, max(1, config.alignment_steps))
-    (z_label, _), (mean, sd) = posterior(model, data.x)
+    (z_label, _), (rest_mean, rest_sd) = posterior(model, data.x)
     if not config.classifier_weight:
         return z_label, None
-    # The label that z_label means, not the true one: that is all there is when new examples are encoded.
+    # The predicted label, not the true one: only that is available when new examples are encoded.
     labels = probabilities(model, z_label).argmax(1)
-    if not only_if_all or len(np.unique(labels)) == model.n_classes:
-        model.alignment = Alignment(config, model.n_classes).to(device)
-        loadings = model.style.weighted_loadings() if model.uses_style else None
-        model.alignment.fit(mean, sd, labels, loadings, config.random_state, on_phase)
+    if only_if_all and len(np.unique(labels)) < model.n_classes:
+        return z_label, labels
+    alignment = Alignment(config, model.n_classes).to(next(model.parameters()).device)
+    loadings = model.style.weighted_loadings() if model.uses_style else None
+    alignment.fit(rest_mean, rest_sd, labels, loadings, config.random_state, on_phase)
+    model.alignment = alignment
     return z_label, labels
 
 
-def _centres(z_label: Array, data: Examples, before: Array | None, n_classes: int) -> Array:
-    """Return the weighted mean z_label of each class; of one that does not occur the one before, or NaN."""
-    centres = (
-        np.full((n_classes, z_label.shape[1]), np.nan, np.float32)
-        if before is None
-        else before.copy()
-    )
-    for k, mine in enumerate(rows_by_class(data.y, n_classes)):
-        if data.weight is None and len(mine):
-            centres[k] = z_label[mine].mean(0)
-        elif len(mine) and data.weight is not None:
-            centres[k] = np.average(z_label[mine], axis=0, weights=data.weight[mine])
+def _class_centres(z_label: Array, data: Examples, previous: Array | None, n_classes: int) -> Array:
+    """Return the weighted mean z_label of each class.
+
+    A class without examples keeps its previous centre, or NaN.
+    """
+    unknown = np.full((n_classes, z_label.shape[1]), np.nan, np.float32)
+    centres = unknown if previous is None else previous.copy()
+    for k, rows in enumerate(rows_by_class(data.y, n_classes)):
+        if not len(rows):
+            continue
+        if data.weight is None:
+            centres[k] = z_label[rows].mean(0)
+        else:
+            centres[k] = np.average(z_label[rows], axis=0, weights=data.weight[rows])
     return centres

@@ -11,6 +11,7 @@ import numpy as np
 from ..datasets import Dataset
 from ..datasets.dataset import Array
 from ..estimator import WVAE
+from ..evaluation import images
 from ..evaluation.checks import MAX_CATEGORIES
 from .inputs import holdout_mask, is_categorical
 

@@ -1,0 +1,193 @@
+"""Fine-tuning: swaps decode better, only the decoder changes, and the result is reproducible."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from wvae.datasets import Dataset
+from wvae.estimator import WVAE
+from wvae.evaluation.swap import swap, swap_pairs
+from wvae.training import finetune
+from wvae.training.diagnostics import TrainingError
+from wvae.training.examples import Examples
+from wvae.training.finetune import SwapSampler, finetune_decoder
+
+
+@pytest.fixture(scope="module")
+def base(planted: Dataset, small: dict[str, Any]) -> WVAE:
+    """A model whose decoder is not fine-tuned; tests must not change it."""
+    changes: dict[str, Any] = {"finetune_epochs": 0, "epochs": 6, "alignment_steps": 10}
+    return WVAE(**(small | changes)).fit(planted.x, planted.y)
+
+
+@pytest.fixture(scope="module")
+def data(planted: Dataset) -> Examples:
+    return Examples(planted.x, np.unique(planted.y, return_inverse=True)[1])
+
+
+@pytest.fixture(scope="module")
+def finetuned(base: WVAE, data: Examples) -> WVAE:
+    return finetuned_copy(base, data)
+
+
+def finetuned_copy(base: WVAE, data: Examples, epochs: int = 10) -> WVAE:
+    model = copy.deepcopy(base)
+    model.model_.config = replace(base.config_, finetune_epochs=epochs)
+    finetune_decoder(model.model_, data)
+    return model
+
+
+def swap_scores(model: WVAE, data: Dataset) -> tuple[float, float]:
+    """Return the accuracy of the swapped label, and the R² of the swapped z_rest."""
+    a, b = swap_pairs(data.y, 500, 0)
+    images, z_rest = model.swap(data.x[a], data.x[b]), model.encode(data.x)[1]
+    scores = swap(data.y[a], model.predict(images), z_rest[b], model.encode(images)[1])
+    return scores["swap.label"], scores["swap.rest_r2"]
+
+
+@pytest.mark.parametrize("name", ["LABEL_WEIGHT", "REST_WEIGHT"])
+def test_each_term_improves_its_score(
+    base: WVAE,
+    finetuned: WVAE,
+    data: Examples,
+    planted_test: Dataset,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+):
+    score = ["LABEL_WEIGHT", "REST_WEIGHT"].index(name)
+    monkeypatch.setattr(finetune, name, 0.0)
+    without = swap_scores(finetuned_copy(base, data), planted_test)
+    assert swap_scores(finetuned, planted_test)[score] > without[score] + 0.02
+
+
+def test_the_loss_is_30_times_cross_entropy_plus_10_times_relative_error(
+    base: WVAE, data: Examples
+):
+    model = copy.deepcopy(base.model_)
+    sampler = SwapSampler(model, data, torch.Generator().manual_seed(0))
+    n = len(data.x)
+    assert sampler.z_label.shape == (n, 3)
+    model.loss_scale = 2.0
+    loss = sampler.loss(50, torch.Generator().manual_seed(7))
+    rows = torch.randint(n, (50,), generator=torch.Generator().manual_seed(7))
+    with torch.no_grad():
+        images = model.decode(sampler.z_label[rows], sampler.z_rest[rows]).mean
+        q_label, q_rest = model.encode(images)
+        log_probabilities = model.classify(q_label.mean).logits
+        cross_entropy = -log_probabilities[torch.arange(50), sampler.y[rows]].mean()
+        every = model.encode(data.batch(slice(None), torch.device("cpu"))[0])[1].mean
+    metric = model.alignment.metric.float()
+    errors = ((q_rest.mean - sampler.z_rest[rows]) @ metric).square().sum(1)
+    centred = (every - every.mean(0)) @ metric
+    relative_error = errors.mean() / (centred.square().sum() / (n - 1))
+    torch.testing.assert_close(
+        loss, 2 * (30 * cross_entropy + 10 * relative_error), rtol=1e-3, atol=1e-4
+    )
+
+
+def test_swapped_codes_have_the_style_of_one_example_and_the_label_of_another(
+    base: WVAE, data: Examples
+):
+    model = base.model_
+    sampler = SwapSampler(model, data, torch.Generator().manual_seed(0))
+    assert torch.equal(sampler.y, model.predict(sampler.z_label))
+    z_rest = model.alignment(sampler.z_rest, sampler.y)  # aligned
+    originals = torch.from_numpy(base.encode(data.x)[1])
+    distances = torch.cdist(z_rest, originals).min(1).values
+    assert (distances < 1e-3).float().mean() == pytest.approx(0.5, abs=0.02)  # half are means
+
+
+def test_half_as_many_swaps_as_examples_are_decoded_at_every_step(
+    base: WVAE, data: Examples, monkeypatch: pytest.MonkeyPatch
+):
+    sizes: list[int] = []
+    loss = SwapSampler.loss
+
+    def recording_loss(self: SwapSampler, n: int, generator: torch.Generator) -> torch.Tensor:
+        sizes.append(n)
+        return loss(self, n, generator)
+
+    monkeypatch.setattr(SwapSampler, "loss", recording_loss)
+    finetuned_copy(base, data, epochs=2)
+    assert sizes == [16] * 2 * 13  # 400 examples in batches of 32
+
+
+def test_at_most_20000_codes_are_swapped(
+    base: WVAE, data: Examples, monkeypatch: pytest.MonkeyPatch
+):
+    assert finetune.MAX_CODES == 20_000
+    monkeypatch.setattr(finetune, "MAX_CODES", 100)
+    sampler = SwapSampler(base.model_, data, torch.Generator().manual_seed(0))
+    assert len(sampler.z_label) == len(sampler.z_rest) == len(sampler.y) == 100
+
+
+def test_reconstruction_does_not_get_worse(base: WVAE, finetuned: WVAE, planted_test: Dataset):
+    before, after = (
+        model.evaluate(planted_test.x, planted_test.y)["reconstruction"]
+        for model in (base, finetuned)
+    )
+    assert after < 1.01 * before
+
+
+def test_only_the_decoder_changes(base: WVAE, finetuned: WVAE, planted_test: Dataset):
+    for before, after in zip(
+        base.encode(planted_test.x), finetuned.encode(planted_test.x), strict=True
+    ):
+        np.testing.assert_array_equal(before, after)
+    old, new = base.model_.state_dict(), finetuned.model_.state_dict()
+    changed = [name for name, value in old.items() if not torch.equal(value, new[name])]
+    assert changed
+    assert all(name.startswith("decoder.") for name in changed)
+    assert all(p.requires_grad for p in finetuned.model_.parameters())
+
+
+def test_it_is_reproducible_and_leaves_the_global_generator_alone(
+    base: WVAE, finetuned: WVAE, data: Examples
+):
+    torch.manual_seed(5)
+    state = torch.random.get_rng_state()
+    again = finetuned_copy(base, data).model_.state_dict()
+    assert torch.equal(state, torch.random.get_rng_state())
+    for name, value in finetuned.model_.state_dict().items():
+        assert torch.equal(again[name], value), name
+
+
+def test_without_epochs_nothing_changes(base: WVAE, data: Examples):
+    after = finetuned_copy(base, data, epochs=0)
+    for a, b in zip(base.model_.parameters(), after.model_.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_decoder_that_diverges_is_an_error_and_restored(
+    base: WVAE, data: Examples, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(finetune, "LEARNING_RATE_FACTOR", float("inf"))
+    model = copy.deepcopy(base.model_)
+    model.config = replace(base.config_, finetune_epochs=1)
+    with pytest.raises(TrainingError, match="finetune_epochs=0"):
+        finetune_decoder(model, data)
+    for a, b in zip(base.model_.parameters(), model.parameters(), strict=True):
+        assert torch.equal(a, b)
+        assert b.requires_grad
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"alignment": "none"},
+        {"decoder_label_input": "code"},
+        {"separation": "adversary", "separation_weight": 1.0},
+    ],
+)
+def test_every_kind_of_model_can_be_finetuned(
+    planted: Dataset, small: dict[str, Any], changes: dict[str, Any]
+):
+    few: dict[str, Any] = {"epochs": 1, "finetune_epochs": 1, "alignment_steps": 5}
+    model = WVAE(**(small | few | changes)).fit(planted.x, planted.y)
+    assert np.isfinite(model.reconstruct(planted.x[:9])).all()
