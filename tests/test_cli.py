@@ -620,7 +620,7 @@ def test_own_data_go_from_nothing_to_clusters(command: Command, own: Path):
         "cluster", own, "own.npz", "--k", "4", "--quiet", "--method", "gmm", "--on", "label"
     )
     assert (answer.code, answer.err, answer.out.count("\n")) == (0, "", 1)
-    assert "4 clusters of z_label by Gaussians" in answer.out
+    assert "4 clusters of z_label by a Gaussian mixture" in answer.out
 
 
 def test_how_many_clusters_were_tried_is_shown(
