@@ -193,7 +193,7 @@ def run(
     log: Callable[[str], None] = print,
     **changes: Any,
 ) -> None:
-    """Fill the cells that the file lacks, one line each; methods that train alike are trained once."""
+    """Fill the missing cells, one line each; methods with the same training are trained once."""
     done = {(row["method"], row["seed"]) for row in rows(file, epochs, changes)}
     for seed in seeds:
         trainings: dict[str, list[str]] = {}
@@ -245,7 +245,7 @@ def setting(name: str, epochs: int, changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def rows(file: Path, epochs: int, changes: dict[str, Any] | None = None) -> list[Row]:
-    """Return the finished cells of these settings, the latest of each; incomplete lines are ignored."""
+    """Return the finished cells of these settings, the latest of each, without incomplete lines."""
     found: dict[tuple[str, int], Row] = {}
     for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
         try:
@@ -293,7 +293,8 @@ def table(found: Iterable[Row], epochs: int) -> str:
         [row["metrics"]["leakage.majority"] for cells in by_method.values() for row in cells]
     )
     lines = [
-        f"Seeds {', '.join(map(str, seeds))}; {epochs} epochs; mean ± sd. A constant guess predicts "
+        f"Seeds {', '.join(map(str, seeds))}; {epochs} epochs; mean ± sd. "
+        f"A constant guess predicts "
         f"{chance:.3f} of the labels.",
         "",
         "| method | " + " | ".join(title for _, title, _ in COLUMNS) + " |",
@@ -335,7 +336,7 @@ def _grouped(found: Iterable[Row]) -> dict[str, list[Row]]:
 
 
 def picture(panels: dict[str, list[Row]]) -> Figure:
-    """Return leakage against reconstruction, one panel for each data set and one marker for each method."""
+    """Plot leakage against reconstruction, a panel for each data set, a marker for each method."""
     figure = Figure(figsize=(9, 5.4 * len(panels)), layout="constrained")
     FigureCanvasAgg(figure)
     drawn = [
@@ -383,8 +384,12 @@ def _panel(axes: Axes, name: str, found: list[Row]) -> dict[str, Array]:
     )
     assert axes.figure is not None
     axes.figure.colorbar(dots, ax=axes, label="writer AMI", pad=0.015)
-    shown = [Line2D([], [], linestyle="", marker="o", color="#9aa2ac", markersize=_area(r2) ** 0.5, label=f"{r2:g}")
-             for r2 in (0.2, 0.5, 0.8)]  # fmt: skip
+    shown = []
+    for r2 in (0.2, 0.5, 0.8):
+        size = _area(r2) ** 0.5
+        marker = Line2D([], [], linestyle="", marker="o", color="#9aa2ac", markersize=size)
+        marker.set_label(f"{r2:g}")
+        shown.append(marker)
     axes.legend(
         handles=shown, title="style R²", loc="upper right", ncols=3, frameon=False, fontsize=9
     )
@@ -410,7 +415,7 @@ def _area(r2: float) -> float:
 
 
 def _label(axes: Axes, points: dict[str, Array]) -> None:
-    """Write each method's name near its marker, where it and its line cover the fewest markers, bars and names."""
+    """Write each method's name near its marker, where it covers the fewest other elements."""
     figure = axes.figure
     assert isinstance(figure, Figure)
     renderer = figure.canvas.get_renderer()  # pyright: ignore[reportAttributeAccessIssue]
@@ -480,7 +485,7 @@ def _label(axes: Axes, points: dict[str, Array]) -> None:
 
 
 def _shared(box: Array, boxes: Array) -> float:
-    """Return the area that a box (x0, y0, x1, y1) has in common with each of others, (n, 4), summed."""
+    """Return the summed overlap of a box (x0, y0, x1, y1) with other boxes, (n, 4)."""
     if not len(boxes):
         return 0.0
     sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
@@ -500,7 +505,7 @@ def _holds(boxes: Array, points: Array) -> int:
 
 
 def report(folder: Path, page: Path, image: Path, epochs: int) -> list[str]:
-    """Write the tables and the picture from the lines that are there; return the data sets that have some."""
+    """Write the tables and the picture from all lines; return the data sets that have lines."""
     panels = {name: found for name in DATA if (found := rows(folder / f"{name}.jsonl", epochs))}
     if not panels:
         return []

@@ -41,7 +41,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def rows_of(bench: Any, methods: list[str] | None = None, seeds: int = 2) -> list[dict[str, Any]]:
-    """Return invented rows; their metrics follow from method and seed, the first methods overlap."""
+    """Return invented rows whose metrics follow from method and seed; some methods overlap."""
     rows = []
     for i, method in enumerate(methods or bench.METHODS):
         for seed in range(seeds):

@@ -69,7 +69,7 @@ def pictures(planted: Dataset, tmp_path: Path) -> Path:
     return tmp_path / "zoo"
 
 
-# ------------------------------------------------------------------------------------------ the model folder
+# -------------------------------------------------------------------------------- the model folder
 
 
 def test_sounds_of_another_rate_are_rejected(
@@ -89,7 +89,7 @@ def test_sounds_of_another_rate_are_rejected(
         open_for_model(out, wvae.load(str(out)), "fsdd", log=discard)
 
 
-# ------------------------------------------------------------------------------------------ open
+# -------------------------------------------------------------------------------------------- open
 
 
 def test_images_are_opened_with_the_label_and_size_of_training(
@@ -188,7 +188,7 @@ def test_two_columns_of_the_same_name_are_rejected(model: WVAE, planted: Dataset
         encode_columns(model, replace(planted, factors={name: planted.factors["writer"]}))
 
 
-# ------------------------------------------------------------------------------------------ cluster
+# ----------------------------------------------------------------------------------------- cluster
 
 
 def test_clusters_of_z_rest_match_the_writers(model: WVAE, planted: Dataset):
@@ -250,7 +250,7 @@ def test_bad_arguments_of_cluster_are_rejected(model: WVAE, planted: Dataset):
         found.columns(named)
 
 
-# ------------------------------------------------------------------------------------------ without labels
+# ---------------------------------------------------------------------------------- without labels
 
 
 def test_data_without_labels_are_encoded_clustered_and_swapped(
@@ -341,7 +341,7 @@ def test_experiments_need_every_label(half: Dataset, small: dict[str, Any], tmp_
             run(Config(**small), tmp_path / "run")
 
 
-# ------------------------------------------------------------------------------------------ swap
+# -------------------------------------------------------------------------------------------- swap
 
 
 def test_two_images_are_swapped(

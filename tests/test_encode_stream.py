@@ -108,7 +108,7 @@ def test_a_failed_encoding_leaves_the_old_file(
     no_temporaries()
 
 
-# ------------------------------------------------------------------------------------------ clusters
+# ---------------------------------------------------------------------------------------- clusters
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -160,7 +160,7 @@ def test_impossible_clusters_are_rejected(fitted: WVAE, data: Dataset, tmp_path:
     assert centres_file(tmp_path / "a.b.parquet").name == "a.b-centres.npy"
 
 
-# ------------------------------------------------------------------------------------------ parts
+# ------------------------------------------------------------------------------------------- parts
 
 
 @pytest.fixture

@@ -133,7 +133,7 @@ def perfect(data: Dataset) -> dict[str, float]:
         return measure(stub(), data, judge_epochs=1)
 
 
-# ------------------------------------------------------------------------------------------ metrics
+# ----------------------------------------------------------------------------------------- metrics
 
 
 def test_every_part_is_there_flat_and_finite(perfect: dict[str, float]):
@@ -254,11 +254,12 @@ def test_a_fitted_model_is_measured(data: Dataset, small: dict[str, Any]):
     assert verdict(metrics)
 
 
-# ------------------------------------------------------------------------------------------ the protocol
+# ------------------------------------------------------------------------------------ the protocol
 
 
 def test_the_seed_alone_decides_the_metrics(data: Dataset):
-    before, torch_before = np.random.get_state(legacy=False), torch.random.get_rng_state()  # noqa: NPY002
+    before = np.random.get_state(legacy=False)  # noqa: NPY002
+    torch_before = torch.random.get_rng_state()
     a, b, c = (measure(stub(), data, judge_epochs=1, quick=True, seed=seed) for seed in (3, 3, 4))
     assert a == b
     assert a != c
@@ -437,7 +438,7 @@ def test_unsuitable_data_are_rejected(
         measure(stub(), replace(data, **changes), **options)
 
 
-# ------------------------------------------------------------------------------------------ the verdict
+# ------------------------------------------------------------------------------------- the summary
 
 
 def test_rows_leave_out_single_labels_and_chance_itself(perfect: dict[str, float]):

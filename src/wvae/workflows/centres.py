@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.cluster import MiniBatchKMeans
@@ -64,7 +65,8 @@ def learn_centres(
             codes.append(z_rest)
             n_encoded += len(z_rest)
             advance(min(n, n_encoded))
-        kmeans = MiniBatchKMeans(k, batch_size=MINI_BATCH, n_init=N_INIT, random_state=seed)  # pyright: ignore[reportArgumentType]
+        options: dict[str, Any] = {"batch_size": MINI_BATCH, "n_init": N_INIT}
+        kmeans = MiniBatchKMeans(k, random_state=seed, **options)
         with warnings.catch_warnings():
             # A collapsed code has fewer distinct values than clusters. Training warned of that.
             warnings.simplefilter("ignore", ConvergenceWarning)

@@ -119,7 +119,7 @@ def check_folder(out: Path, partial: Path, settings: dict[str, Any], overwrite: 
     Raises
     ------
     wvae.io.files.OutputExistsError
-        If a folder holds something other than codes, or `out` may be replaced with `overwrite` only.
+        If a folder may not be replaced.
     RunError
         If `partial` holds unfinished codes with other settings and `overwrite` is false.
     """

@@ -243,8 +243,8 @@ def _write_parts(job: EncodingJob, data: Dataset, size: int, log: Log, progress:
                 advance(n_before + n_written)
         except import_ray().exceptions.RayError as error:
             raise RunError(
-                f"Ray failed ({original_error(error)}): every node needs memory for the data, and wvae "
-                f"with its packages in the same versions; finished parts are kept in {job.folder}"
+                f"Ray failed ({original_error(error)}): every node needs memory for the data and "
+                f"wvae with the same versions of its packages; finished parts are in {job.folder}"
             ) from error
     lost = nodes - live_nodes()
     if lost:

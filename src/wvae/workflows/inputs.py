@@ -228,7 +228,7 @@ def holdout_mask(data: Dataset, seed: int) -> Array:
     --------
     >>> from wvae.datasets import load
     >>> int(holdout_mask(load("digits8x8"), seed=0).sum())
-    174
+    176
     """
     if data.split is not None:
         return data.split == "test"

@@ -1,4 +1,4 @@
-"""Progress of long work: tasks with a total, shown by whoever runs the command."""
+"""Progress of long work: tasks with a total, shown on the terminal or elsewhere."""
 
 from __future__ import annotations
 
