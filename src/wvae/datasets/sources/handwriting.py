@@ -84,8 +84,8 @@ def load(writers: int = 100, images: int = 97, seed: int = 0, *, progress: bool 
     Returns
     -------
     Dataset
-        ``x`` (writers × images, 28, 28) uint8, white on black, centred by mass as in MNIST; ``y`` the
-        digits, int64; ``split`` with the last 10.6 % of each writer's images as the test part;
+        ``x`` (writers × images, 28, 28) uint8, white on black, centred by mass as in MNIST; ``y``
+        the digits, int64; ``split`` with the last 10.6 % of each writer's images as the test part;
         ``factors`` "writer" (from 0), "allograph" (0 to 2, within the digit) and, as float32, the
         true style of each image:
 
@@ -255,7 +255,7 @@ def _spline(strokes: _Strokes, allograph: Array, table: Tables) -> tuple[Array, 
 
 
 def _arc_lengths(norm: Array, joined: Array) -> Array:
-    """Return the arc length that each sample point represents, (n, P), from the steps between them."""
+    """Return the arc length that each sample point represents, (n, P), from its steps."""
     length = norm * joined  # (n, P - 1)
     ink = np.zeros((len(norm), norm.shape[1] + 1), norm.dtype)
     ink[:, :-1] += length / 2

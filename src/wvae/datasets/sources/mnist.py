@@ -116,7 +116,7 @@ def load(*, progress: bool = True) -> Dataset:
 
 
 def _read_idx(path: Path, shape: tuple[int, ...]) -> Array:
-    """Read a gzipped idx file of bytes (type 8) or big-endian int32 (type 12) and check its shape."""
+    """Read a gzipped idx file of bytes (type 8) or big-endian int32 (type 12); check its shape."""
     try:
         # wbits=31 expects a gzip header; this is faster than the gzip module.
         raw = zlib.decompress(path.read_bytes(), wbits=31)
