@@ -204,8 +204,8 @@ def _check_quotes(table: Any, path: Path) -> None:
     if not table.num_rows:
         return
     last = table.num_rows - 1
-    for name in table.column_names:
-        value = table.column(name)[last].as_py()
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        value = column[last].as_py()
         if isinstance(value, str) and "\n" in value and path.read_bytes().count(b'"') % 2:
             first_line = value.splitlines()[0][:40]
             raise ValueError(

@@ -238,7 +238,7 @@ def _columns_of_folders(
     if loose:
         relative = [str(path.relative_to(folder)) for path in loose]
         raise ValueError(
-            f"{folder}: {len(loose):,} of {len(files):,} files are not in folders for "
+            f"{folder}: {len(loose):,} of {len(files):,} files do not lie in folders for "
             f"{', '.join(levels)} ({preview(relative)}): move them to sub-folders, or add a table "
             "with a column of file names"
         )

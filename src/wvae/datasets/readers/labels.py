@@ -165,7 +165,9 @@ def choose_label(names: Sequence[str], options: ReadOptions, where: str) -> str 
         options.log(f"no labels: no column is called {usual}")
         return None
     columns = preview(names, 12) or "its columns (it has none)"
-    raise ValueError(f"{where}: no column is called {usual}: name the label, one of {columns}")
+    raise ValueError(
+        f"{where}: which is the label? No column is called {usual}: name one of {columns}"
+    )
 
 
 def require_column(

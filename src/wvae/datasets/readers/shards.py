@@ -102,14 +102,14 @@ def _check_columns(
     for name in names:
         if name not in present:
             raise ValueError(
-                f"{folder}: {shard}.npy has no {shard}-{name}.npy, expected one as for the other "
-                "shards: add it"
+                f"{folder}: {shard}.npy has no {shard}-{name}.npy beside it, but other shards "
+                "have one: add it"
             )
         n_values, n_examples = len(arrays[f"{shard}-{name}"]), len(arrays[shard])
         if n_values != n_examples:
             raise ValueError(
-                f"{folder}: {shard}-{name}.npy has {n_values:,} values, expected {n_examples:,}, "
-                f"one for each example of {shard}.npy"
+                f"{folder}: {shard}-{name}.npy has {n_values:,} values, {shard}.npy "
+                f"{n_examples:,} examples, expected one value for each example"
             )
 
 
