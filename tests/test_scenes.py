@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ def test_shapes_dtypes_and_split(data: Dataset):
 
 
 def test_catalogue_states_the_default_number_of_images():
-    default: int = scenes.load.__kwdefaults__["images"]
+    default = inspect.signature(scenes.load).parameters["images"].default
     assert CATALOGUE["scenes"].size.startswith(f"{default:,} ")
 
 
