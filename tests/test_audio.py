@@ -110,6 +110,20 @@ def test_values_are_decibels() -> None:
     assert line[16] - line[48] == pytest.approx(20 / RANGE_DB, abs=0.005)
 
 
+@pytest.mark.parametrize(("below", "value"), [(70, 1 - 70 / 80), (90, 0)])
+def test_values_end_80_decibels_below_the_loudest_point(below: float, value: float) -> None:
+    soft = tone(1000) * np.float32(10 ** (-below / 20))
+    line = log_mel([np.concatenate([tone(1000), soft, tone(1000)])], RATE)[0].max(0)
+    assert line[32] == pytest.approx(value, abs=0.01)
+
+
+@pytest.mark.parametrize(("below", "value"), [(35, 1 - 35 / 80), (45, 1)])
+def test_sound_is_trimmed_40_decibels_below_its_loudest_moment(below: float, value: float) -> None:
+    soft = tone(1000) * np.float32(10 ** (-below / 20))
+    line = log_mel([np.concatenate([tone(1000), soft])], RATE)[0].max(0)
+    assert line[56] == pytest.approx(value, abs=0.01)
+
+
 def test_loudness_offset_and_surrounding_silence_do_not_matter() -> None:
     rng = np.random.default_rng(0)
     wave = (tone(300) * np.linspace(1, 0.3, 4000) + 0.01 * rng.standard_normal(4000)).astype(

@@ -88,8 +88,20 @@ def test_style_varies_more_between_writers_than_within(data: Dataset, name: str)
     assert values.std(1).min() > 0
 
 
-def test_style_values_are_nearly_independent(data: Dataset):
-    many = load("handwriting", writers=400, images=10)
+@pytest.fixture(scope="module")
+def many() -> Dataset:
+    """Return few images of many writers."""
+    return load("handwriting", writers=400, images=10)
+
+
+def test_slant_has_its_documented_distribution(many: Dataset):
+    slant = many.factors["slant"].reshape(400, 10)
+    assert slant.mean() == pytest.approx(0.12, abs=0.03)
+    assert slant.mean(1).std() == pytest.approx(0.22, abs=0.03)
+    assert np.sqrt(slant.var(1, ddof=1).mean()) == pytest.approx(0.08, abs=0.01)
+
+
+def test_style_values_are_nearly_independent(data: Dataset, many: Dataset):
     columns = np.stack([many.factors[name] for name in STYLE])
     correlation = np.corrcoef(columns) - np.eye(len(STYLE))
     # The image's edge correlates size and slant.

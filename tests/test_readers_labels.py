@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from reader_cases import Reader, check_error, picture
+from wvae.datasets import Dataset
 
 LABELS: list[tuple[Any, str]] = [
     ([1] * 6, "'y' has one class only, 1"),
@@ -51,6 +52,13 @@ def test_missing_labels_are_none(reader: Reader, tmp_path: Path, y: Any, labels:
     ]
     assert reader.line("classes in").startswith("label 'y': 2 classes in 6 rows, 1 of them")
     assert data.subset(data.labelled).classes.tolist() == classes
+
+
+def test_none_and_nan_are_missing_labels_of_a_dataset() -> None:
+    y = np.array(["a", None, np.nan, "b"], object)
+    data = Dataset(picture(0, (4, 8)), y)
+    assert data.labelled.tolist() == [True, False, False, True]
+    assert data.indices.tolist() == [0, -1, -1, 1]
 
 
 def test_few_fractions_are_classes_and_many_are_an_error(reader: Reader, tmp_path: Path) -> None:
