@@ -6,8 +6,8 @@ It prints, in about six minutes:
 
 - images per second on one core;
 - the accuracy of a small network, trained *with* writer labels, for the writer of a held-out image;
-- R² of a network, trained with the true styles, on images of new writers (these two are ceilings for
-  an unsupervised code);
+- R² of a network, trained with the true styles, on images of new writers (both are ceilings for an
+  unsupervised code);
 - the accuracy on MNIST's test digits of a network trained on synthetic digits only.
 """
 

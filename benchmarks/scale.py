@@ -4,9 +4,10 @@
     python benchmarks/scale.py --rows 1000000   # smaller
     python benchmarks/scale.py --plot docs/_static/scale.png
 
-The examples are randomly shifted images of mnist in a temporary folder: all of them as one .npy, and
-a tenth as Parquet. Each measurement from disk runs in its own process, which reports its peak memory.
-It trains the article's network in batches of 256 for a fixed time. Disk and memory alternate.
+The examples are randomly shifted images of mnist in a temporary folder: all of them as one .npy,
+and a tenth as Parquet. Each measurement from disk runs in its own process, which trains the
+article's network in batches of 256 for a fixed time and reports its peak memory. Disk and memory
+alternate.
 """
 
 from __future__ import annotations

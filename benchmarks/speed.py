@@ -334,7 +334,7 @@ def encode_row(data: Examples) -> None:
 
 
 def loss_rows(data: Examples, test: Examples, plain: float) -> None:
-    """Print the seconds of 50 epochs of the plain loop, and of the preset quick to the same loss."""
+    """Print the seconds of 50 epochs of the plain loop, and of preset quick to the same loss."""
     article = Config.preset("article", device="cpu", epochs=EPOCHS)
     model = build_model(article, (28, 28), 10)
     train(model, data)

@@ -134,7 +134,7 @@ def error_of(file: RemoteFile) -> str:
     return message
 
 
-# ------------------------------------------------------------------------------- the cache
+# ---------------------------------------------------------------------------- the cache
 
 
 def test_a_file_is_downloaded_once(web: Web, file: RemoteFile, cache: Path) -> None:
@@ -205,7 +205,7 @@ def test_progress_bar_is_on_stderr_and_optional(
     assert not pooch.get_logger().filters  # the log is muted only during a download
 
 
-# ------------------------------------------------------------------------------- errors of addresses
+# ---------------------------------------------------------------------------- errors of addresses
 
 FAULTS = {
     "404": "404",
@@ -266,7 +266,7 @@ def test_reported_reason_is_the_networks_error_not_the_callers() -> None:
         assert f"{DEAD}/a.gz: Connection refused" in error_of(RemoteFile("a.gz", (f"{DEAD}/a.gz",)))
 
 
-# ------------------------------------------------------------------------------- errors of the cache
+# ---------------------------------------------------------------------------- errors of the cache
 
 
 @pytest.mark.parametrize(
@@ -336,7 +336,7 @@ def test_file_in_place_of_the_cache_is_an_error(tmp_path: Path, file: RemoteFile
     assert "WVAE_CACHE" in error_of(file)
 
 
-# ------------------------------------------------------------------------------- mirrors
+# ---------------------------------------------------------------------------- mirrors
 
 
 @pytest.fixture(params=["folder", "file://", "http://", "http:///"])
@@ -419,7 +419,7 @@ def test_mirror_with_an_unsupported_scheme_is_an_error(
         get(file)
 
 
-# ------------------------------------------------------------------------------- one member of a zip
+# ---------------------------------------------------------------------------- one member of a zip
 
 
 def test_only_the_member_of_a_zip_is_kept(web: Web, zipped: RemoteFile, cache: Path) -> None:
@@ -455,7 +455,7 @@ def test_damaged_zip_is_an_error_and_not_kept(
     assert get(both).read_bytes() == MEMBER
 
 
-# ------------------------------------------------------------------------------- several processes
+# ---------------------------------------------------------------------------- several processes
 
 SCRIPT = """
 import sys
@@ -497,7 +497,7 @@ def test_killed_download_leaves_no_partial_file(web: Web, file: RemoteFile, cach
     assert get(file).read_bytes() == BODY
 
 
-# ------------------------------------------------------------------------------- the catalogue
+# ---------------------------------------------------------------------------- the catalogue
 
 
 def test_status_has_a_row_for_each_data_set(cache: Path) -> None:

@@ -75,8 +75,8 @@ def read_delimited(path: Path, log: Log) -> Any:
         row = invalid[0]
         raise ValueError(
             f"{path}: row {row.number - 1} has {row.actual_columns:,} values, expected one for "
-            f"each of the {row.expected_columns:,} columns ({row.text[:60]!r}): correct it, or quote "
-            f"values that contain {delimiter!r}"
+            f"each of the {row.expected_columns:,} columns ({row.text[:60]!r}): correct it, or "
+            f"quote values that contain {delimiter!r}"
         ) from error
     _check_quotes(table, path)
     return table
