@@ -1,4 +1,4 @@
-"""What the tests of the readers share: files as users have them, and a reader that keeps its log."""
+"""Shared by the tests of the readers: files as users have them, and a reader that keeps its log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from wvae.datasets import Dataset, open_data
 
 
 class Reader:
-    """Opens data and keeps the lines that were logged."""
+    """Opens data and keeps the lines of the log."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -25,14 +25,14 @@ class Reader:
         return open_data(source, log=self.lines.append, progress=False, **options)
 
     def line(self, text: str) -> str:
-        """Return the one line that holds a text."""
+        """Return the only line of the log that contains a text."""
         lines = [line for line in self.lines if text in line]
         assert len(lines) == 1, f"{text!r} is in {len(lines)} of {self.lines}"
         return lines[0]
 
 
 def check_error(reader: Reader, source: str | Path, *texts: str, **options: Any) -> None:
-    """Check that the error is one line which holds these texts."""
+    """Check that the error is one line that contains these texts."""
     with pytest.raises(ValueError, match=re.escape(texts[0])) as error:
         reader(source, **options)
     message = str(error.value)
@@ -54,7 +54,7 @@ def save(path: Path, pixels: np.ndarray | Image.Image, **options: Any) -> Path:
 def folder_of_classes(
     root: Path, each: int = 3, classes: tuple[str, ...] = ("cat", "dog")
 ) -> np.ndarray:
-    """Write grey 12×12 PNGs and return them in the order of their names."""
+    """Write grey 12×12 PNGs and return them in the order of their paths."""
     images = []
     for i, name in enumerate(classes):
         for j in range(each):
@@ -87,8 +87,8 @@ def encoded(image: np.ndarray, kind: str = "PNG") -> bytes:
     return buffer.getvalue()
 
 
-def images_table(n: int = 8, metadata: dict[bytes, bytes] | None = None) -> Any:
-    """Return a table as Hugging Face writes images: {bytes, path}, and numbered classes named in the metadata."""
+def images_table(n: int = 8) -> Any:
+    """Return a table in Hugging Face's form: images as {bytes, path}, class names as metadata."""
     import pyarrow as pa
 
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -104,14 +104,12 @@ def images_table(n: int = 8, metadata: dict[bytes, bytes] | None = None) -> Any:
         "image": {"_type": "Image"},
         "label": {"names": ["cat", "dog"], "_type": "ClassLabel"},
     }
-    note = json.dumps({"info": {"features": features}}).encode()
-    return table.replace_schema_metadata(
-        metadata if metadata is not None else {b"huggingface": note}
-    )
+    content = json.dumps({"info": {"features": features}}).encode()
+    return table.replace_schema_metadata({b"huggingface": content})
 
 
 def open_unlabelled(reader: Reader, source: Path, **options: Any) -> Dataset:
-    """Open data of which no label is known, and check that this is refused for training."""
+    """Open data without labels, and check that they are an error unless `unlabelled` is given."""
     with pytest.raises(ValueError, match=r"label|do not lie in folders for"):
         reader(source, **options)
     data = reader(source, unlabelled=True, **options)

@@ -1,4 +1,4 @@
-"""Downloads from a local server that misbehaves on demand, and from folders as mirrors."""
+"""Downloads from a local server with faults on demand, and from folders as mirrors."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ BODY = np.random.default_rng(0).bytes(200_000)
 CORRUPT = BODY[:-1] + bytes([BODY[-1] ^ 1])
 MD5 = hashlib.md5(BODY).hexdigest()
 MEMBER = b"the member" * 5000
-DEAD = "http://127.0.0.1:9"  # the discard port: nobody listens
+DEAD = "http://127.0.0.1:9"  # the discard port, on which no server listens
 
 
 class Web:
-    """What the server sends by path, how it misbehaves, and the paths that were requested."""
+    """The server's files and faults by path, and the paths that were requested."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.faults: dict[str, str] = {}
         self.requested: list[str] = []
         self.address = ""
-        self.together = threading.Barrier(2)  # two requests that overlap
+        self.together = threading.Barrier(2)  # holds a request until the second one arrives
         self.half_sent, self.released = threading.Event(), threading.Event()
 
 
@@ -134,7 +134,7 @@ def error_of(file: RemoteFile) -> str:
     return message
 
 
-# ------------------------------------------------------------------------------- the cache
+# ---------------------------------------------------------------------------- the cache
 
 
 def test_a_file_is_downloaded_once(web: Web, file: RemoteFile, cache: Path) -> None:
@@ -148,14 +148,14 @@ def test_a_file_is_downloaded_once(web: Web, file: RemoteFile, cache: Path) -> N
     assert names(cache) == ["a.gz"]
 
 
-def test_the_default_cache_is_the_platforms(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_cache_is_the_platforms(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WVAE_CACHE")
     assert cache_dir() == Path(pooch.os_cache("wvae"))
 
 
 @pytest.mark.parametrize("fields", [{}, {"md5": None}, {"size": None}], ids=["both", "size", "MD5"])
 @pytest.mark.parametrize("damaged", [CORRUPT, BODY[:-1]], ids=["corrupt", "short"])
-def test_a_damaged_cached_file_is_fetched_again(
+def test_damaged_cached_file_is_downloaded_again(
     web: Web, file: RemoteFile, fields: dict[str, None], damaged: bytes
 ) -> None:
     file = RemoteFile(**{**vars(file), **fields})
@@ -167,7 +167,7 @@ def test_a_damaged_cached_file_is_fetched_again(
     assert len(web.requested) == 1 + detectable
 
 
-def test_only_the_size_of_a_big_file_is_compared(
+def test_above_the_hash_limit_only_the_size_is_compared(
     file: RemoteFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(download, "HASH_LIMIT", len(BODY) - 1)
@@ -183,7 +183,7 @@ def test_only_the_size_of_a_big_file_is_compared(
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
 @pytest.mark.parametrize("which", ["file", "zipped"])
-def test_a_cached_file_has_the_usual_permissions(
+def test_cached_file_has_the_usual_permissions(
     cache: Path, tmp_path: Path, request: pytest.FixtureRequest, which: str
 ) -> None:
     (tmp_path / "plain").touch()
@@ -191,7 +191,7 @@ def test_a_cached_file_has_the_usual_permissions(
 
 
 @pytest.mark.parametrize("progress", [True, False])
-def test_the_progress_bar_is_on_stderr_and_optional(
+def test_progress_bar_is_on_stderr_and_optional(
     file: RemoteFile,
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -205,7 +205,7 @@ def test_the_progress_bar_is_on_stderr_and_optional(
     assert not pooch.get_logger().filters  # the log is muted only during a download
 
 
-# ------------------------------------------------------------------------------- errors of addresses
+# ---------------------------------------------------------------------------- errors of addresses
 
 FAULTS = {
     "404": "404",
@@ -219,7 +219,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_an_address_that_fails(
+def test_failing_address_is_reported_and_the_next_one_is_tried(
     web: Web, file: RemoteFile, cache: Path, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     monkeypatch.setattr(download, "RETRIES", 0)
@@ -242,31 +242,31 @@ def test_an_address_that_fails(
     assert names(cache) == ["a.gz"]
 
 
-def test_a_broken_connection_is_retried(web: Web, file: RemoteFile) -> None:
+def test_broken_connection_is_retried(web: Web, file: RemoteFile) -> None:
     web.faults["/a.gz"] = "cut once"
     assert get(file).read_bytes() == BODY
     assert web.requested == ["/a.gz"] * 2
 
 
-def test_a_server_need_not_send_the_length(web: Web, file: RemoteFile) -> None:
+def test_response_without_a_length_is_accepted(web: Web, file: RemoteFile) -> None:
     web.faults["/a.gz"] = "no length"
     assert get(file).read_bytes() == BODY
 
 
-def test_a_name_that_no_server_has(file: RemoteFile) -> None:
+def test_unknown_host_is_reported_in_one_line(file: RemoteFile) -> None:
     message = error_of(RemoteFile("a.gz", ("http://nowhere.invalid/a.gz",)))
     assert "http://nowhere.invalid/a.gz: " in message
     assert "HTTPConnectionPool" not in message
 
 
-def test_the_reason_is_the_networks_and_not_the_callers() -> None:
+def test_reported_reason_is_the_networks_error_not_the_callers() -> None:
     try:
         raise FileNotFoundError(errno.ENOENT, "an earlier error")
     except FileNotFoundError:
         assert f"{DEAD}/a.gz: Connection refused" in error_of(RemoteFile("a.gz", (f"{DEAD}/a.gz",)))
 
 
-# ------------------------------------------------------------------------------- errors of the cache
+# ---------------------------------------------------------------------------- errors of the cache
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def test_the_reason_is_the_networks_and_not_the_callers() -> None:
     ],
     ids=["download", "unzip", "folder"],
 )
-def test_a_cache_that_cannot_be_written(
+def test_unwritable_cache_is_an_error_with_its_fix(
     web: Web,
     cache: Path,
     request: pytest.FixtureRequest,
@@ -322,7 +322,7 @@ def test_a_cache_that_cannot_be_written(
 @pytest.mark.skipif(
     os.name == "nt" or os.geteuid() == 0, reason="root and Windows write to read-only folders"
 )
-def test_a_read_only_folder(file: RemoteFile, cache: Path) -> None:
+def test_read_only_cache_serves_cached_files(file: RemoteFile, cache: Path) -> None:
     path = get(file)
     cache.chmod(0o500)
     assert get(file) == path  # nothing has to be written
@@ -331,19 +331,19 @@ def test_a_read_only_folder(file: RemoteFile, cache: Path) -> None:
     cache.chmod(0o700)
 
 
-def test_a_file_in_place_of_the_cache(tmp_path: Path, file: RemoteFile) -> None:
+def test_file_in_place_of_the_cache_is_an_error(tmp_path: Path, file: RemoteFile) -> None:
     (tmp_path / "cache").touch()
     assert "WVAE_CACHE" in error_of(file)
 
 
-# ------------------------------------------------------------------------------- mirrors
+# ---------------------------------------------------------------------------- mirrors
 
 
 @pytest.fixture(params=["folder", "file://", "http://", "http:///"])
 def mirror(
     request: pytest.FixtureRequest, web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
-    """Folder whose files are at the mirror, of each kind; a test may change them."""
+    """Folder with the files of each kind of mirror; a test may change them."""
     folder = tmp_path / "the mirror" / "set"
     folder.mkdir(parents=True)
     web.files["/m/set/a.gz"] = BODY
@@ -359,7 +359,7 @@ def mirror(
 
 
 @pytest.mark.usefixtures("mirror")
-def test_a_mirror_is_the_only_address(web: Web, file: RemoteFile, cache: Path) -> None:
+def test_mirror_is_the_only_address(web: Web, file: RemoteFile, cache: Path) -> None:
     assert get(file).read_bytes() == BODY
     assert "/a.gz" not in web.requested
     assert names(cache) == ["a.gz"]
@@ -374,7 +374,7 @@ def test_a_mirror_is_the_only_address(web: Web, file: RemoteFile, cache: Path) -
     ],
     ids=["missing", "short", "corrupt"],
 )
-def test_a_mirror_is_verified(
+def test_files_of_a_mirror_are_verified(
     web: Web,
     mirror: Path,
     file: RemoteFile,
@@ -399,19 +399,19 @@ def test_a_mirror_is_verified(
     "address",
     ["http://user:secret@{host}", "http://user:secret@:bad", "http://user:secret@127.0.0.1:9"],
 )
-def test_a_password_is_not_shown(
+def test_password_of_a_mirror_is_not_shown(
     web: Web, file: RemoteFile, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
     monkeypatch.setenv("WVAE_MIRROR", address.format(host=web.address.removeprefix("http://")))
     with pytest.raises(DownloadError, match=r"/set/a\.gz: ") as caught:
         get(file)
     error: BaseException | None = caught.value
-    while error is not None:  # a traceback shows these, too
+    while error is not None:  # a traceback shows these causes too
         assert "secret" not in str(error)
         error = error.__cause__ or error.__context__
 
 
-def test_a_mirror_of_an_unsupported_scheme(
+def test_mirror_with_an_unsupported_scheme_is_an_error(
     file: RemoteFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WVAE_MIRROR", "ftp://example.org/data")
@@ -419,10 +419,10 @@ def test_a_mirror_of_an_unsupported_scheme(
         get(file)
 
 
-# ------------------------------------------------------------------------------- one member of a zip
+# ---------------------------------------------------------------------------- one member of a zip
 
 
-def test_only_the_member_is_kept(web: Web, zipped: RemoteFile, cache: Path) -> None:
+def test_only_the_member_of_a_zip_is_kept(web: Web, zipped: RemoteFile, cache: Path) -> None:
     path = get(zipped)
     assert path == cache / "m.mat"
     assert path.read_bytes() == MEMBER
@@ -443,7 +443,7 @@ def test_only_the_member_is_kept(web: Web, zipped: RemoteFile, cache: Path) -> N
     ],
     ids=["crc", "short", "no member", "page"],
 )
-def test_a_bad_zip_is_not_kept(
+def test_damaged_zip_is_an_error_and_not_kept(
     web: Web, zipped: RemoteFile, cache: Path, body: bytes, reason: str
 ) -> None:
     web.files["/bad.zip"] = body
@@ -455,7 +455,7 @@ def test_a_bad_zip_is_not_kept(
     assert get(both).read_bytes() == MEMBER
 
 
-# ------------------------------------------------------------------------------- several processes
+# ---------------------------------------------------------------------------- several processes
 
 SCRIPT = """
 import sys
@@ -473,7 +473,7 @@ def start(file: RemoteFile) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("which", ["file", "zipped"])
-def test_two_processes_at_once(
+def test_two_processes_can_download_the_same_file(
     web: Web, cache: Path, request: pytest.FixtureRequest, which: str
 ) -> None:
     file: RemoteFile = request.getfixturevalue(which)
@@ -487,7 +487,7 @@ def test_two_processes_at_once(
     assert is_cached("set", file)
 
 
-def test_a_killed_download_leaves_no_partial_file(web: Web, file: RemoteFile, cache: Path) -> None:
+def test_killed_download_leaves_no_partial_file(web: Web, file: RemoteFile, cache: Path) -> None:
     web.faults["/a.gz"] = "hang"
     with start(file) as process:
         assert web.half_sent.wait(timeout=60)
@@ -497,10 +497,10 @@ def test_a_killed_download_leaves_no_partial_file(web: Web, file: RemoteFile, ca
     assert get(file).read_bytes() == BODY
 
 
-# ------------------------------------------------------------------------------- the list
+# ---------------------------------------------------------------------------- the catalogue
 
 
-def test_status_has_a_row_for_each_source(cache: Path) -> None:
+def test_status_has_a_row_for_each_data_set(cache: Path) -> None:
     rows = {row.name: row for row in status()}
     assert list(rows) == list(CATALOGUE)
     assert rows["digits8x8"].cached
@@ -512,7 +512,7 @@ def test_status_has_a_row_for_each_source(cache: Path) -> None:
     assert not cache.parent.exists()  # nothing is created
 
 
-def test_fetch_all_fetches_the_files_of_a_source(
+def test_fetch_all_downloads_the_files_of_a_data_set(
     file: RemoteFile, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("wvae.datasets.sources.mnist.FILES", {"set": (file,)})

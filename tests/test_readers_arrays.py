@@ -1,4 +1,4 @@
-"""Arrays of NumPy: .npz and .npy."""
+"""The readers of .npz and .npy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from reader_cases import Reader, check_error, picture
 
 
-def test_npz(reader: Reader, tmp_path: Path) -> None:
+def test_npz_gives_examples_label_factors_and_split(reader: Reader, tmp_path: Path) -> None:
     path = tmp_path / "cells.npz"
     x, y = picture(0, (8, 6, 5)), np.arange(8) % 2
     np.savez(
@@ -36,7 +36,7 @@ def test_npz(reader: Reader, tmp_path: Path) -> None:
     check_error(reader, path, "'picture', 'y'", "images")
 
 
-def test_npz_in_two_parts(reader: Reader, tmp_path: Path) -> None:
+def test_train_and_test_arrays_of_npz_are_concatenated(reader: Reader, tmp_path: Path) -> None:
     path = tmp_path / "k.npz"
     x, y = picture(0, (10, 4, 4)), np.arange(10) % 2
     np.savez(path, x_train=x[:6], y_train=y[:6], x_test=x[6:], y_test=y[6:])
@@ -45,7 +45,7 @@ def test_npz_in_two_parts(reader: Reader, tmp_path: Path) -> None:
     assert data.split is not None
     assert data.split.tolist() == ["train"] * 6 + ["test"] * 4
     np.savez(path, x_train=x[:6], y_train=y[:6], x_test=x[6:, 1:], y_test=y[6:])
-    check_error(reader, path, "x_train has shape (6, 4, 4), x_test (4, 3, 4)")
+    check_error(reader, path, "x_train has shape (6, 4, 4)", "x_test (4, 3, 4)")
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_npz_in_two_parts(reader: Reader, tmp_path: Path) -> None:
         (np.zeros((4, 7), ">f4"), (7,), "float32", "to float32"),
     ],
 )
-def test_arrays_are_brought_to_the_contract(
+def test_examples_are_converted_to_channels_first_uint8_or_float32(
     reader: Reader, tmp_path: Path, x: np.ndarray, shape: tuple[int, ...], dtype: str, note: str
 ) -> None:
     np.savez(tmp_path / "a.npz", x=x, y=[0, 1, 0, 1])
@@ -76,7 +76,7 @@ def test_arrays_are_brought_to_the_contract(
     assert not note or note in " ".join(reader.lines)
 
 
-def test_npz_that_cannot_be_used(reader: Reader, tmp_path: Path) -> None:
+def test_npz_with_unusable_examples_is_an_error(reader: Reader, tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     y = [0, 1, 0, 1]
     ragged = np.empty(4, object)
@@ -106,7 +106,7 @@ def test_npy_is_a_memory_map(reader: Reader, tmp_path: Path) -> None:
     path = tmp_path / "x.npy"
     x, y = picture(0, (6, 8, 8)), np.arange(6) % 2
     np.save(path, x)
-    check_error(reader, path, "(x-labels.npy, labels.npy, y.npy)")
+    check_error(reader, path, "x-labels.npy, labels.npy, y.npy")
     np.save(tmp_path / "y.npy", y)
     data = reader(path)
     assert isinstance(data.x, np.memmap)
@@ -126,7 +126,7 @@ def test_npy_is_a_memory_map(reader: Reader, tmp_path: Path) -> None:
     assert isinstance(reader(path).x, np.memmap)
 
 
-def test_npy_that_cannot_be_used(reader: Reader, tmp_path: Path) -> None:
+def test_npy_with_unusable_labels_is_an_error(reader: Reader, tmp_path: Path) -> None:
     path = tmp_path / "x.npy"
     np.save(path, picture(0, (6, 4)))
     np.save(tmp_path / "digits.npy", np.arange(5) % 2)

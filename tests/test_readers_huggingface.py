@@ -1,4 +1,4 @@
-"""Folders that Hugging Face's save_to_disk wrote."""
+"""The reader of folders of Hugging Face's save_to_disk."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def images(n: int = 8, **columns: Any) -> Any:
     return datasets.Dataset.from_dict(values, features=kept)
 
 
-def test_saved_dataset(reader: Reader, tmp_path: Path) -> None:
+def test_saved_dataset_gives_images_classes_and_factors(reader: Reader, tmp_path: Path) -> None:
     images().save_to_disk(tmp_path / "pets", num_shards=2)
     data = reader(tmp_path / "pets")
     np.testing.assert_array_equal(data.x, [picture(i) for i in range(8)])
@@ -44,7 +44,7 @@ def test_saved_dataset(reader: Reader, tmp_path: Path) -> None:
     assert (data.name, data.split, list(data.factors)) == ("pets", None, ["who"])
 
 
-def test_saved_splits(reader: Reader, tmp_path: Path) -> None:
+def test_splits_of_a_saved_dataset_dict_are_the_split(reader: Reader, tmp_path: Path) -> None:
     parts = datasets.DatasetDict({"train": images(4), "test": images(8).select([7, 4, 5, 6])})
     parts.save_to_disk(tmp_path / "pets", num_shards={"train": 2, "test": 1})
     data = reader(tmp_path / "pets")
@@ -64,26 +64,26 @@ def test_saved_splits(reader: Reader, tmp_path: Path) -> None:
     check_error(reader, tmp_path / "pets", "not a complete dataset", "save it again")
 
 
-def test_a_file_that_is_cut(reader: Reader, tmp_path: Path) -> None:
+def test_truncated_arrow_file_is_an_error(reader: Reader, tmp_path: Path) -> None:
     images().save_to_disk(tmp_path / "pets")
     path = next((tmp_path / "pets").glob("*.arrow"))
     path.write_bytes(path.read_bytes()[:600])
     check_error(reader, tmp_path / "pets", "not a complete dataset")
 
 
-def test_saved_dataset_with_unlabelled_rows(reader: Reader, tmp_path: Path) -> None:
+def test_class_minus_one_and_none_are_missing_labels(reader: Reader, tmp_path: Path) -> None:
     images(label=[0, 1, -1, 0, 1, None, 1, 0]).save_to_disk(tmp_path / "a")
     data = reader(tmp_path / "a")
     assert np.flatnonzero(~data.labelled).tolist() == [2, 5]
 
 
-def test_saved_images_without_any_column_beside(reader: Reader, tmp_path: Path) -> None:
+def test_saved_images_without_other_columns_are_read(reader: Reader, tmp_path: Path) -> None:
     images().select_columns(["image"]).save_to_disk(tmp_path / "a")
     data = reader(tmp_path / "a", unlabelled=True)
     np.testing.assert_array_equal(data.x, [picture(i) for i in range(8)])
 
 
-def test_saved_splits_that_differ(reader: Reader, tmp_path: Path) -> None:
+def test_splits_with_different_columns_are_an_error(reader: Reader, tmp_path: Path) -> None:
     first = images(4)
     datasets.DatasetDict({"train": first, "test": first.remove_columns(["who"])}).save_to_disk(
         tmp_path / "a"
@@ -94,12 +94,12 @@ def test_saved_splits_that_differ(reader: Reader, tmp_path: Path) -> None:
     check_error(reader, tmp_path / "b", "'train', 'test'", "'label'")
     datasets.DatasetDict({"train": first}).save_to_disk(tmp_path / "c")
     assert reader(tmp_path / "c").split is None
-    own = first.rename_column("who", "split")
-    datasets.DatasetDict({"own": own}).save_to_disk(tmp_path / "d")
-    check_error(reader, tmp_path / "d", "own has a column 'split'")
+    with_split = first.rename_column("who", "split")
+    datasets.DatasetDict({"train": with_split}).save_to_disk(tmp_path / "d")
+    check_error(reader, tmp_path / "d", "train has a column 'split'")
 
 
-def test_saved_paths_instead_of_bytes(reader: Reader, tmp_path: Path) -> None:
+def test_saved_paths_are_read_relative_to_the_folder(reader: Reader, tmp_path: Path) -> None:
     for i in range(4):
         save(tmp_path / "files" / f"{i}.png", picture(i))
     paths = [{"bytes": None, "path": f"files/{i}.png"} for i in range(4)]
@@ -112,11 +112,10 @@ def test_saved_paths_instead_of_bytes(reader: Reader, tmp_path: Path) -> None:
     )
     np.testing.assert_array_equal(reader(tmp_path / "saved").x, [picture(i) for i in range(4)])
     (tmp_path / "files" / "2.png").unlink()
-    check_error(reader, tmp_path / "saved", "1 of 4 files", "row 3 (files/2.png) (it is empty)")
+    check_error(reader, tmp_path / "saved", "1 of 4 files", "row 3 (files/2.png)", "empty")
 
 
-def test_saved_sounds(reader: Reader, tmp_path: Path) -> None:
-    """The library would want another decoder for them; soundfile reads them as it reads files."""
+def test_saved_sounds_equal_sounds_from_files(reader: Reader, tmp_path: Path) -> None:
     folder_of_tones(tmp_path / "tones")
     files = sorted((tmp_path / "tones").rglob("*.wav"))
     table = datasets.Dataset.from_dict(
@@ -128,7 +127,7 @@ def test_saved_sounds(reader: Reader, tmp_path: Path) -> None:
     np.testing.assert_array_equal(data.x, reader(tmp_path / "tones").x)
 
 
-def test_saved_arrays(reader: Reader, tmp_path: Path) -> None:
+def test_saved_arrays_are_examples(reader: Reader, tmp_path: Path) -> None:
     x = picture(0, (4, 5, 6))
     features = datasets.Features(
         {"x": datasets.Array2D((5, 6), "uint8"), "label": datasets.Value("int64")}
@@ -138,14 +137,14 @@ def test_saved_arrays(reader: Reader, tmp_path: Path) -> None:
     np.testing.assert_array_equal(reader(tmp_path / "a").x, x)
 
 
-def test_the_extra_is_named_where_the_library_is_absent(
+def test_missing_package_names_the_extra(
     reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images().save_to_disk(tmp_path / "pets")
     original = builtins.__import__
 
     def without(name: str, *arguments: Any, **options: Any) -> Any:
-        # Only the absolute name: the relative `datasets` is this project's own room.
+        # A relative import of `datasets` (level > 0) means this project's own package.
         level = arguments[3] if len(arguments) > 3 else options.get("level", 0)
         if name == "datasets" and not level:
             raise ModuleNotFoundError("No module named 'datasets'", name="datasets")

@@ -1,4 +1,4 @@
-"""Folders of images: sizes, colours, formats, damaged files."""
+"""The reader of folders of images: sizes, colours, formats, damaged files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 from reader_cases import Reader, check_error, folder_of_classes, picture, save
 
 
-def test_folder_of_classes(reader: Reader, tmp_path: Path) -> None:
+def test_class_folders_give_images_and_labels(reader: Reader, tmp_path: Path) -> None:
     images = folder_of_classes(tmp_path / "pets")
     (tmp_path / "pets" / "README.txt").touch()
     (tmp_path / "pets" / "cat" / ".DS_Store").touch()
@@ -35,7 +35,7 @@ def test_folder_of_classes(reader: Reader, tmp_path: Path) -> None:
     assert "DS_Store" not in " ".join(reader.lines)
 
 
-def test_numbered_classes_are_numbers(reader: Reader, tmp_path: Path) -> None:
+def test_integer_folder_names_are_integer_labels(reader: Reader, tmp_path: Path) -> None:
     folder_of_classes(tmp_path / "a", classes=("2", "9", "10"))
     assert reader(tmp_path / "a").classes.tolist() == [2, 9, 10]
     folder_of_classes(tmp_path / "b", classes=("02", "10"))
@@ -68,12 +68,12 @@ def test_train_and_test_folders_are_the_split(reader: Reader, tmp_path: Path) ->
     assert data.split.tolist() == ["train"] * 6 + ["test"] * 6
     assert "val is taken as test" in reader.line("taken as test")
     reader.line("are taken as the split")
-    # Classes that only look like it: one of the folders is no part.
+    # With a folder that is not a part, all folders are classes.
     folder_of_classes(tmp_path / "bus")
     assert reader(tmp_path).classes.tolist() == ["bus", "train", "val"]
 
 
-def test_links_are_followed_but_not_in_circles(reader: Reader, tmp_path: Path) -> None:
+def test_links_are_followed_but_not_in_cycles(reader: Reader, tmp_path: Path) -> None:
     folder_of_classes(tmp_path / "far", classes=("cat", "dog"))
     (tmp_path / "near").mkdir()
     for name in ("cat", "dog"):
@@ -83,7 +83,7 @@ def test_links_are_followed_but_not_in_circles(reader: Reader, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "gif", "webp", "pgm", "jpg"])
-def test_formats(reader: Reader, tmp_path: Path, suffix: str) -> None:
+def test_all_image_formats_are_read(reader: Reader, tmp_path: Path, suffix: str) -> None:
     flat = np.full((8, 8), 100, np.uint8)
     for i in range(4):
         options = {"lossless": True} if suffix == "webp" else {}
@@ -143,13 +143,15 @@ def test_grey_stored_as_colour_stays_grey(reader: Reader, tmp_path: Path) -> Non
     np.testing.assert_array_equal(data.x[2], picture(0))
 
 
-def test_transparency_is_white_and_exif_turns(reader: Reader, tmp_path: Path) -> None:
-    clear = np.zeros((8, 8, 4), np.uint8)  # black, but not to be seen
+def test_transparency_is_white_and_exif_orientation_is_applied(
+    reader: Reader, tmp_path: Path
+) -> None:
+    clear = np.zeros((8, 8, 4), np.uint8)  # black, but the lower half is transparent
     clear[:4, :, 3] = 255
     turned = np.zeros((8, 8), np.uint8)
     turned[:, :4] = 255
     exif = Image.Exif()
-    exif[0x0112] = 6  # the camera lay on its side: turn clockwise by 90°
+    exif[0x0112] = 6  # turn clockwise by 90°
     for i in range(2):
         save(tmp_path / "a" / f"{i}.png", clear)
         save(tmp_path / "b" / f"{i}.jpg", turned, exif=exif, quality=100)
@@ -161,7 +163,7 @@ def test_transparency_is_white_and_exif_turns(reader: Reader, tmp_path: Path) ->
     assert x[2, 4:].max() < 50
 
 
-def test_sixteen_bits_and_frames(reader: Reader, tmp_path: Path) -> None:
+def test_16_bits_become_8_and_an_animation_its_first_frame(reader: Reader, tmp_path: Path) -> None:
     deep = (picture().astype(np.uint16) * 257).astype(np.uint16)
     frames = [Image.fromarray(np.full((12, 12), v, np.uint8)) for v in (10, 200)]
     for i in range(2):
@@ -175,7 +177,9 @@ def test_sixteen_bits_and_frames(reader: Reader, tmp_path: Path) -> None:
     assert "first frame of 2" in line
 
 
-def test_broken_images(reader: Reader, tmp_path: Path) -> None:
+def test_few_damaged_images_are_left_out_and_many_are_an_error(
+    reader: Reader, tmp_path: Path
+) -> None:
     folder_of_classes(tmp_path, each=70)
     cut = (tmp_path / "cat" / "000.png").read_bytes()[:60]
     (tmp_path / "cat" / "001.png").write_bytes(cut)
@@ -186,7 +190,7 @@ def test_broken_images(reader: Reader, tmp_path: Path) -> None:
     line = reader.line("left out")
     assert "1 of 140 files" in line
     assert "cat/001.png" in line
-    (tmp_path / "dog" / "005.png").write_text("I am no image")
+    (tmp_path / "dog" / "005.png").write_text("not an image")
     (tmp_path / "dog" / "006.png").write_bytes(b"")
     check_error(
         reader,
@@ -198,14 +202,16 @@ def test_broken_images(reader: Reader, tmp_path: Path) -> None:
     )
 
 
-def test_a_class_that_loses_its_examples(reader: Reader, tmp_path: Path) -> None:
+def test_class_that_loses_examples_to_damaged_files_is_an_error(
+    reader: Reader, tmp_path: Path
+) -> None:
     folder_of_classes(tmp_path, each=200)
     save(tmp_path / "eel" / "0.png", picture())
     (tmp_path / "eel" / "1.png").write_text("no image")
     check_error(reader, tmp_path, "1 of 3 classes", "'label'", "('eel')")
 
 
-def test_folders_that_cannot_be_used(reader: Reader, tmp_path: Path) -> None:
+def test_folder_without_usable_classes_is_an_error(reader: Reader, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     check_error(reader, empty, "no images and no sounds")
@@ -227,10 +233,12 @@ def test_folders_that_cannot_be_used(reader: Reader, tmp_path: Path) -> None:
     check_error(reader, one, "4 images (000.png …)", "1 sounds (1.wav …)")
 
 
-def test_thousands_of_images_take_one_array(reader: Reader, tmp_path: Path) -> None:
+def test_reading_images_takes_little_more_memory_than_the_array(
+    reader: Reader, tmp_path: Path
+) -> None:
     for i in range(40):
         save(tmp_path / "ab"[i % 2] / f"{i:02d}.png", picture(i, (128, 128, 3)), compress_level=1)
-    reader(tmp_path, size=128)  # whatever is loaded once
+    reader(tmp_path, size=128)  # loads the modules, which are not to be measured
     tracemalloc.start()
     data = reader(tmp_path, size=128)
     peak = tracemalloc.get_traced_memory()[1]

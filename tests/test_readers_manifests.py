@@ -1,4 +1,4 @@
-"""Tables that name image files."""
+"""The reader of tables that name image files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reader_cases import Reader, check_error, folder_of_classes, picture, save
 
 
 def manifest(root: Path, header: str = "path,label,writer,slant,comment") -> list[str]:
-    """Write 8 images and the rows of a table of them; two writers, a continuous slant, comments all different."""
+    """Write 8 images and return the rows of their table: 2 writers, a slant, distinct comments."""
     lines = [header]
     for i in range(8):
         save(root / "files" / f"{i}.png", picture(i))
@@ -19,7 +19,7 @@ def manifest(root: Path, header: str = "path,label,writer,slant,comment") -> lis
     return lines
 
 
-def test_manifest_in_the_folder_or_itself(reader: Reader, tmp_path: Path) -> None:
+def test_folder_and_path_of_a_manifest_give_the_same_data(reader: Reader, tmp_path: Path) -> None:
     table = tmp_path / "metadata.csv"
     table.write_text("\n".join(reversed_rows(manifest(tmp_path))))
     save(tmp_path / "files" / "unnamed.png", picture())
@@ -31,7 +31,7 @@ def test_manifest_in_the_folder_or_itself(reader: Reader, tmp_path: Path) -> Non
         np.testing.assert_allclose(data.factors["slant"], np.arange(8)[::-1] / 7, atol=1e-3)
     assert "1 files that metadata.csv" in reader.line("left out")
     assert reader.lines[1] == "factors (none was named): writer, slant"
-    assert "not used as factors: 'comment' (8 values in 8 rows)"
+    assert "not used as factors: 'comment' (8 values in 8 rows)" in reader.lines
     data = reader(table, label="writer", factors=["label"])
     assert (data.label_name, list(data.factors), data.name) == ("writer", ["label"], "metadata")
 
@@ -43,12 +43,14 @@ def reversed_rows(lines: list[str]) -> list[str]:
 @pytest.mark.parametrize(
     "header", ["FileName,label,writer,slant,comment", "blob,label,writer,slant,comment"]
 )
-def test_the_column_of_files_is_found(reader: Reader, tmp_path: Path, header: str) -> None:
+def test_column_of_files_is_detected_by_name_or_values(
+    reader: Reader, tmp_path: Path, header: str
+) -> None:
     (tmp_path / "m.csv").write_text("\n".join(manifest(tmp_path, header)))
     assert reader(tmp_path).shape == (12, 12)
 
 
-def test_names_without_a_suffix(reader: Reader, tmp_path: Path) -> None:
+def test_file_names_without_a_suffix_are_completed(reader: Reader, tmp_path: Path) -> None:
     lines = [
         line.replace(".png", "") for line in manifest(tmp_path, "image,label,writer,slant,comment")
     ]
@@ -56,7 +58,7 @@ def test_names_without_a_suffix(reader: Reader, tmp_path: Path) -> None:
     assert reader(tmp_path / "m.csv").shape == (12, 12)
 
 
-def test_manifest_as_parquet_with_split(reader: Reader, tmp_path: Path) -> None:
+def test_split_column_of_a_manifest_is_the_split(reader: Reader, tmp_path: Path) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -78,7 +80,7 @@ def test_manifest_as_parquet_with_split(reader: Reader, tmp_path: Path) -> None:
     check_error(reader, tmp_path, "'split' holds 'spare'")
 
 
-def test_manifests_that_cannot_be_used(reader: Reader, tmp_path: Path) -> None:
+def test_unusable_manifest_is_an_error(reader: Reader, tmp_path: Path) -> None:
     lines = manifest(tmp_path)
     table = tmp_path / "m.csv"
     for i in (1, 2, 5, 7):
@@ -112,7 +114,9 @@ def test_manifests_that_cannot_be_used(reader: Reader, tmp_path: Path) -> None:
     check_error(reader, table, "7 images (0.png …)", "1 sounds (6.wav …)")
 
 
-def test_several_tables_in_a_folder(reader: Reader, tmp_path: Path) -> None:
+def test_one_of_several_tables_is_the_manifest_or_it_is_an_error(
+    reader: Reader, tmp_path: Path
+) -> None:
     lines = "\n".join(manifest(tmp_path))
     (tmp_path / "a.csv").write_text(lines)
     (tmp_path / "b.csv").write_text(lines)

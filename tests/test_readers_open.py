@@ -1,4 +1,4 @@
-"""Data sets by name, paths, and what cannot be opened."""
+"""`open_data`: names, paths, and sources that cannot be opened."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from wvae.datasets.dataset import Kind
 
 
 @pytest.mark.parametrize(("kind", "rate"), [("audio", 0), ("audio", -8000), ("image", 8000)])
-def test_a_rate_is_positive_and_of_sounds(kind: Kind, rate: int) -> None:
+def test_rate_of_a_dataset_is_positive_and_for_audio_only(kind: Kind, rate: int) -> None:
     with pytest.raises(ValueError, match=f"rate is {rate}"):
         Dataset(picture(0, (4, 8, 8)), np.arange(4) % 2, kind=kind, rate=rate)
 
 
-def test_catalogue_by_name_with_chosen_factors(reader: Reader) -> None:
+def test_catalogue_data_set_has_only_the_named_factors(reader: Reader) -> None:
     assert reader("digits8x8").shape == (8, 8)
     data = reader("handwriting", factors=["slant"])
     assert list(data.factors) == ["slant"]
@@ -38,29 +38,29 @@ def test_catalogue_by_name_with_chosen_factors(reader: Reader) -> None:
         )
 
 
-def test_a_path_called_like_a_data_set(
+def test_catalogue_name_wins_over_a_path_without_dot_slash(
     reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     folder_of_classes(tmp_path / "digits8x8")
     assert len(reader("digits8x8")) == 1797
-    assert "write ./digits8x8" in reader.line("digits8x8 is")
+    assert "./digits8x8" in reader.line("digits8x8 is")
     for path in ("./digits8x8", tmp_path / "digits8x8", Path("digits8x8")):
         assert len(reader(path)) == 6
 
 
-def test_unknown_names_and_files(
+def test_unknown_source_suggests_a_fix(
     reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "flowers.npz").touch()
     check_error(reader, "mnst", "'mnst'", "did you mean 'mnist'", *CATALOGUE)
-    check_error(reader, "flower.npz", "did you mean 'flowers.npz'")
+    check_error(reader, "flower.npz", "'flower.npz'", "did you mean 'flowers.npz'")
     check_error(reader, "nowhere/at/all", "'nowhere/at/all'")
     for name, hint in (
-        ("a.zip", "unpack it"),
-        ("a.pkl", "run any code"),
-        ("a.png", "the folder"),
+        ("a.zip", "unpack"),
+        ("a.pkl", "numpy.savez"),
+        ("a.png", "folder"),
         ("a.xyz", ".npz"),
     ):
         (tmp_path / name).touch()
@@ -69,14 +69,13 @@ def test_unknown_names_and_files(
         reader("digits8x8", factors="writer")
 
 
-def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
-    code = "import sys, wvae.datasets; sys.exit(any(m in sys.modules for m in ('torch','PIL','pyarrow','soundfile')))"
+def test_import_of_datasets_loads_no_optional_package() -> None:
+    heavy = "{'torch', 'PIL', 'pyarrow', 'soundfile'}"
+    code = f"import sys, wvae.datasets; sys.exit(bool({heavy} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-def test_the_log_goes_to_stderr_by_default(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_log_goes_to_stderr_by_default(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder_of_classes(tmp_path / "pets")
     open_data(tmp_path / "pets")
     out, err = capsys.readouterr()

@@ -1,4 +1,4 @@
-"""Parquet files of images, sounds and lists."""
+"""The reader of Parquet files of images, sounds and lists."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from reader_cases import Reader, check_error, encoded, folder_of_tones, images_table, picture
 
 
-def test_parquet_of_images(reader: Reader, tmp_path: Path) -> None:
+def test_encoded_images_are_read_and_damaged_rows_left_out(reader: Reader, tmp_path: Path) -> None:
     from pyarrow import parquet
 
     path = tmp_path / "pets.parquet"
@@ -34,7 +34,7 @@ def test_parquet_of_images(reader: Reader, tmp_path: Path) -> None:
     assert "2 of 600 files" in reader.line("row 4 (it is not an image), row 5 (it is empty)")
 
 
-def test_parquet_of_plain_bytes_and_of_lists(reader: Reader, tmp_path: Path) -> None:
+def test_bytes_are_images_and_lists_are_arrays(reader: Reader, tmp_path: Path) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -58,14 +58,14 @@ def test_parquet_of_plain_bytes_and_of_lists(reader: Reader, tmp_path: Path) -> 
     parquet.write_table(pa.table({"x": [[1.0], [2], [np.nan], [3]], "label": label}), path)
     check_error(reader, path, "NaN or infinity, first in row 3")
     parquet.write_table(pa.table({"x": [[1, 2], [3], [4, 5], [6, 7]], "label": label}), path)
-    check_error(reader, path, "'x' is ragged, with lists of 1, 2 values")
+    check_error(reader, path, "'x' has lists of 1, 2 values")
     parquet.write_table(pa.table({"x": [[1, 2], [3, None], [4, 5], [6, 7]], "label": label}), path)
-    check_error(reader, path, "'x' misses 1 values")
+    check_error(reader, path, "'x' lacks 1 values")
     parquet.write_table(pa.table({"u": [[1]] * 4, "v": [[1]] * 4, "label": label}), path)
     check_error(reader, path, "('u', 'v')")
 
 
-def test_parquet_of_sounds(reader: Reader, tmp_path: Path) -> None:
+def test_encoded_sounds_equal_sounds_from_files(reader: Reader, tmp_path: Path) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -80,7 +80,7 @@ def test_parquet_of_sounds(reader: Reader, tmp_path: Path) -> None:
     np.testing.assert_array_equal(data.x, same.x)
 
 
-def test_a_table_of_nothing_but_images(reader: Reader, tmp_path: Path) -> None:
+def test_table_of_images_only_is_read_without_labels(reader: Reader, tmp_path: Path) -> None:
     from pyarrow import parquet
 
     path = tmp_path / "a.parquet"
@@ -89,8 +89,8 @@ def test_a_table_of_nothing_but_images(reader: Reader, tmp_path: Path) -> None:
     np.testing.assert_array_equal(data.x, [picture(i) for i in range(8)])
 
 
-def test_lists_of_different_lengths_in_shards(reader: Reader, tmp_path: Path) -> None:
-    """Also such whose lengths have a whole number as their mean."""
+def test_shard_with_lists_of_different_lengths_is_an_error(reader: Reader, tmp_path: Path) -> None:
+    # The lengths 1 and 3 have the mean 2: the number of values does not show that they differ.
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -98,7 +98,7 @@ def test_lists_of_different_lengths_in_shards(reader: Reader, tmp_path: Path) ->
         pa.table({"x": [[1.0], [2.0, 3.0, 4.0]] * 2, "label": [0, 1] * 2}),
         tmp_path / "part-0.parquet",
     )
-    check_error(reader, tmp_path, "part-0.parquet", "'x' is ragged, with lists of 1, 3 values")
+    check_error(reader, tmp_path, "part-0.parquet", "'x' has lists of 1, 3 values")
     parquet.write_table(
         pa.table({"x": pa.array([], pa.list_(pa.float32())), "label": []}),
         tmp_path / "part-0.parquet",

@@ -1,4 +1,4 @@
-"""Folders of sounds."""
+"""The reader of folders of sounds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from reader_cases import Reader, check_error, folder_of_tones, tone, write_wav
 
 
-def test_folder_of_sounds(reader: Reader, tmp_path: Path) -> None:
+def test_class_folders_give_spectrograms_and_labels(reader: Reader, tmp_path: Path) -> None:
     folder_of_tones(tmp_path)
     write_wav(tmp_path / "low" / "a" / "9.wav", tone(300, 22050, 0.4), 22050)
     data = reader(tmp_path, label="pitch", factors=["speaker"])
@@ -37,7 +37,7 @@ def test_folder_of_sounds(reader: Reader, tmp_path: Path) -> None:
     check_error(reader, tmp_path, "rate is 8,", rate=8)
 
 
-def test_rate_is_at_most_16_khz(reader: Reader, tmp_path: Path) -> None:
+def test_default_rate_is_at_most_16_khz(reader: Reader, tmp_path: Path) -> None:
     pytest.importorskip("librosa")
     for i in range(4):
         write_wav(tmp_path / "ab"[i % 2] / f"{i}.wav", tone(500, 44100), 44100)
@@ -45,20 +45,21 @@ def test_rate_is_at_most_16_khz(reader: Reader, tmp_path: Path) -> None:
     assert "44,100 Hz resampled to 16,000 Hz" in reader.line("sounds")
 
 
-def test_bad_sounds(reader: Reader, tmp_path: Path) -> None:
+def test_few_damaged_sounds_are_left_out_and_many_are_an_error(
+    reader: Reader, tmp_path: Path
+) -> None:
     folder_of_tones(tmp_path, each=52)
     write_wav(tmp_path / "low" / "a" / "0.wav", np.zeros(1600, np.float32))
     data = reader(tmp_path)
     assert len(data) == 103
     assert (data.y == "low").sum() == 51
-    assert "low/a/0.wav (it is silent" in reader.line("left out")
+    assert "low/a/0.wav (it is silent, expected" in reader.line("left out")
     write_wav(tmp_path / "low" / "a" / "2.wav", np.zeros(0, np.float32))
     (tmp_path / "low" / "a" / "4.wav").write_text("no sound")
-    check_error(
-        reader, tmp_path, "3 of 104 files", "2.wav (it is empty", "4.wav (it is no sound file"
-    )
-    refused_all = tmp_path / "all"
+    texts = ["3 of 104 files", "2.wav (it is empty", "4.wav (it is not a readable sound"]
+    check_error(reader, tmp_path, *texts)
+    empty = tmp_path / "empty"
     for i in range(4):
-        (refused_all / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
-        (refused_all / "ab"[i % 2] / f"{i}.wav").touch()
-    check_error(reader, refused_all, "4 of 4 files", "and 1 more")
+        (empty / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
+        (empty / "ab"[i % 2] / f"{i}.wav").touch()
+    check_error(reader, empty, "4 of 4 files", "and 1 more")

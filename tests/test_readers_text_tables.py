@@ -1,4 +1,4 @@
-"""Tables of text: types, delimiters, encodings, quotation marks and errors."""
+"""The reader of CSV and TSV: types, delimiters, encodings, quotation marks and errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ IRIS = "id;width;length;species;garden\n" + "\n".join(
 )
 
 
-def test_csv_of_numbers(reader: Reader, tmp_path: Path) -> None:
+def test_numeric_columns_are_features(reader: Reader, tmp_path: Path) -> None:
     path = tmp_path / "iris.csv"
     path.write_text(IRIS.replace("length", "weight").replace(";3;", ";9;"))
     data = reader(path, label="species")
@@ -26,11 +26,11 @@ def test_csv_of_numbers(reader: Reader, tmp_path: Path) -> None:
     assert re.search("^8 rows of 2 numeric columns; .*'id'$", reader.line("numeric"))
     data = reader(path, label="species", factors=["weight"])
     assert (data.shape, list(data.factors)) == ((1,), ["weight"])
-    check_error(reader, path, "which is the label?", "'species'")
-    check_error(reader, path, "no sounds", "rate=8000", label="species", rate=8000)
+    check_error(reader, path, "target or class", "'species'")
+    check_error(reader, path, "rate=8000", label="species", rate=8000)
 
 
-def test_csv_of_pixels(reader: Reader, tmp_path: Path) -> None:
+def test_columns_of_pixels_are_images_with_a_size(reader: Reader, tmp_path: Path) -> None:
     x = picture(0, (4, 16))
     lines = ["label," + ",".join(f"pixel{i}" for i in range(16))]
     lines += [f"{i % 2}," + ",".join(map(str, row.tolist())) for i, row in enumerate(x)]
@@ -45,13 +45,13 @@ def test_csv_of_pixels(reader: Reader, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "texts"),
     [
-        ("", ["cannot be read as a table"]),
-        ("a,label\n", ["has no rows"]),
-        ("1,2\n3,4\n", ["the first line holds numbers"]),
+        ("", ["cannot be read"]),
+        ("a,label\n", ["no rows"]),
+        ("1,2\n3,4\n", ["first line", "numbers"]),
         ("a,label\n1,x\n2\n3,y\n", ["row 2 has 1 values", "2 columns", "'2'"]),
         ('a,label\n1,x\n\n2,x,y\n3,"', ["row 2 has 3 values", "'2,x,y'"]),
-        ("a,a,label\n1,2,x\n", ["several columns called 'a'"]),
-        ("a,label\nu,x\nv,y\nu,x\nv,y\n", ["no numbers beside 'label'"]),
+        ("a,a,label\n1,2,x\n", ["columns called 'a'"]),
+        ("a,label\nu,x\nv,y\nu,x\nv,y\n", ["no numbers other than 'label'"]),
         (
             "a,label\n1,x\n,y\n2,x\n3,y\n",
             ["the column 'a' holds NaN", "1 of 4 rows, first in row 2"],
@@ -71,7 +71,7 @@ def test_csv_of_pixels(reader: Reader, tmp_path: Path) -> None:
         ("a" * 200_000, ["the first line"]),
     ],
 )
-def test_tables_that_cannot_be_used(
+def test_unusable_table_is_an_error(
     reader: Reader, tmp_path: Path, text: str, texts: list[str]
 ) -> None:
     path = tmp_path / "a.csv"
@@ -80,7 +80,7 @@ def test_tables_that_cannot_be_used(
 
 
 def test_types_are_inferred_from_the_whole_column(reader: Reader, tmp_path: Path) -> None:
-    """The first fraction, and the first word, come after more than pyarrow reads in one block."""
+    """The first fraction and the first word come after pyarrow's first block."""
     path, n = tmp_path / "a.csv", 80_000
     rows = [f"{i % 7},{i % 5},{'xy'[i % 2]},{i % 3}" for i in range(n)]
     rows[-1] = "0.5,1e3,y,w"
@@ -100,7 +100,7 @@ def test_quotation_marks_protect_delimiters_and_line_breaks(reader: Reader, tmp_
     data = reader(path)
     assert data.x.tolist() == [[1, 2], [3, 4]] * 2
     assert data.y.tolist() == ["x, y", "z"] * 2
-    # The last row has a line break between quotation marks, too, and it is closed.
+    # The last row also has a line break between quotation marks, which are closed.
     path.write_text('a,label,note\n1,x,5" screen\n2,y,b\n1,x,b\n2,y,"c\nd"\n')
     check_error(reader, path, "row 4, column 'note'", "not closed")
     path.write_text('a,label,note\n1,x,b\n2,y,b\n1,x,b\n2,y,"c\nd"\n')
@@ -123,11 +123,11 @@ def test_quotation_marks_protect_delimiters_and_line_breaks(reader: Reader, tmp_
         ("id;size, cm;weight, kg;label", ";"),
     ],
 )
-def test_the_header_shows_the_delimiter(header: str, delimiter: str) -> None:
+def test_delimiter_is_detected_from_the_header(header: str, delimiter: str) -> None:
     assert detect_delimiter(header) == delimiter
 
 
-def test_a_tsv_is_separated_by_tabs(reader: Reader, tmp_path: Path) -> None:
+def test_delimiter_of_tsv_is_the_tab(reader: Reader, tmp_path: Path) -> None:
     path = tmp_path / "a.tsv"
     path.write_text("a, b, c\tlabel\n1\tx\n2\ty\n1\tx\n3\ty\n")
     assert reader(path).x.tolist() == [[1], [2], [1], [3]]
@@ -137,7 +137,7 @@ GERMAN = "breite,Größe,label\n" + "1,2,Blüte\n2,3,Straße\n4,5,Blüte\n7,5,St
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
-def test_encodings(reader: Reader, tmp_path: Path, encoding: str) -> None:
+def test_encoding_is_detected(reader: Reader, tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(GERMAN.encode(encoding))
     data = reader(path)
@@ -149,7 +149,7 @@ def test_encodings(reader: Reader, tmp_path: Path, encoding: str) -> None:
         assert "UTF-8" not in " ".join(reader.lines)
 
 
-def test_encodings_that_are_not_clear(reader: Reader, tmp_path: Path) -> None:
+def test_ambiguous_encoding_is_an_error(reader: Reader, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(("a,label\n" + "1,naïve\n2,café\n" * 20).encode("cp1252"))
     check_error(reader, path, "a.csv is not UTF-8", "'naïve' in cp1252", "'naďve' in cp1250")
@@ -157,8 +157,7 @@ def test_encodings_that_are_not_clear(reader: Reader, tmp_path: Path) -> None:
     check_error(reader, path, "a.csv is not UTF-8", "save it as UTF-8")
 
 
-def test_what_stands_for_a_missing_value(reader: Reader, tmp_path: Path) -> None:
-    """NA is missing among numbers, and a word among words; an empty cell is always missing."""
+def test_empty_cell_is_missing_and_na_only_among_numbers(reader: Reader, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("a,label\n1,NA\n2,x\n3,NA\n5,x\n8,\n")
     assert reader(path).y.tolist() == ["NA", "x", "NA", "x", None]
@@ -166,7 +165,7 @@ def test_what_stands_for_a_missing_value(reader: Reader, tmp_path: Path) -> None
     assert reader(path).y.tolist() == [None, 1, 0, 1, 0]
 
 
-def test_parquet_that_is_none(reader: Reader, tmp_path: Path) -> None:
+def test_file_that_is_not_parquet_is_an_error(reader: Reader, tmp_path: Path) -> None:
     junk = tmp_path / "a.parquet"
     junk.write_bytes(b"junk")
     check_error(reader, junk, "a.parquet cannot be read as Parquet")

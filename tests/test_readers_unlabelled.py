@@ -1,4 +1,4 @@
-"""Data without any label."""
+"""Data without labels, opened for encoding."""
 
 from __future__ import annotations
 
@@ -20,23 +20,21 @@ from reader_cases import (
 )
 
 
-def test_a_folder_of_images_without_classes(reader: Reader, tmp_path: Path) -> None:
+def test_folder_of_images_without_classes(reader: Reader, tmp_path: Path) -> None:
     images = np.array([picture(i) for i in range(5)])
     for i, image in enumerate(images):
         save(tmp_path / "new" / f"{i}.png", image)
     data = open_unlabelled(reader, tmp_path / "new")
     np.testing.assert_array_equal(data.x, images)
-    assert "lie in" in reader.line("no labels")
+    assert str(tmp_path / "new") in reader.line("no labels")
     open_unlabelled(reader, tmp_path / "new", label="species")
-    check_error(
-        reader, tmp_path / "new", "'writer' for the factor", unlabelled=True, factors=["writer"]
-    )
-    # Some in folders, some not: nobody knows what that means.
+    check_error(reader, tmp_path / "new", "'writer'", "factor", unlabelled=True, factors=["writer"])
+    # Some files in class folders and some not: it is unclear which files have a class.
     save(tmp_path / "new" / "cat" / "9.png", images[0])
     check_error(reader, tmp_path / "new", "5 of 6 files", unlabelled=True)
 
 
-def test_a_folder_of_sounds_without_classes(reader: Reader, tmp_path: Path) -> None:
+def test_folder_of_sounds_without_classes(reader: Reader, tmp_path: Path) -> None:
     pytest.importorskip("librosa")
     for i in range(4):
         write_wav(tmp_path / f"{i}.wav", tone(300 + 100 * i))
@@ -72,17 +70,19 @@ def test_arrays_without_labels(reader: Reader, tmp_path: Path) -> None:
             )
 
 
-def test_labels_that_are_there_are_taken(reader: Reader, tmp_path: Path) -> None:
-    """Also those that cannot be trained on: one class, one row of a class, one value for each row."""
+def test_existing_labels_are_read_even_if_unsuitable_for_training(
+    reader: Reader, tmp_path: Path
+) -> None:
+    """Examples are one class only, a class with one example, or a value for each row."""
     x = picture(0, (4, 8, 8))
     for y in ([1, 1, 1, 1], ["a", "a", "a", "b"], [4, 5, 6, 7], ["a", "", "a", "a"]):
         np.savez(tmp_path / "a.npz", x=x, y=y)
-        found = reader(tmp_path / "a.npz", unlabelled=True).y.tolist()
-        assert found == [value if value != "" else None for value in y]
+        labels = reader(tmp_path / "a.npz", unlabelled=True).y.tolist()
+        assert labels == [value if value != "" else None for value in y]
     folder_of_classes(tmp_path / "new", classes=("wren",))
     assert reader(tmp_path / "new", unlabelled=True).y.tolist() == ["wren"] * 3
     np.save(tmp_path / "x.npy", x)
     np.save(tmp_path / "x-labels.npy", [0, 0, 1, 1])
-    # What a model remembers of labels that nobody named is that they are called label.
+    # A model stores the name "label" if the label was not named at `fit`.
     assert reader(tmp_path / "x.npy", label="label").y.tolist() == [0, 0, 1, 1]
     assert reader(tmp_path / "x.npy", label="label", unlabelled=True).y.tolist() == [0, 0, 1, 1]

@@ -1,3 +1,8 @@
+"""The data set `scenes`: digits over photographs."""
+
+from __future__ import annotations
+
+import inspect
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +26,11 @@ def blocks() -> dict[str, scenes._Blocks]:
 
 
 def luminance(x: np.ndarray) -> np.ndarray:
-    """(n, 3, height, width) uint8 → (n, height, width) in [0, 1]."""
+    """Return the luminance in [0, 1], (n, height, width), of images (n, 3, height, width)."""
     return np.tensordot(x.astype(np.float32) / 255, scenes.LUMINANCE, (1, 0))
 
 
-def test_the_record(data: Dataset):
+def test_shapes_dtypes_and_split(data: Dataset):
     assert data.x.shape == (1200, 3, SIDE, SIDE)
     assert data.x.dtype == np.uint8
     assert (data.kind, data.name, data.label_name) == ("image", "scenes", "digit")
@@ -44,21 +49,17 @@ def test_the_record(data: Dataset):
     assert "CC BY 2.0" in data.licence
 
 
-def test_the_default_number_of_images():
-    # The signature, not the images: they take seconds.
-    assert scenes.load.__kwdefaults__ == {
-        "digits": "handwriting",
-        "images": 20_000,
-        "seed": 0,
-        "progress": True,
-    }
+def test_catalogue_states_the_default_number_of_images():
+    default = inspect.signature(scenes.load).parameters["images"].default
+    assert CATALOGUE["scenes"].size.startswith(f"{default:,} ")
 
 
-def test_a_seed_gives_the_same_and_another_gives_others(data: Dataset):
+def test_seed_determines_the_data(data: Dataset):
     again, other = load("scenes", images=1200), load("scenes", images=1200, seed=1)
     assert (again.x == data.x).all()
     assert (again.y == data.y).all()
-    assert all((again.factors[name] == values).all() for name, values in data.factors.items())
+    for name, values in again.factors.items():
+        assert (values == data.factors[name]).all()
     assert not (other.x == data.x).all()
     assert not (other.y == data.y).all()
 
@@ -85,7 +86,7 @@ def test_scenes_and_digits_are_balanced_and_independent(data: Dataset):
         ("zoom", CROP[0] / SIDE, CROP[1] / SIDE),
     ],
 )
-def test_factors_fill_their_range_and_do_not_tell_the_digit(
+def test_factors_fill_their_range_independently_of_the_digit(
     data: Dataset, name: str, low: float, high: float
 ):
     values = data.factors[name]
@@ -96,21 +97,21 @@ def test_factors_fill_their_range_and_do_not_tell_the_digit(
     assert np.ptp(means) < 0.2 * (high - low)
 
 
-def test_no_block_is_both_in_train_and_in_test(blocks: dict[str, scenes._Blocks]):
+def test_no_block_is_in_both_train_and_test(blocks: dict[str, scenes._Blocks]):
     for name, (train, test) in blocks.items():
         assert train.shape[1:] == test.shape[1:] == (3, BLOCK, BLOCK)
         assert len(train) >= 12, name
         assert len(test) >= 3, name
         share = len(test) / (len(train) + len(test))
         assert 0.15 < share < 0.27, name
-        known = {block.tobytes() for block in train}
-        assert not any(block.tobytes() in known for block in test), name
-        assert (
-            0 <= min(train.min(), test.min()) <= max(train.max(), test.max()) <= scenes.DIM + 1e-6
-        )
+        train_blocks = {block.tobytes() for block in train}
+        test_blocks = {block.tobytes() for block in test}
+        assert not train_blocks & test_blocks, name
+        assert min(train.min(), test.min()) >= 0
+        assert max(train.max(), test.max()) <= 0.6 + 1e-6  # dimmed
 
 
-def test_a_crop_comes_from_blocks_of_its_scene_and_part():
+def test_crop_comes_from_blocks_of_its_scene_and_part():
     planted = [
         scenes._Blocks(
             np.full((4, 3, BLOCK, BLOCK), value), np.full((2, 3, BLOCK, BLOCK), value + 0.05)
@@ -126,7 +127,7 @@ def test_a_crop_comes_from_blocks_of_its_scene_and_part():
     assert zoom.shape == (4,)
 
 
-def test_no_digit_is_drawn_twice_and_test_has_its_own(monkeypatch: pytest.MonkeyPatch):
+def test_no_digit_is_used_twice_and_parts_match(monkeypatch: pytest.MonkeyPatch):
     source = load("handwriting", writers=15, images=100)
     assert source.split is not None
     marked = Dataset(source.x, np.arange(len(source)), source.factors, source.split)
@@ -138,7 +139,7 @@ def test_no_digit_is_drawn_twice_and_test_has_its_own(monkeypatch: pytest.Monkey
     assert (source.factors["writer"][data.y] == data.factors["writer"]).all()
 
 
-def test_a_digit_is_as_large_and_where_the_factors_say():
+def test_digit_has_the_size_and_position_of_its_factors():
     box = np.zeros((300, 28, 28), np.uint8)
     box[:, 9:19, 9:19] = 255
     ink, size, x, y = scenes._place(box, np.random.default_rng(0))
@@ -149,9 +150,9 @@ def test_a_digit_is_as_large_and_where_the_factors_say():
     assert np.allclose(np.sqrt(mass), 10 * size, rtol=0.02)
 
 
-def test_ink_stands_out_from_what_it_covers(data: Dataset):
+def test_ink_is_brighter_than_what_it_covers(data: Dataset):
     contrast = data.factors["contrast"]
-    assert contrast.min() > CONTRAST[0] / 2  # a tint that leaves [0, 1] takes some of it
+    assert contrast.min() > CONTRAST[0] / 2  # clipping a tint to [0, 1] may reduce it
     assert (contrast > CONTRAST[0] - 0.05).mean() > 0.95
     assert contrast.max() < CONTRAST[1] + 0.1
     brightest = np.quantile(luminance(data.x), 0.97, axis=(1, 2))
@@ -159,43 +160,29 @@ def test_ink_stands_out_from_what_it_covers(data: Dataset):
     assert np.mean(brightest - median > 0.2) > 0.95
 
 
-def test_digits_and_scenes_can_be_told_apart_from_pixels(data: Dataset):
-    # Colours alone tell most scenes; they say nothing of the digit.
+def test_colours_predict_the_scene_but_not_the_digit(data: Dataset):
     from sklearn.linear_model import LogisticRegression
 
     pixels = data.x.reshape(len(data), 3, -1)
-    colours = (
-        np.concatenate(
-            [
-                pixels.mean(2),
-                np.quantile(pixels, [0.1, 0.5, 0.9], axis=2)
-                .reshape(3, len(data), 3)
-                .transpose(1, 0, 2)
-                .reshape(len(data), -1),
-            ],
-            1,
-        )
-        / 255
-    )
+    quantiles = np.quantile(pixels, [0.1, 0.5, 0.9], axis=2)  # (3, n, 3)
+    colours = np.concatenate([pixels.mean(2), *quantiles], 1) / 255
     train = data.split == "train"
-    scene, digit = (
-        LogisticRegression(C=100, max_iter=2000)
-        .fit(colours[train], target[train])
-        .score(colours[~train], target[~train])
-        for target in (data.factors["scene"], data.y)
-    )
-    assert scene > 0.6
-    assert digit < 0.35
+    accuracies = []
+    for target in (data.factors["scene"], data.y):
+        probe = LogisticRegression(C=100, max_iter=2000).fit(colours[train], target[train])
+        accuracies.append(probe.score(colours[~train], target[~train]))
+    assert accuracies[0] > 0.6
+    assert accuracies[1] < 0.35
 
 
-def test_every_photograph_is_inside_the_packages():
+def test_every_photograph_is_in_its_package():
     for name, scene in SCENES.items():
         photograph = scenes._photograph(scene, name)
         assert photograph.dtype == np.float32
         assert min(photograph.shape[:2]) >= 4 * BLOCK, name
 
 
-def test_mnist_takes_its_own_split(mnist: Dataset, monkeypatch: pytest.MonkeyPatch):
+def test_digits_of_mnist_keep_their_split(mnist: Dataset, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(scenes.mnist, "load", lambda progress: mnist)
     data = load("scenes", digits="mnist", images=400)
     assert mnist.split is not None
@@ -223,12 +210,12 @@ def test_mnist_takes_its_own_split(mnist: Dataset, monkeypatch: pytest.MonkeyPat
         ({"seed": 0.5}, "seed is 0.5, expected an integer"),
     ],
 )
-def test_bad_arguments(options: dict[str, object], message: str):
+def test_invalid_argument_is_an_error(options: dict[str, object], message: str):
     with pytest.raises(ValueError, match=message):
         load("scenes", **options)
 
 
-def test_without_scikit_image(monkeypatch: pytest.MonkeyPatch):
+def test_missing_scikit_image_names_the_extra(monkeypatch: pytest.MonkeyPatch):
     def absent(package: str) -> Path:
         raise ModuleNotFoundError(f"No module named {package!r}", name=package)
 
@@ -238,7 +225,9 @@ def test_without_scikit_image(monkeypatch: pytest.MonkeyPatch):
     assert caught.value.name is not None
 
 
-def test_a_photograph_that_is_missing_or_another(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_missing_or_different_photograph_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
     from PIL import Image
 
     monkeypatch.setattr(scenes, "files", lambda package: tmp_path)

@@ -299,7 +299,7 @@ def list_data() -> None:
         table.add_column(column, no_wrap=column == "name")
     for row in status():
         here = "built in" if row.path is None else str(row.path) if row.cached else "not yet"
-        table.add_row(row.name, row.what, row.size, row.licence, here)
+        table.add_row(row.name, row.summary, row.size, row.licence, here)
     Console().print(table)
 
 

@@ -1,6 +1,6 @@
-"""Sounds and log-mel spectrograms: read sound files, compute spectrograms of one shape, and invert them to sound.
+"""Read sound files, compute log-mel spectrograms, and invert spectrograms to sound.
 
-Every sound becomes an image of the same shape, (mels, frames), whatever its length, so that the image models apply.
+Sounds of any length become images of one shape, (mels, frames), so that the image models apply.
 """
 
 from __future__ import annotations
@@ -20,26 +20,41 @@ __all__ = ["RANGE_DB", "invert", "log_mel", "read_wav"]
 RANGE_DB = 80.0  # a spectrogram covers this range below the loudest point of its sound
 TRIM_DB = 40.0  # a sound starts and ends where it is less than this below its loudest moment
 WINDOW, HOP = 0.032, 0.004  # seconds: length of a frame, and distance between frames in `log_mel`
-OVERLAP = 4  # frames that overlap at each moment when a spectrogram is inverted, as Griffin-Lim needs them
+OVERLAP = 4  # `invert`: frames that overlap at each moment; Griffin-Lim needs several
 GRIFFIN_LIM_ITERATIONS, SEED = 100, 0
 
 
 def read_wav(path: str | Path | BinaryIO, rate: int) -> Array:
-    """Read a sound file as one wave, (samples,) float32 in [-1, 1]: average its channels, resample it to `rate`.
+    """Read a sound file as one wave: average its channels and resample it to `rate`.
 
     Parameters
     ----------
     path
-        A file in any format that libsndfile reads (wav, flac, ogg, mp3 …): its path, or the file opened for reading.
+        Path of a file in any format that libsndfile reads (wav, flac, ogg, mp3 …), or the opened
+        file.
     rate
-        The sample rate of the result, in samples per second.
+        Sample rate of the result, in samples per second.
+
+    Returns
+    -------
+    Array
+        (samples,) float32 in [-1, 1].
 
     Raises
     ------
     OSError
         If the file cannot be opened.
     ValueError
-        If it is not a sound file, holds no sample, or `rate` is not positive.
+        If it is not a sound file or has no samples, or if `rate` is not positive.
+
+    Examples
+    --------
+    >>> import io, soundfile
+    >>> file = io.BytesIO()
+    >>> soundfile.write(file, np.zeros((441, 2)), 44_100, format="WAV")
+    >>> _ = file.seek(0)
+    >>> read_wav(file, 8000).shape
+    (80,)
     """
     import soundfile
     from scipy.signal import resample_poly
@@ -57,7 +72,7 @@ def read_wav(path: str | Path | BinaryIO, rate: int) -> Array:
             f"{name} is not a readable sound file ({error.error_string}): convert it to wav"
         ) from error
     if not len(channels):
-        raise ValueError(f"{name} is empty, expected at least one sample: drop it")
+        raise ValueError(f"{name} is empty, expected at least one sample: leave it out")
     wave = channels.mean(1)
     if file_rate != rate:
         divisor = math.gcd(file_rate, rate)
@@ -73,11 +88,12 @@ def log_mel(
     frames: int = 64,
     names: Sequence[str] | None = None,
 ) -> Array:
-    """Compute log-mel spectrograms, (n, mels, frames) float32 in [0, 1], low frequencies first.
+    """Compute log-mel spectrograms of one shape, low frequencies first.
 
-    Each sound is trimmed to the part between the first and the last moment within 40 dB of its loudest one. The power
-    in triangular bands, equally wide on the mel scale, is averaged over `frames` equal parts of the trimmed sound, so
-    that sounds of any length get one shape. It is given in decibels relative to the sound's own loudest point::
+    Each sound is trimmed to the part between the first and the last moment within 40 dB of its
+    loudest moment. Triangular bands, equally wide on the mel scale, collect its power, which is
+    averaged over `frames` equal parts of the trimmed sound. So sounds of any length get one shape.
+    The values are decibels relative to the sound's loudest point, scaled to [0, 1]::
 
         x = 1 + max(10 log10(power / max power), −80) / 80
 
@@ -86,24 +102,30 @@ def log_mel(
     waves
         n waves, (samples,) each, floating.
     rate
-        The sample rate of all waves, in samples per second.
+        Sample rate of all waves, in samples per second.
     mels
         Number of bands between 0 and rate / 2 Hz.
     frames
         Number of parts in time.
     names
-        What error messages call the sounds, such as their files; by default, their numbers.
+        Names of the sounds for errors, for example their files; by default "sound 0", "sound 1" …
+
+    Returns
+    -------
+    Array
+        (n, mels, frames) float32 in [0, 1].
 
     Raises
     ------
     ValueError
-        If a sound is empty, silent or not finite (the message says which), or if a number is not positive.
+        If a sound is empty, silent or not finite, or if a number is not positive.
     TypeError
         If a wave is not floating or not one-dimensional.
 
     References
     ----------
-    Stevens, Volkmann & Newman (1937), A scale for the measurement of the psychological magnitude pitch.
+    Stevens, Volkmann & Newman (1937), A scale for the measurement of the psychological magnitude
+    pitch.
 
     Examples
     --------
@@ -119,37 +141,43 @@ def log_mel(
         if value < 1:
             raise ValueError(f"{name} is {value}, expected at least 1")
     n_fft, window, hop = _lengths(rate)
-    # Sparse: a band spans few frequencies, and threads for products this small cost more than they save.
+    # Sparse, since a band spans few frequencies; threads cost more than they save here.
     bands = csr_array(_mel_bands(rate, n_fft, mels))
     taper = np.hanning(window + 1)[:-1].astype(np.float32)
     out = np.empty((len(waves), mels, frames), np.float32)
     for i, wave in enumerate(waves):
-        wave = _checked(wave, names[i] if names is not None else f"sound {i}")
+        wave = _check_wave(wave, names[i] if names is not None else f"sound {i}")
         padded = np.pad(wave, (window // 2, window // 2 + hop))  # the time of a frame is its middle
         parts = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]  # (T, window)
         power = np.abs(np.fft.rfft(parts * taper, n_fft)) ** 2  # (T, n_fft / 2 + 1)
-        band_power = (bands @ _trimmed(power).T).T  # (T, mels)
-        averages = _averaged(band_power, frames).T  # (mels, frames)
+        band_power = (bands @ _trim(power).T).T  # (T, mels)
+        averages = _average(band_power, frames).T  # (mels, frames)
         decibels = 10 * np.log10(np.maximum(averages / averages.max(), 1e-30))
         out[i] = 1 + np.maximum(decibels, -RANGE_DB) / RANGE_DB
     return out
 
 
 def invert(log_mel: Array, rate: int, *, seconds: float = 0.5) -> Array:
-    """Turn one log-mel spectrogram into a wave to listen to, (samples,) float32 in [-1, 1].
+    """Turn one log-mel spectrogram into a wave to listen to.
 
-    The bands become frequencies by non-negative least squares, and the fast Griffin-Lim algorithm estimates the phases,
-    from a fixed seed: the same spectrogram gives the same wave. A spectrogram of `log_mel` holds neither the loudness
-    nor the length of its sound, so the wave's peak is 1 and its length is `seconds`.
+    Non-negative least squares gives the frequencies of the bands, and the fast Griffin-Lim
+    algorithm estimates the phases. Its seed is fixed, so a spectrogram always gives the same wave.
+    `log_mel` keeps neither the loudness nor the length of a sound; therefore the peak of the wave
+    is 1 and its length is `seconds`.
 
     Parameters
     ----------
     log_mel
-        (mels, frames) in [0, 1], as `log_mel` computes it; values outside are clipped.
+        (mels, frames), as `log_mel` computes it; values outside [0, 1] are clipped.
     rate
-        The sample rate of the wave, and of the sounds that the spectrogram describes, in samples per second.
+        Sample rate of the wave and of the sounds that gave the spectrogram, in samples per second.
     seconds
-        The length of the wave.
+        Length of the wave.
+
+    Returns
+    -------
+    Array
+        (samples,) float32 in [-1, 1].
 
     Raises
     ------
@@ -158,8 +186,8 @@ def invert(log_mel: Array, rate: int, *, seconds: float = 0.5) -> Array:
 
     References
     ----------
-    Griffin & Lim (1984), Signal estimation from modified short-time Fourier transform; Perraudin, Balazs & Søndergaard
-    (2013), A fast Griffin-Lim algorithm.
+    Griffin & Lim (1984), Signal estimation from modified short-time Fourier transform.
+    Perraudin, Balazs & Søndergaard (2013), A fast Griffin-Lim algorithm.
 
     Examples
     --------
@@ -172,24 +200,21 @@ def invert(log_mel: Array, rate: int, *, seconds: float = 0.5) -> Array:
     if x.ndim != 2 or 0 in x.shape:
         raise ValueError(f"the spectrogram has shape {x.shape}, expected (mels, frames)")
     if not np.isfinite(x).all():
-        raise ValueError("the spectrogram holds NaN or infinity")
+        raise ValueError("the spectrogram holds NaN or infinity, expected values in [0, 1]")
     if rate < 1 or not 0 < seconds < math.inf:
         raise ValueError(f"rate is {rate} and seconds {seconds}, expected both above 0")
     import librosa
 
     n_fft, window, _ = _lengths(rate)
-    hop, samples = -(-window // OVERLAP), max(round(seconds * rate), 1)
+    hop, samples = math.ceil(window / OVERLAP), max(round(seconds * rate), 1)
     _mel_bands(rate, n_fft, len(x))  # rejects too many bands before librosa warns of them
-    # Interpolate between the middles of the given frames, at the closer frames that Griffin-Lim needs.
+    # Interpolate between the middles of the given frames, at the finer hop of Griffin-Lim.
     length = max(samples, n_fft)
     frames = np.arange(length // hop + 1) * (hop * x.shape[1] / samples) - 0.5
-    x = np.stack(
-        [np.interp(frames, np.arange(x.shape[1]), band) for band in x.clip(0, 1)]
-    )  # (mels, T)
-    # Amplitudes, not powers: least squares of powers would leave nothing of the soft bands beside the loud ones.
-    amplitude = np.where(
-        x > 0, 10 ** ((x - 1) * RANGE_DB / 20), 0.0
-    )  # the lowest value stands for silence
+    bands = [np.interp(frames, np.arange(x.shape[1]), band) for band in x.clip(0, 1)]
+    x = np.stack(bands)  # (mels, T)
+    # Least squares of powers would lose the soft bands beside the loud ones: take amplitudes.
+    amplitude = np.where(x > 0, 10 ** ((x - 1) * RANGE_DB / 20), 0.0)  # 0 means silence
     magnitude = librosa.feature.inverse.mel_to_stft(amplitude, sr=rate, n_fft=n_fft, power=1.0)
     wave = librosa.griffinlim(
         magnitude,
@@ -215,16 +240,17 @@ def _mel_bands(rate: int, n_fft: int, mels: int) -> Array:
     import librosa
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # about empty bands: the error below says more
+        warnings.simplefilter("ignore", UserWarning)  # about empty bands, which raise below
         bands = librosa.filters.mel(sr=rate, n_fft=n_fft, n_mels=mels)
     if not bands.any(1).all():
         raise ValueError(
-            f"mels is {mels}, expected fewer, such as 64: at {rate} samples per second bands are empty"
+            f"mels is {mels}, expected fewer, such as 64: at {rate} samples per second some bands "
+            "contain no frequency"
         )
     return bands
 
 
-def _checked(wave: Array, name: str) -> Array:
+def _check_wave(wave: Array, name: str) -> Array:
     """Return the wave as float32 without its mean, or raise an error that names it."""
     wave = np.asarray(wave)
     if wave.ndim != 1 or wave.dtype.kind != "f":
@@ -232,24 +258,24 @@ def _checked(wave: Array, name: str) -> Array:
             f"{name} has shape {wave.shape} and dtype {wave.dtype}, expected (samples,), floating"
         )
     if not wave.size:
-        raise ValueError(f"{name} is empty, expected at least one sample: drop it")
+        raise ValueError(f"{name} is empty, expected at least one sample: leave it out")
     if not np.isfinite(wave).all():
-        raise ValueError(f"{name} holds NaN or infinity: drop it, or record it again")
+        raise ValueError(f"{name} holds NaN or infinity: leave it out")
     wave = wave.astype(np.float32) - wave.mean(dtype=np.float64).astype(np.float32)
-    if np.abs(wave).max() < 1e-5:  # less than the last bit of 16
-        raise ValueError(f"{name} is silent, expected a sound: drop it")
+    if np.abs(wave).max() < 1e-5:  # less than the last bit of a 16-bit sample
+        raise ValueError(f"{name} is silent, expected a sound: leave it out")
     return wave
 
 
-def _trimmed(power: Array) -> Array:
-    """Return the frames from the first to the last one that is loud enough, of power (T, n_fft / 2 + 1)."""
+def _trim(power: Array) -> Array:
+    """Return the frames of power (T, n_fft / 2 + 1) from the first to the last loud one."""
     energy = power.sum(1)
     loud = np.flatnonzero(energy >= energy.max() * 10 ** (-TRIM_DB / 10))
     return power[loud[0] : loud[-1] + 1]
 
 
-def _averaged(power: Array, frames: int) -> Array:
-    """Return the averages of power (T, bands) over `frames` equal parts of time, (frames, bands)."""
+def _average(power: Array, frames: int) -> Array:
+    """Return averages of power (T, bands) over `frames` equal parts of time, (frames, bands)."""
     total = np.concatenate([np.zeros((1, power.shape[1])), np.cumsum(power, 0, dtype=np.float64)])
     edges = np.linspace(0, len(power), frames + 1)
     whole = np.minimum(edges.astype(int), len(power) - 1)

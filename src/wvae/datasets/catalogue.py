@@ -1,10 +1,9 @@
-"""The data sets that ship with the package or are downloaded: what they are, and how to load them."""
+"""The catalogue of data sets that ship with the package or are downloaded, and their loader."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +11,7 @@ from typing import Any
 
 from .dataset import Dataset
 from .download import RemoteFile, cache_dir, fetch, is_cached
+from .messages import did_you_mean
 
 __all__ = ["CATALOGUE", "Source", "Status", "fetch_all", "load", "status"]
 
@@ -26,14 +26,14 @@ class Source:
         Name of the data set, and of its module in `wvae.datasets.sources`. The module has
         ``load(**options) -> Dataset`` and, if files are downloaded,
         ``FILES: dict[str, tuple[RemoteFile, ...]]`` by cache folder.
-    what
+    summary
         Description in a few words.
     size
         Number of examples × shape of one example.
     licence
         Licence of the data.
     labels
-        If the label can be chosen: the values of ``load(label=...)``, the default first.
+        The values of ``load(label=...)``, the default first; empty if there is no choice.
 
     Examples
     --------
@@ -42,7 +42,7 @@ class Source:
     """
 
     name: str
-    what: str
+    summary: str
     size: str
     licence: str
     labels: tuple[str, ...] = ()
@@ -61,21 +61,15 @@ class Source:
         return [(folder, file) for folder, files in groups.items() for file in files]
 
 
+_FSDD_LABELS = ("digit", "speaker")
+_SCENES_LICENCE = "CC0, CC BY 2.0; digits: theirs"
 _SOURCES = (
     Source("handwriting", "synthetic handwritten digits, known style", "9,700 × 28×28", "MIT"),
     Source("digits8x8", "scikit-learn's small digits", "1,797 × 8×8", "CC BY 4.0"),
     Source("mnist", "MNIST with QMNIST's writers", "70,000 × 28×28", "CC BY-SA 3.0; writers: BSD"),
     Source("emnist", "EMNIST Digits with writers", "280,000 × 28×28", "public domain (US)"),
-    Source(
-        "scenes", "digits over photographs", "20,000 × 3×32×32", "CC0, CC BY 2.0; digits: theirs"
-    ),
-    Source(
-        "fsdd",
-        "spoken digits of six speakers",
-        "3,000 × 64×64",
-        "CC BY-SA 4.0",
-        ("digit", "speaker"),
-    ),
+    Source("scenes", "digits over photographs", "20,000 × 3×32×32", _SCENES_LICENCE),
+    Source("fsdd", "spoken digits of six speakers", "3,000 × 64×64", "CC BY-SA 4.0", _FSDD_LABELS),
 )
 CATALOGUE: dict[str, Source] = {source.name: source for source in _SOURCES}
 
@@ -114,11 +108,8 @@ def load(name: str, **options: Any) -> Dataset:
     if not slash:
         return source.loader()(**options)
     if label not in source.labels:
-        if source.labels:
-            raise ValueError(
-                f"{name} has no label {label!r}, expected {' or '.join(source.labels)}"
-            )
-        raise ValueError(f"{name} has no label {label!r}, it has only one label: write {name!r}")
+        expected = " or ".join(source.labels) or f"{name!r}, since it has only one label"
+        raise ValueError(f"{name} has no label {label!r}, expected {expected}")
     return replace(source.loader()(**options, label=label), name=f"{name}-{label}")
 
 
@@ -154,10 +145,20 @@ def fetch_all(name: str, *, progress: bool = True) -> list[Path]:
 
 @dataclass(frozen=True)
 class Status:
-    """One row of ``wvae data list``; `path` is None if the data set needs no download."""
+    """One row of ``wvae data list``.
+
+    Parameters
+    ----------
+    name, summary, size, licence
+        As in `Source`.
+    cached
+        Whether all files are in the cache; True if the data set needs no download.
+    path
+        Folder of the files in the cache; None if the data set needs no download.
+    """
 
     name: str
-    what: str
+    summary: str
     size: str
     licence: str
     cached: bool
@@ -165,7 +166,7 @@ class Status:
 
 
 def status() -> list[Status]:
-    """Return one row for each data set: description, size, licence, and whether it is cached.
+    """Return one row for each data set of the catalogue.
 
     Examples
     --------
@@ -177,15 +178,13 @@ def status() -> list[Status]:
         files = source.files()
         cached = all(is_cached(folder, file) for folder, file in files)
         path = cache_dir() / files[0][0] if files else None
-        rows.append(Status(source.name, source.what, source.size, source.licence, cached, path))
+        rows.append(Status(source.name, source.summary, source.size, source.licence, cached, path))
     return rows
 
 
 def _find(name: str) -> Source:
     if name not in CATALOGUE:
-        close = get_close_matches(name, CATALOGUE, n=1)
-        hint = f" – did you mean {close[0]!r}?" if close else ""
-        raise ValueError(
-            f"no data set is called {name!r}, expected one of {', '.join(CATALOGUE)}{hint}"
-        )
+        expected = ", ".join(CATALOGUE)
+        hint = did_you_mean(name, list(CATALOGUE))
+        raise ValueError(f"no data set is called {name!r}, expected one of {expected}{hint}")
     return CATALOGUE[name]

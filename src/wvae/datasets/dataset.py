@@ -39,16 +39,16 @@ class Dataset:
     name, source, licence
         Name, origin and licence of the data, for reports.
     rate
-        Audio only: sample rate in Hz of the waves from which ``x`` was computed; it is needed to
-        reconstruct sounds. None if it is not known.
+        Audio only: sample rate in Hz of the waves from which ``x`` was computed, which is needed to
+        reconstruct sounds; None if it is unknown.
     files
         (n,) names of the files that the examples come from, else None.
 
     Raises
     ------
     ValueError
-        If the lengths differ, ``x`` has another dtype, ``split`` has other values, or ``rate`` is not
-        positive or is given for data other than audio.
+        If the lengths differ, ``x`` has another dtype, ``split`` has other values, or ``rate`` is
+        not positive or is given for data other than audio.
 
     Examples
     --------
@@ -75,27 +75,22 @@ class Dataset:
     def __post_init__(self) -> None:
         dtype = self.x.dtype
         if dtype.name not in ("uint8", "float32"):
-            raise ValueError(
-                f"x has dtype {dtype}, expected uint8 or float32: convert it with x.astype(...)"
-            )
+            expected = "uint8 or float32"
+            raise ValueError(f"x has dtype {dtype}, expected {expected}: convert it with x.astype")
         if self.rate is not None and self.kind != "audio":
-            raise ValueError(
-                f"rate is {self.rate} for {self.kind} data, expected audio data: omit rate"
-            )
+            raise ValueError(f"rate is {self.rate} for {self.kind} data: leave it out")
         if self.rate is not None and self.rate < 1:
-            raise ValueError(
-                f"rate is {self.rate}, expected a positive number of samples per second, or None"
-            )
+            raise ValueError(f"rate is {self.rate}, expected samples per second, at least 1")
         if self.split is not None:
-            values = set(np.unique(self.split).tolist())
-            if not values <= {"train", "test"}:
-                raise ValueError(
-                    f"split has the values {sorted(values)}, expected only 'train' and 'test'"
-                )
+            parts = set(np.unique(self.split).tolist())
+            if not parts <= {"train", "test"}:
+                expected = "only 'train' and 'test'"
+                raise ValueError(f"split has the values {sorted(parts)}, expected {expected}")
         for column, values in self._columns().items():
             if values.shape != (len(self.x),):
                 raise ValueError(
-                    f"{column} has shape {values.shape}, expected ({len(self.x)},): one value for each row of x"
+                    f"{column} has shape {values.shape}, expected ({len(self.x)},): give one value "
+                    "for each row of x"
                 )
 
     def _columns(self) -> dict[str, Array]:
@@ -125,18 +120,18 @@ class Dataset:
     @property
     def classes(self) -> Array:
         """The distinct labels, sorted."""
-        known = self.y[self.labelled]
-        if known.dtype.kind == "O":
-            known = np.array(known.tolist())
-        return np.unique(known)
+        labels = self.y[self.labelled]
+        if labels.dtype.kind == "O":
+            labels = np.array(labels.tolist())
+        return np.unique(labels)
 
     @property
     def indices(self) -> Array:
         """Index of each label in `classes`, (n,); −1 if the label is missing."""
         labelled, classes = self.labelled, self.classes
-        known = self.y[labelled].astype(classes.dtype, copy=False)
+        labels = self.y[labelled].astype(classes.dtype, copy=False)
         indices = np.full(len(self), -1)
-        indices[labelled] = np.searchsorted(classes, known)
+        indices[labelled] = np.searchsorted(classes, labels)
         return indices
 
     def subset(self, rows: Array) -> Dataset:
@@ -150,8 +145,8 @@ class Dataset:
         Returns
         -------
         Dataset
-            The selected rows, copied. Exception: if ``x`` is on disk and the indices increase, it
-            stays on disk and nothing is read.
+            The selected rows, copied. If ``x`` is on disk and the indices increase, ``x`` stays on
+            disk and is not read.
         """
         increasing = rows.dtype == bool or bool((np.diff(rows) > 0).all())
         return replace(

@@ -1,7 +1,7 @@
 """Download files into a local cache with `pooch`, verify them, and never expose a partial file.
 
 - A file with an MD5 is hashed on arrival. Up to `HASH_LIMIT` bytes it is hashed again at every use,
-  which takes milliseconds; above that, only its size is compared. A file that fails is fetched again.
+  which takes milliseconds; above that, only its size is compared. A damaged file is fetched again.
 - One member of a zip (`RemoteFile.member`) is verified by its CRC during extraction. The zip itself
   is not kept.
 - Every download runs in its own temporary folder inside the cache, and only a verified file is
@@ -37,11 +37,11 @@ TIMEOUT = (10.0, 30.0)  # seconds to connect, seconds without a byte
 
 
 class DownloadError(OSError):
-    """A file could not be brought into the cache; the message lists what was tried and the fixes."""
+    """A file could not be brought into the cache; the message lists each attempt and the fixes."""
 
 
 class _AddressError(Exception):
-    """One address did not provide the file; the next one may."""
+    """An address did not provide the file; the next one may."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,20 @@ class RemoteFile:
 
 def cache_dir() -> Path:
     """Return the cache folder: ``WVAE_CACHE``, or the platform's default. It may not exist yet."""
-    chosen = os.environ.get("WVAE_CACHE")
-    return Path(chosen).expanduser().absolute() if chosen else Path(pooch.os_cache("wvae"))
+    folder = os.environ.get("WVAE_CACHE")
+    return Path(folder).expanduser().absolute() if folder else Path(pooch.os_cache("wvae"))
 
 
 def is_cached(dataset: str, file: RemoteFile) -> bool:
-    """Return whether a file is in the cache and passes verification (see the module docstring)."""
+    """Return whether a file is in the cache and passes verification (see the module docstring).
+
+    Parameters
+    ----------
+    dataset
+        Folder of the file in the cache.
+    file
+        The file.
+    """
     path = cache_dir() / dataset / file.local_name
     if not path.is_file():
         return False
@@ -119,7 +127,7 @@ def fetch(dataset: str, file: RemoteFile, *, progress: bool = True) -> Path:
         If ``WVAE_MIRROR`` has an unsupported scheme.
     """
     path = cache_dir() / dataset / file.local_name
-    answers: list[str] = []
+    failures: list[str] = []
     try:
         if is_cached(dataset, file):
             return path
@@ -127,12 +135,12 @@ def fetch(dataset: str, file: RemoteFile, *, progress: bool = True) -> Path:
             try:
                 _download(url, file, path, progress)
             except _AddressError as error:
-                answers.append(_without_password(f"{url}: {error}", url))
+                failures.append(_without_password(f"{url}: {error}", url))
             else:
                 return path
     except OSError as error:  # the cache's: _download raises _AddressError for an address
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        fix = "free some space there" if full else "make the folder writable"
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        fix = "free some space there" if is_full else "make the folder writable"
         reason = error.strerror or error
         message = f"cannot write {path}: {reason}; {fix}, or set WVAE_CACHE to another folder"
         raise DownloadError(message) from error
@@ -140,7 +148,7 @@ def fetch(dataset: str, file: RemoteFile, *, progress: bool = True) -> Path:
     only = " (WVAE_MIRROR is set, so no other address was tried)" if mirror else ""
     fix = "correct or unset" if mirror else "set"
     raise DownloadError(
-        f"cannot download {dataset}/{file.name}: {'; '.join(answers)}{only}. To fix it, {fix} "
+        f"cannot download {dataset}/{file.name}: {'; '.join(failures)}{only}. To fix it, {fix} "
         f"WVAE_MIRROR (a folder or address with {dataset}/{file.name}), or put the file at {path}"
     )
 
@@ -193,9 +201,7 @@ def _download(url: str, file: RemoteFile, path: Path, progress: bool) -> None:
 
 def _receive(file: RemoteFile, progress: bool, url: str, output: str, _: object) -> None:
     """Write what one address sends to `output`; pooch retries after a RequestException."""
-    os.unlink(
-        output
-    )  # pooch's file can be read by its owner only; a new one has the usual permissions
+    os.unlink(output)  # only its owner may read pooch's file; a new one has the usual permissions
     if url.startswith("file:"):
         try:
             source = open(url2pathname(urlsplit(url).path), "rb")  # noqa: SIM115 (closed below)
@@ -243,7 +249,7 @@ def _progress_bar(name: str, shown: bool) -> Generator[Any]:
 
 @contextmanager
 def _quiet_pooch() -> Generator[None]:
-    """Suppress pooch's log lines for as long as needed: its logger belongs to the whole process."""
+    """Suppress pooch's log lines inside the context only: the whole process shares its logger."""
 
     def suppress(record: object) -> bool:
         return False

@@ -1,24 +1,60 @@
-"""Parts of the messages that readers of data write: hints, lists of names, errors of other libraries in one line."""
+"""Parts of error messages: hints, lists of names, other libraries' errors in one line."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from numbers import Integral
 
-__all__ = ["Log", "did_you_mean", "one_line", "preview", "reject"]
+__all__ = ["Log", "check_integer", "did_you_mean", "one_line", "preview", "reject"]
 
 Log = Callable[[str], None]
 
 
-def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """Return a hint to append to an error, or an empty string if no known name is similar.
+def check_integer(name: str, value: object, minimum: int) -> int:
+    """Return an argument as an int, or raise an error that names it.
+
+    Parameters
+    ----------
+    name
+        Name of the argument.
+    value
+        Its value; a NumPy integer is accepted, a bool is not.
+    minimum
+        The smallest value that is accepted.
+
+    Raises
+    ------
+    ValueError
+        If the value is not an integer, or is less than `minimum`.
+
+    Examples
+    --------
+    >>> check_integer("images", 12, minimum=10)
+    12
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
+        expected = f"an integer of at least {minimum}"
+        raise ValueError(f"{name} is {value!r}, expected {expected}: try {name}={minimum}")
+    return int(value)
+
+
+def did_you_mean(name: str, candidates: Sequence[str]) -> str:
+    """Return a hint to append to an error, or an empty string if no candidate is similar.
+
+    Parameters
+    ----------
+    name
+        The unknown name.
+    candidates
+        The names that exist; upper and lower case are not distinguished.
 
     Examples
     --------
     >>> did_you_mean("writr", ["writer", "slant"])
     " – did you mean 'writer'?"
     """
-    by_lower_case = {word.lower(): word for word in known}
+    by_lower_case = {candidate.lower(): candidate for candidate in candidates}
     close = get_close_matches(name.lower(), by_lower_case, n=1)
     return f" – did you mean {by_lower_case[close[0]]!r}?" if close else ""
 
@@ -29,11 +65,11 @@ def preview(names: Sequence[object], limit: int = 3, *, quote: bool = True) -> s
     Parameters
     ----------
     names
-        What is listed.
+        The list.
     limit
-        How many are written out.
+        Number of names to write out.
     quote
-        Whether each is written with quotation marks.
+        Put each name between quotation marks.
 
     Examples
     --------
@@ -46,19 +82,26 @@ def preview(names: Sequence[object], limit: int = 3, *, quote: bool = True) -> s
 
 
 def reject(subject: str, **options: object) -> None:
-    """Raise an error if any of these options is given although it has no effect on the subject.
+    """Raise an error if an option is given that has no effect on the subject.
 
     Parameters
     ----------
     subject
-        A clause that begins the message: ``"photos holds images"``.
+        The first clause of the message: ``"photos holds images"``.
     options
-        The options by name; None stands for an option that was not given.
+        The options by name; None if the user did not give the option.
 
     Raises
     ------
     ValueError
-        If an option is given: it would otherwise be ignored in silence.
+        If an option is given.
+
+    Examples
+    --------
+    >>> reject("photos holds images", rate=None)
+    >>> reject("photos holds images", rate=8000)
+    Traceback (most recent call last):
+    ValueError: photos holds images, so rate=8000 has no effect: leave it out
     """
     given = [f"{name}={value!r}" for name, value in options.items() if value is not None]
     if given:
@@ -66,6 +109,12 @@ def reject(subject: str, **options: object) -> None:
 
 
 def one_line(error: BaseException) -> str:
-    """Return another library's message in one line of at most 200 characters."""
+    """Return another library's message in one line of at most 200 characters.
+
+    Examples
+    --------
+    >>> one_line(OSError("cannot read\\n  the file"))
+    'cannot read the file'
+    """
     message = str(error) or type(error).__name__
     return " ".join(message.split())[:200]

@@ -1,1 +1,1 @@
-"""Readers of a user's own files: images, sounds, tables, arrays and shards, each brought to a `Dataset`."""
+"""Readers of images, sounds, tables, arrays and shards from a user's files, as a `Dataset`."""

@@ -1,4 +1,4 @@
-"""Types and values of pyarrow as readers of tables need them."""
+"""Types of pyarrow's columns, and their values as NumPy arrays."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ __all__ = [
     "is_list",
     "is_numeric",
     "is_scalar",
+    "is_text",
     "stack_lists",
     "to_numpy",
 ]
 
 
 def is_numeric(kind: Any) -> bool:
-    """Return whether a type is one of numbers; bool is, too."""
+    """Return whether a type holds numbers; bool counts as a number."""
     from pyarrow import types
 
     return (
@@ -32,8 +33,15 @@ def is_numeric(kind: Any) -> bool:
     )
 
 
+def is_text(kind: Any) -> bool:
+    """Return whether a type holds text."""
+    from pyarrow import types
+
+    return types.is_string(kind) or types.is_large_string(kind)
+
+
 def is_list(kind: Any) -> bool:
-    """Return whether a type is one of lists of numbers, nested to any depth."""
+    """Return whether a type holds lists of numbers, nested to any depth."""
     from pyarrow import BaseExtensionType, types
 
     kind = kind.storage_type if isinstance(kind, BaseExtensionType) else kind
@@ -43,7 +51,7 @@ def is_list(kind: Any) -> bool:
 
 
 def is_encoded(kind: Any) -> bool:
-    """Return whether a type is one of files: their bytes, or a struct of bytes and path as Hugging Face writes it."""
+    """Return whether a type holds files: bytes, or Hugging Face's struct of bytes and path."""
     from pyarrow import types
 
     if types.is_struct(kind):
@@ -59,7 +67,7 @@ def is_scalar(kind: Any) -> bool:
 
 
 def to_numpy(values: Any) -> Array:
-    """Return a column of scalars, (n,): numbers as such, all else as words; missing values are NaN or ""."""
+    """Return a column of scalars, (n,): numbers or str; a missing value is NaN or ""."""
     import pyarrow as pa
     from pyarrow import types
 
@@ -84,12 +92,18 @@ def stack_lists(values: Any, name: str, where: str) -> Array:
     values
         A pyarrow array or chunked array.
     name, where
-        The column and the file, for errors.
+        Names of the column and of the file for errors.
 
     Raises
     ------
     ValueError
         If lists differ in length, or a list or a value is missing.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> stack_lists(pa.array([[1, 2], [3, 4]]), "x", "a.parquet").tolist()
+    [[1, 2], [3, 4]]
     """
     import pyarrow as pa
     from pyarrow import compute
@@ -99,34 +113,31 @@ def stack_lists(values: Any, name: str, where: str) -> Array:
     while is_list(inner.type):
         inner = inner.storage if isinstance(inner, pa.ExtensionArray) else inner
         if inner.null_count:
-            raise ValueError(
-                f"{where}: the column {name!r} misses {inner.null_count:,} lists: fill them"
-            )
-        lengths = np.unique(
-            compute.call_function("list_value_length", [inner]).to_numpy(zero_copy_only=False)
-        )
+            missing = f"{inner.null_count:,} lists"
+            raise ValueError(f"{where}: the column {name!r} lacks {missing}: fill them")
+        list_lengths = compute.call_function("list_value_length", [inner])
+        lengths = np.unique(list_lengths.to_numpy(zero_copy_only=False))
         if len(lengths) != 1:
             raise ValueError(
-                f"{where}: the column {name!r} is ragged, with lists of {preview(lengths.tolist())} values, "
-                "expected one shape: cut or pad them"
+                f"{where}: the column {name!r} has lists of {preview(lengths.tolist())} values, "
+                "expected one length: cut or pad them"
             )
         shape.append(int(lengths[0]))
         inner = inner.flatten()
     if inner.null_count:
-        raise ValueError(
-            f"{where}: the column {name!r} misses {inner.null_count:,} values: fill them"
-        )
+        missing = f"{inner.null_count:,} values"
+        raise ValueError(f"{where}: the column {name!r} lacks {missing}: fill them")
     return inner.to_numpy(zero_copy_only=False).reshape(shape)
 
 
 def class_names(schema: Any) -> dict[str, list[str]]:
-    """Return the names of numbered classes by column, from the note that Hugging Face leaves in a schema."""
+    """Return the names of numbered classes by column, from Hugging Face's metadata in a schema."""
     import json
 
-    note = (schema.metadata or {}).get(b"huggingface")
-    if not note:
+    metadata = (schema.metadata or {}).get(b"huggingface")
+    if not metadata:
         return {}
-    features = json.loads(note).get("info", {}).get("features", {})
+    features = json.loads(metadata).get("info", {}).get("features", {})
     names = dict[str, list[str]]()
     for column, feature in features.items():
         if isinstance(feature, dict) and feature.get("_type") == "ClassLabel":

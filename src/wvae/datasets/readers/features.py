@@ -1,4 +1,4 @@
-"""Which columns of a table are the examples, and columns of numbers as one array."""
+"""Find the columns of a table that hold the examples; bring columns of numbers to one array."""
 
 from __future__ import annotations
 
@@ -9,23 +9,14 @@ import numpy as np
 
 from ..dataset import Array
 from ..messages import Log, preview, reject
-from .arrays import examples
+from .arrays import examples, to_float32
 from .tables import Table
 
 __all__ = ["FEATURES", "features", "files_column", "list_column"]
 
 FILES = (
-    "path",
-    "file",
-    "filename",
-    "file_name",
-    "filepath",
-    "file_path",
-    "image",
-    "img",
-    "picture",
-    "audio",
-    "wav",
+    *("path", "file", "filename", "file_name", "filepath", "file_path"),
+    *("image", "img", "picture", "audio", "wav"),
 )
 FEATURES = ("x", "features", "embedding", "data", "image", "pixels")
 
@@ -33,8 +24,18 @@ FEATURES = ("x", "features", "embedding", "data", "image", "pixels")
 def files_column(table: Table, suffixes: Sequence[str], base: Path) -> str | None:
     """Return the column that names files, or None.
 
-    Preferred is one with a usual name most of whose values end in a suffix; then any most of whose values do; then one
-    with a usual name whose first value, with or without a suffix, is a file below the folder `base`.
+    The candidates, in this order: a column with a usual name in which most values end in a suffix;
+    any column in which most values do; a column with a usual name whose first value, with or
+    without a suffix, is an existing file.
+
+    Parameters
+    ----------
+    table
+        The table.
+    suffixes
+        Suffixes of the files, with the dot, in lower case.
+    base
+        Folder of relative names.
     """
     words = table.words
     usual = [name for word in FILES for name in words if name.lower() == word]
@@ -49,11 +50,13 @@ def files_column(table: Table, suffixes: Sequence[str], base: Path) -> str | Non
 
 
 def _share_ending(values: Array, suffixes: Sequence[str]) -> float:
+    """Return the fraction of values that end in one of the suffixes."""
     lower = np.char.lower(values)
     return float(np.any([np.char.endswith(lower, suffix) for suffix in suffixes], axis=0).mean())
 
 
 def _is_file(path: Path, suffixes: Sequence[str]) -> bool:
+    """Return whether a file exists, perhaps after one of the suffixes is added to its name."""
     return path.is_file() or any(
         path.with_name(path.name + suffix).is_file() for suffix in suffixes if path.name
     )
@@ -62,15 +65,16 @@ def _is_file(path: Path, suffixes: Sequence[str]) -> bool:
 def features(
     table: Table, reserved: Sequence[str], size: tuple[int, int] | None, log: Log
 ) -> tuple[Array, list[str], str]:
-    """Return the examples that are numbers of a table.
+    """Return the numbers of a table as examples.
 
-    A column of lists of numbers becomes x as it is, (n, \\*shape). Otherwise all numeric columns side by side do,
-    (n, d) float32, or with a size (n, height, width), except those that count the rows.
+    If a column holds lists of numbers, they are x, (n, \\*shape). Otherwise x is all numeric
+    columns side by side, (n, d) float32, or with a size (n, height, width), except columns that
+    count the rows.
 
     Parameters
     ----------
     table
-        Holds numbers in columns or in lists.
+        A table with numeric columns or lists of numbers.
     reserved
         Columns that are not features: the label, the split, factors.
     size
@@ -99,14 +103,14 @@ def features(
         x = _bytes_if_pixels(table.stack(name))
         x = examples(x, str(table.path), log)
         return x, [name], f"{len(x):,} rows of shape {x.shape[1:]} from the column {name!r}"
-    numeric, counters = list[str](), list[str]()
-    for name in table.numeric:
-        if name not in reserved:
-            (counters if _counts_rows(table.column(name)) else numeric).append(name)
+    candidates = [name for name in table.numeric if name not in reserved]
+    counters = [name for name in candidates if _counts_rows(table.column(name))]
+    numeric = [name for name in candidates if name not in counters]
     if not numeric:
+        others = f" other than {preview(reserved, 5)}" if reserved else ""
         raise ValueError(
-            f"{table.path} holds no numbers beside {preview(reserved, 5) or 'nothing'}: expected numeric columns, "
-            "images, or a column that names image or sound files"
+            f"{table.path} holds no numbers{others}, expected numeric columns, images, or a column "
+            "that names image or sound files"
         )
     x = np.empty((len(table), len(numeric)), np.float32)
     for j, name in enumerate(numeric):
@@ -115,20 +119,29 @@ def features(
     ignored = f"; ignored, as it counts the rows: {preview(counters)}" if counters else ""
     if size is None:
         return x, used, f"{len(x):,} rows of {len(numeric):,} numeric columns{ignored}"
-    return (
-        _as_images(x, size, table.path),
-        used,
-        f"{len(x):,} images, a column for each pixel{ignored}",
-    )
+    images = _as_images(x, size, table.path)
+    return images, used, f"{len(x):,} images, a column for each pixel{ignored}"
 
 
 def list_column(lists: Sequence[str], where: str) -> str:
-    """Return which of the columns of lists holds the examples.
+    """Return the column of lists that holds the examples.
+
+    Parameters
+    ----------
+    lists
+        All columns of lists; at least one.
+    where
+        Name of the source for errors.
 
     Raises
     ------
     ValueError
         If there are several and none has a usual name.
+
+    Examples
+    --------
+    >>> list_column(["tags", "embedding"], "a.parquet")
+    'embedding'
     """
     usual = [name for word in FEATURES for name in lists if name.lower() == word]
     if len(lists) > 1 and not usual:
@@ -140,45 +153,39 @@ def list_column(lists: Sequence[str], where: str) -> str:
 
 def _finite(values: Array, name: str, path: Path) -> Array:
     """Return a column as float32, or raise a ValueError if a value is missing or infinite."""
-    with np.errstate(
-        over="ignore"
-    ):  # values beyond float32 become infinite and are reported as such
-        values = values.astype(np.float32)
+    values = to_float32(values)
     bad = np.flatnonzero(~np.isfinite(values))
     if bad.size:
         raise ValueError(
-            f"{path}: the column {name!r} holds NaN, infinity or nothing in {bad.size:,} of {len(values):,} rows, "
-            f"first in row {bad[0] + 1}: fill it or drop those rows"
+            f"{path}: the column {name!r} holds NaN, infinity or nothing in {bad.size:,} of "
+            f"{len(values):,} rows, first in row {bad[0] + 1}: fill it or drop those rows"
         )
     return values
 
 
 def _counts_rows(values: Array) -> bool:
-    """Return whether values are consecutive numbers: these are a row's place in the file and no property of it."""
-    return (
-        values.dtype.kind in "iu"
-        and len(values) > 2
-        and bool((np.diff(values.astype(np.int64)) == 1).all())
-    )
+    """Return whether values are consecutive integers: row numbers, not a feature."""
+    if values.dtype.kind not in "iu" or len(values) <= 2:
+        return False
+    return bool((np.diff(values.astype(np.int64)) == 1).all())
 
 
 def _as_images(x: Array, size: tuple[int, int], path: Path) -> Array:
+    """Return rows of pixels, (n, pixels), as images (n, height, width) or (n, 3, height, width)."""
     height, width = size
-    if x.shape[1] not in (height * width, 3 * height * width):
+    pixels = height * width
+    if x.shape[1] not in (pixels, 3 * pixels):
         raise ValueError(
-            f"{path} has {x.shape[1]:,} numeric columns, expected {height * width:,} or {3 * height * width:,} for "
+            f"{path} has {x.shape[1]:,} numeric columns, expected {pixels:,} or {3 * pixels:,} for "
             f"images of {width}×{height} pixels: leave out size"
         )
     if (x == np.round(x)).all() and x.min() >= 0 and x.max() <= 255:
         x = x.astype(np.uint8)
-    return (
-        x.reshape(len(x), height, width)
-        if x.shape[1] == height * width
-        else x.reshape(len(x), 3, height, width)
-    )
+    channels = () if x.shape[1] == pixels else (3,)
+    return x.reshape(len(x), *channels, height, width)
 
 
 def _bytes_if_pixels(x: Array) -> Array:
-    """Return whole numbers from 0 to 255 in two or more dimensions as uint8; all else unchanged."""
+    """Return examples of two or more dimensions that are integers from 0 to 255 as uint8."""
     is_pixels = x.ndim > 2 and x.dtype.kind in "iub" and x.min() >= 0 and x.max() <= 255
     return x.astype(np.uint8) if is_pixels else x

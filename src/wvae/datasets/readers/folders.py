@@ -1,4 +1,4 @@
-"""Folders of images or sounds, and tables that name or hold them."""
+"""Read folders of images or sounds, and tables that name or contain them."""
 
 from __future__ import annotations
 
@@ -21,31 +21,33 @@ from .tables import TABLES, Table, read_table
 __all__ = ["from_folder", "from_table"]
 
 MEDIA = (*images.SUFFIXES, *sounds.SUFFIXES)
-MANIFESTS = (
-    "manifest",
-    "metadata",
-    "labels",
-    "index",
-)  # preferred where a folder has several tables
+MANIFESTS = ("manifest", "metadata", "labels", "index")  # preferred if there are several tables
+ENCODED = ("image", "img", "picture", "audio", "sound")  # preferred if several columns hold bytes
 _SOUND_STARTS = (b"RIFF", b"fLaC", b"OggS", b"ID3")
 
 
 def from_folder(folder: Path, options: ReadOptions) -> Dataset:
-    """Read a folder of images or sounds; a table in it, or else the sub-folders, say what each file is.
+    """Read a folder of images or sounds; a table in it, else the sub-folders, give the labels.
+
+    Parameters
+    ----------
+    folder
+        The folder; links are followed, hidden files are skipped.
+    options
+        The arguments of `open_data`.
 
     Raises
     ------
     ValueError
-        If it is empty, holds both images and sounds, files outside classes, or several tables that name files.
+        If the folder has no images or sounds, has both, has files outside the classes' folders, or
+        has several tables that name files.
     """
     files, others = _walk(folder)
     tables = [path for path in others if path.parent == folder and path.suffix.lower() in TABLES]
     if not files:
-        hint = (
-            f": give the table itself, {tables[0]}"
-            if tables
-            else ", expected a sub-folder of them for each class"
-        )
+        hint = ", expected a sub-folder of them for each class"
+        if tables:
+            hint = f": to read the table, give its path, {tables[0]}"
         raise ValueError(f"{folder} holds no images and no sounds{hint}")
     _check_one_kind(files, str(folder))
     ignored = [path.name for path in others if path not in tables]
@@ -57,7 +59,7 @@ def from_folder(folder: Path, options: ReadOptions) -> Dataset:
     parents = [path.relative_to(folder).parts[:-1] for path in files]
     if options.unlabelled and not any(parents):
         columns, label = {}, None
-        options.log(f"no labels: the files lie in {folder} itself, not in a folder for each class")
+        options.log(f"no labels: the files are in {folder} itself, not in a folder for each class")
     else:
         columns, label = _columns_of_folders(parents, files, folder, options)
     annotations = annotate(columns, label, len(files), str(folder), options)
@@ -73,18 +75,18 @@ def from_table(
     Parameters
     ----------
     table
-        Holds the examples, or names their files.
+        A table of the examples, or of the names of their files.
     base
-        The folder from which names of files count.
+        Folder of relative file names.
     options
-        The user's.
+        The arguments of `open_data`.
     listed
-        Files that are in the folder; the log says how many of them the table does not name.
+        Files in the folder; the log mentions how many of them the table does not name.
 
     Raises
     ------
     ValueError
-        If a column is unknown, a file is missing, or the examples cannot be used.
+        If a column is unknown, a file is missing, or the examples cannot be read.
     """
     where = str(table.path)
     label = choose_label(table.names, options, where)
@@ -97,11 +99,7 @@ def from_table(
         return _read_numbers(table, label, reserved, options)
     if file_names is not None and file_names == label:
         raise ValueError(f"{where}: the label {label!r} names files: name another column")
-    described = (
-        reserved if options.factors else [name for name in table.names if name != file_names]
-    )
-    columns = {name: table.column(name) for name in described}
-    annotations = annotate(columns, label, len(table), where, options)
+    annotations = _annotate(table, label, reserved, [file_names], options)
     if encoded is not None:
         return _read_media(lambda: table.files(encoded), annotations, table.path, options)
     names = [str(name) for name in table.column(str(file_names)).tolist()]
@@ -121,17 +119,28 @@ def _read_numbers(
     reject(f"{table.path} holds no sounds", rate=options.rate)
     size = images.check_size(options.size)
     x, used, summary = features(table, reserved, size, options.log)
-    described = reserved if options.factors else [name for name in table.names if name not in used]
-    columns = {name: table.column(name) for name in described}
-    annotations = annotate(columns, label, len(table), str(table.path), options)
+    annotations = _annotate(table, label, reserved, used, options)
     options.log(summary)
     return annotations.dataset(x, "table" if x.ndim == 2 else "image", table.path)
+
+
+def _annotate(
+    table: Table,
+    label: str | None,
+    reserved: Sequence[str],
+    examples: Sequence[str | None],
+    options: ReadOptions,
+) -> Annotations:
+    """Return label, factors and split; if no factor is named, all columns are candidates."""
+    candidates = [name for name in table.names if name not in examples]
+    columns = {name: table.column(name) for name in (reserved if options.factors else candidates)}
+    return annotate(columns, label, len(table), str(table.path), options)
 
 
 def _read_media(
     source: MediaSource, annotations: Annotations, path: Path, options: ReadOptions
 ) -> Dataset:
-    """Read images or sounds, whichever the first file is."""
+    """Read images or sounds; the first file decides."""
     n, where = len(annotations.y), str(path)
     log, progress = options.log, options.progress
     first = next(iter(source()))[1]
@@ -147,24 +156,25 @@ def _read_media(
             source, n, where, size=options.size, log=log, progress=progress
         )
         data = annotations.subset(readable, where).dataset(x, "image", path)
-    if not isinstance(first, Path):  # bytes in a table come from no file
+    if not isinstance(first, Path):  # bytes in a table have no file name
         return data
     return replace(data, files=np.array([name for name, _ in source()])[readable])
 
 
 def _is_sound(content: Content) -> bool:
+    """Return whether a file is a sound, by its suffix or its first bytes."""
     if isinstance(content, Path):
         return content.suffix.lower() in sounds.SUFFIXES
-    # WebP images begin with RIFF, too.
+    # WebP images start with RIFF, too.
     return content is not None and content.startswith(_SOUND_STARTS) and content[8:12] != b"WEBP"
 
 
 def _walk(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Return all images and sounds below a folder, and all other files, in order, without hidden ones."""
+    """Return all media files below a folder and all other files, sorted; skip hidden ones."""
     files, others, visited = list[Path](), list[Path](), set[str]()
     for root, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(root)
-        if real in visited:  # a link that leads back
+        if real in visited:  # a link to a folder that contains it
             folders.clear()
             continue
         visited.add(real)
@@ -184,9 +194,10 @@ def _check_one_kind(files: Sequence[Path], where: str) -> None:
     sound_files = [path for path in files if path.suffix.lower() in sounds.SUFFIXES]
     if sound_files and len(sound_files) < len(files):
         image = next(path for path in files if path.suffix.lower() not in sounds.SUFFIXES)
+        n_images = len(files) - len(sound_files)
         raise ValueError(
-            f"{where} mixes {len(files) - len(sound_files):,} images ({image.name} …) and {len(sound_files):,} sounds "
-            f"({sound_files[0].name} …), expected one kind: move the others elsewhere"
+            f"{where} mixes {n_images:,} images ({image.name} …) and {len(sound_files):,} sounds "
+            f"({sound_files[0].name} …), expected one kind: move the other files elsewhere"
         )
 
 
@@ -198,9 +209,10 @@ def _find_manifest(paths: Sequence[Path], folder: Path, options: ReadOptions) ->
     if len(preferred) == 1:
         manifests = preferred
     if len(manifests) > 1:
+        names = preview([table.path.name for table in manifests])
         raise ValueError(
-            f"{folder} holds several tables that name files ({preview([table.path.name for table in manifests])}): "
-            "give the one itself, or call it manifest"
+            f"{folder} holds several tables that name files ({names}), expected one: give its "
+            "path, or call it manifest"
         )
     manifest = manifests[0] if manifests else None
     ignored = [path.name for path in paths if manifest is None or path != manifest.path]
@@ -212,7 +224,11 @@ def _find_manifest(paths: Sequence[Path], folder: Path, options: ReadOptions) ->
 def _columns_of_folders(
     parents: Sequence[tuple[str, ...]], files: Sequence[Path], folder: Path, options: ReadOptions
 ) -> tuple[dict[str, Array], str]:
-    """Return what the folders above each file say – perhaps the split, the label, factors – and the label's name."""
+    """Return the columns that the folders above each file give, and the name of the label.
+
+    The levels from the top are the split (if the names are those of splits), the label and the
+    named factors.
+    """
     tops = {names[0] if names else "" for names in parents}
     are_splits = len(tops) > 1 and all(top.lower() in SPLITS for top in tops)
     has_split = are_splits and all(len(names) > 1 for names in parents)
@@ -222,63 +238,55 @@ def _columns_of_folders(
     if loose:
         relative = [str(path.relative_to(folder)) for path in loose]
         raise ValueError(
-            f"{folder}: {len(loose):,} of {len(files):,} files do not lie in folders for {', '.join(levels)} "
-            f"({preview(relative)}): move them to sub-folders, or put a table with a column of file names there"
+            f"{folder}: {len(loose):,} of {len(files):,} files do not lie in folders for "
+            f"{', '.join(levels)} ({preview(relative)}): move them to sub-folders, or add a table "
+            "with a column of file names"
         )
     if has_split:
-        options.log(
-            f"the folders {', '.join(sorted(tops))} are taken as the split, those below as {label!r}"
-        )
+        splits = ", ".join(sorted(tops))
+        options.log(f"the folders {splits} are taken as the split, those below as {label!r}")
     columns = dict[str, Array]()
     for i, level in enumerate(levels):
-        columns[level] = _as_numbers(np.array([names[i] for names in parents]))
+        columns[level] = _as_integers(np.array([names[i] for names in parents]))
     return columns, label
 
 
-def _as_numbers(words: Array) -> Array:
-    """Return folder names as whole numbers if they are written as such, so that 10 comes after 9."""
-    if all(
-        word.isascii() and word.isdigit() and str(int(word)) == word for word in set(words.tolist())
-    ):
-        return words.astype(np.int64)
-    return words
+def _as_integers(names: Array) -> Array:
+    """Return folder names as int64 if all are integers, so that 10 comes after 9."""
+    for name in np.unique(names).tolist():
+        if not (name.isascii() and name.isdigit() and str(int(name)) == name):
+            return names
+    return names.astype(np.int64)
 
 
 def _encoded_column(table: Table) -> str | None:
     """Return the column that holds the bytes of images or sounds, or None."""
     if len(table.encoded) < 2:
         return table.encoded[0] if table.encoded else None
-    usual = [
-        name
-        for name in table.encoded
-        if name.lower() in ("image", "img", "picture", "audio", "sound")
-    ]
+    usual = [name for name in table.encoded if name.lower() in ENCODED]
     if len(usual) != 1:
-        raise ValueError(
-            f"{table.path}: several columns hold bytes ({preview(table.encoded)}): keep one of them"
-        )
+        names = preview(table.encoded)
+        raise ValueError(f"{table.path}: several columns hold bytes ({names}): keep one of them")
     return usual[0]
 
 
 def _locate(names: Sequence[str], column: str, base: Path, where: str) -> list[Path]:
-    """Return the files of a column of names, as seen from a folder."""
+    """Return the files of a column of names, which are relative to the folder `base`."""
     paths = [base / name for name in names]
     if not Path(names[0]).suffix:
-        # Some tables write names without a suffix: the first file shows which it is.
-        suffixes = [
-            suffix for suffix in MEDIA if paths[0].with_name(paths[0].name + suffix).is_file()
-        ]
-        if suffixes:
-            paths = [path.with_name(path.name + suffixes[0]) for path in paths]
-    missing = [
-        name or "an empty name"
-        for name, path in zip(names, paths, strict=True)
-        if not path.is_file()
-    ]
+        # Some tables write names without a suffix: take the suffix of the first file.
+        for suffix in MEDIA:
+            if (base / f"{names[0]}{suffix}").is_file():
+                paths = [base / f"{name}{suffix}" for name in names]
+                break
+    missing = list[str]()
+    for name, path in zip(names, paths, strict=True):
+        if not path.is_file():
+            missing.append(name or "an empty name")
     if missing:
         raise ValueError(
-            f"{where}: {len(missing):,} of {len(names):,} files of the column {column!r} are not in {base}: "
-            f"{preview(missing)}: correct the names, which count from there, or drop the rows; to train on the numeric "
-            "columns, drop this one"
+            f"{where}: {len(missing):,} of {len(names):,} files of the column {column!r} are not "
+            f"in {base}: {preview(missing)}: correct the names or drop the rows; to train on the "
+            "numeric columns, drop this column"
         )
     return paths

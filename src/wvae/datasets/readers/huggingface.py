@@ -1,4 +1,4 @@
-"""Folders that Hugging Face's ``save_to_disk`` wrote, read by the library `datasets`."""
+"""Read folders of Hugging Face's ``save_to_disk`` with the package `datasets`."""
 
 from __future__ import annotations
 
@@ -22,19 +22,22 @@ def is_saved(folder: Path) -> bool:
 
 
 def read_saved(folder: Path, progress: bool) -> Table:
-    """Read a saved `datasets.Dataset` or `datasets.DatasetDict`, whose splits become the column ``split``.
+    """Read a saved `datasets.Dataset` or `datasets.DatasetDict` as a table.
+
+    The splits of a `datasets.DatasetDict` become the column ``split``.
 
     Parameters
     ----------
     folder
-        Where ``save_to_disk`` wrote it; its files are memory maps, and encoded images and sounds stay there.
+        A folder of ``save_to_disk``. Its files are memory maps; encoded images and sounds stay on
+        disk.
     progress
-        Allow the library's progress bars on stderr.
+        Show the package's progress bars on stderr.
 
     Raises
     ------
     ModuleNotFoundError
-        If the library is not installed.
+        If the package `datasets` is not installed.
     ValueError
         If files are missing or damaged, or the splits have different columns.
     """
@@ -44,7 +47,7 @@ def read_saved(folder: Path, progress: bool) -> Table:
     first = next(iter(parts.values()))
     for split, part in parts.items():
         if split is not None and SPLIT in part.column_names:
-            raise ValueError(f"{folder}: {split} has a column {SPLIT!r} of its own: rename it")
+            raise ValueError(f"{folder}: the split {split} has a column {SPLIT!r}: rename it")
         _check_features(first, part, list(parts), folder)
     schema = first.features.arrow_schema
     encoded = tuple(column.name for column in schema if arrow.is_encoded(column.type))
@@ -66,21 +69,18 @@ def _load(folder: Path, progress: bool) -> dict[str | None, Any]:
         import datasets
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            f"{folder} was written by Hugging Face's save_to_disk, which the package datasets reads: "
-            "pip install 'wvae[hf]'",
+            f"{folder} is a folder of Hugging Face's save_to_disk, which needs the package "
+            "datasets: pip install 'wvae[hf]'",
             name="datasets",
         ) from error
     try:
         with _progress_bars(progress):
             loaded = datasets.load_from_disk(str(folder))
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-    ) as error:  # pyarrow's and json's errors are ValueErrors
+    # pyarrow's and json's errors are ValueErrors.
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = one_line(error)
         raise ValueError(
-            f"{folder} is not a complete dataset of save_to_disk ({one_line(error)}): save it again"
+            f"{folder} is not a complete dataset of save_to_disk ({reason}): save it again"
         ) from error
     if not isinstance(loaded, datasets.DatasetDict):
         return {None: _undecoded(loaded)}
@@ -90,7 +90,7 @@ def _load(folder: Path, progress: bool) -> dict[str | None, Any]:
 
 
 def _undecoded(part: Any) -> Any:
-    """Return a dataset whose images and sounds come as bytes or paths: Pillow and soundfile decode them."""
+    """Return a dataset that yields images and sounds as bytes or paths, not decoded."""
     from datasets import Audio, Image
 
     for name, feature in part.features.items():
@@ -102,12 +102,13 @@ def _undecoded(part: Any) -> Any:
 
 
 def _check_features(first: Any, part: Any, splits: Sequence[str | None], folder: Path) -> None:
-    """Raise a ValueError if a split has other columns, types or class names than the first."""
+    """Raise a ValueError if a split and the first differ in columns, types or class names."""
     names = sorted({*first.features, *part.features})
     different = [name for name in names if first.features.get(name) != part.features.get(name)]
     if different:
         raise ValueError(
-            f"{folder}: the splits {preview(splits)} have different columns: {preview(different)}"
+            f"{folder}: the splits {preview(splits)} differ in the columns {preview(different)}, "
+            "expected the same names, types and classes"
         )
 
 
@@ -117,7 +118,7 @@ def _chunks(table: Any, name: str) -> list[Any]:
 
 @contextmanager
 def _progress_bars(shown: bool) -> Generator[None]:
-    """Hide the library's progress bars, which are a global setting, unless they are to be shown."""
+    """Hide the package's progress bars, a global setting, inside the context unless `shown`."""
     from datasets import utils
 
     if shown or utils.are_progress_bars_disabled():

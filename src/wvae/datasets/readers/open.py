@@ -1,4 +1,4 @@
-"""A user's own data, wherever they lie, as a `Dataset`."""
+"""`open_data`: a data set of the catalogue by name, or a user's files by path."""
 
 from __future__ import annotations
 
@@ -38,56 +38,68 @@ def open_data(
 ) -> Dataset:
     """Open a data set of the catalogue by name, or a user's own data by path, as a `Dataset`.
 
-    ================================  =================================================================================
-    path                              what is read
-    ================================  =================================================================================
-    folder of images                  the class is the first sub-folder (or the second, below train/ and test/); deeper
-                                      folders are factors, if `factors` names them from the top. A table in the folder
-                                      that names the files replaces all this
-    folder of sounds                  the same; x are log-mel spectrograms (`wvae.datasets.audio.log_mel`)
-    .csv, .tsv, .parquet              a column that names image or sound files, or holds their bytes; else x are the
-                                      numeric columns, (n, d) float32
-    .npz                              x, X, images or data, and an array of one value per example for each column
-    .npy                              x as a memory map, not copied; label and factors are .npy files beside it
-    folder of ``save_to_disk``        Hugging Face's, read as a Parquet file is (extra ``hf``)
-    folder of .npy or .parquet only   shards, whose examples stay on disk (`wvae.datasets.readers.shards.read_shards`)
-    ================================  =================================================================================
+    ===============================  =============================================================
+    path                             what is read
+    ===============================  =============================================================
+    folder of images                 the class is the first sub-folder (or the second, below train/
+                                     and test/); deeper folders are factors if `factors` names them
+                                     from the top. A table in the folder that names the files
+                                     replaces this rule
+    folder of sounds                 the same; x is log-mel spectrograms
+                                     (`wvae.datasets.audio.log_mel`)
+    .csv, .tsv, .parquet             a column that names image or sound files, or holds their
+                                     bytes; otherwise x is the numeric columns, (n, d) float32
+    .npz                             x, X, images or data; every array with one value per example
+                                     is a column
+    .npy                             x as a memory map, not copied; label and factors are .npy files
+                                     in the same folder
+    folder of ``save_to_disk``       Hugging Face's format, read like Parquet (extra ``hf``)
+    folder of .npy or .parquet only  shards, whose examples stay on disk
+                                     (`wvae.datasets.readers.shards.read_shards`)
+    ===============================  =============================================================
 
-    pyarrow infers the types of a text file's columns. The file is UTF-8, has a byte order mark, or is rejected unless
-    exactly one encoding fits.
+    pyarrow infers the types of a text file's columns. A text file that is not UTF-8 and has no byte
+    order mark is rejected unless exactly one encoding fits.
 
-    A label that is missing in some rows, an empty cell or NaN, is None there, and y is of dtype object.
-    A column ``split`` of train and test is the official split; validation counts as test if there is no test.
-    Images are (n, h, w) uint8 if all are grey, else (n, 3, h, w).
+    A label that is missing in some rows (an empty cell or NaN) is None there, and y has dtype
+    object. A column ``split`` of train and test is the official split; validation counts as test if
+    there is no test. Images are (n, h, w) uint8 if all are grey, else (n, 3, h, w).
 
     Parameters
     ----------
     source
-        A name of `CATALOGUE`, or a path. A path with the name of a data set is written with ``./`` or as a `Path`.
+        A name of `CATALOGUE`, or a path. Write a path with the name of a data set with ``./`` or as
+        a `Path`.
     label
-        The column of the label. None: the one called label, labels, y, target or class. In a folder of classes it only
-        gives the label its name. Of the catalogue's sets only ``fsdd`` has a choice: digit or speaker.
+        Column of the label. None: the one called label, labels, y, target or class. For a folder of
+        classes, it is only the name of the label. In the catalogue, only ``fsdd`` has a choice:
+        digit or speaker.
     factors
-        The columns that are hidden factors. If none is named, all are that group the rows (never numbers of a table).
+        Columns that are hidden factors. If none is named, all columns that group the rows are
+        factors (but never numeric features).
     size
-        Of images: pixels of a side, or (height, width). None: the images' own size if all share one of at most 64, else
-        a square of the median of the longer sides, at most 64. Of a table: its columns are the pixels of such images.
+        Size of images: pixels of a side, or (height, width). None: the size that all images share,
+        if it is at most 64 pixels, else a square of the median of the longer sides, at most 64.
+        For a table of numbers: its columns are the pixels of images of this size.
     rate
-        Of sounds: samples per second. None: the most common, at most 16,000.
+        Sample rate of sounds, in samples per second. None: the most common rate, at most 16,000.
     log
         Called with one line on each decision and conversion; prints to stderr by default.
     progress
         Show progress bars on stderr.
     unlabelled
-        Accept own data without any label, in order to encode them: y is then None throughout, of dtype object. Files
-        may lie in the folder itself, and labels need not be of use for training.
+        Accept data without labels, for encoding: y is then None for all rows, with dtype object.
+        Files may be in the folder itself, and labels need not be suitable for training.
 
     Raises
     ------
     ValueError
-        If there is no such data set or file, or it cannot be used: the message names file, column or row, and the fix.
+        If there is no such data set or file, or it cannot be used; the message names the file,
+        column or row, and the fix.
+    TypeError
+        If `factors` is a string.
     ModuleNotFoundError
-        If an optional package is needed; the message names the extra.
+        If an optional package is required; the message names the extra.
 
     Examples
     --------
@@ -111,7 +123,7 @@ def open_data(
         return _from_catalogue(source, options)
     path = Path(source)
     if not path.exists():
-        raise ValueError(_unknown(str(source), path))
+        raise ValueError(_message_for_missing(str(source), path))
     if path.is_dir():
         return _from_directory(path, options)
     suffix = path.suffix.lower()
@@ -121,12 +133,12 @@ def open_data(
         return read_npz(path, options)
     if suffix == ".npy":
         return read_npy(path, options)
-    raise ValueError(
-        f"{path} is of an unknown format: expected a folder, {', '.join(TABLES)}, .npz or .npy{_instead(suffix)}"
-    )
+    expected = f"a folder, {', '.join(TABLES)}, .npz or .npy"
+    raise ValueError(f"{path} has an unknown format, expected {expected}{_hint(suffix)}")
 
 
 def _from_directory(path: Path, options: ReadOptions) -> Dataset:
+    """Open a folder of shards, of Hugging Face's ``save_to_disk``, or of images or sounds."""
     files = shard_files(path)
     if files:
         return read_shards(files, path, options)
@@ -136,6 +148,7 @@ def _from_directory(path: Path, options: ReadOptions) -> Dataset:
 
 
 def _from_catalogue(name: str, options: ReadOptions) -> Dataset:
+    """Load a data set of the catalogue with the named factors only."""
     has_choice = bool(CATALOGUE[name].labels)
     label = options.label
     reject(
@@ -145,11 +158,9 @@ def _from_catalogue(name: str, options: ReadOptions) -> Dataset:
         label=None if has_choice else label,
     )
     if Path(name).exists():
-        options.log(
-            f"{name} is the data set of the catalogue; for the file or folder of that name write ./{name}"
-        )
-    chosen = {} if label is None else {"label": label}
-    data = load(name, progress=options.progress, **chosen)
+        options.log(f"{name} is the catalogue's data set; for the path of this name write ./{name}")
+    label_option = {} if label is None else {"label": label}
+    data = load(name, progress=options.progress, **label_option)
     for factor in options.factors:
         require_column(factor, data.factors, name, "factor")
     if not options.factors:
@@ -157,17 +168,22 @@ def _from_catalogue(name: str, options: ReadOptions) -> Dataset:
     return replace(data, factors={factor: data.factors[factor] for factor in options.factors})
 
 
-def _unknown(source: str, path: Path) -> str:
+def _message_for_missing(source: str, path: Path) -> str:
+    """Return the error for a source that does not exist, with a similar name if there is one."""
     neighbours = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
     hint = did_you_mean(source, [*CATALOGUE]) or did_you_mean(path.name, neighbours)
-    return f"there is neither a data set nor a file or folder {source!r}{hint}; data sets: {', '.join(CATALOGUE)}"
+    return (
+        f"there is no data set, file or folder {source!r}, expected a path or one of "
+        f"{', '.join(CATALOGUE)}{hint}"
+    )
 
 
-def _instead(suffix: str) -> str:
+def _hint(suffix: str) -> str:
+    """Return the fix for a file that cannot be opened, by its suffix."""
     if suffix in (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"):
         return " – unpack it first"
     if suffix in (".pkl", ".pickle", ".pt", ".pth", ".joblib"):
         return " – a pickle could run any code: save arrays with numpy.savez"
     if suffix in (*images.SUFFIXES, *sounds.SUFFIXES):
-        return " – give the folder that it lies in"
+        return " – give its folder"
     return ""

@@ -1,4 +1,4 @@
-"""A folder of shards – .npy or Parquet files – whose examples stay on disk, as a `Dataset`."""
+"""Read a folder of .npy or Parquet shards as a `Dataset` whose examples stay on disk."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from .tables import PARQUET, Table
 
 __all__ = ["ParquetColumn", "read_shards", "shard_files"]
 
-LARGE = 1 << 27  # bytes of a group of rows from which on the log recommends smaller ones
+LARGE = 1 << 27  # bytes; above this size of a row group the log recommends smaller ones
 
 
 def shard_files(folder: Path) -> list[Path]:
-    """Return the files of a folder that holds nothing but .npy files, or nothing but Parquet files, in order."""
+    """Return the sorted files of a folder with only .npy or only Parquet files, else none."""
     files = sorted(path for path in folder.iterdir() if not path.name.startswith((".", "_")))
     suffixes = {path.suffix.lower() for path in files}
     if suffixes <= {".npy"} or suffixes <= {*PARQUET}:
@@ -34,13 +34,23 @@ def shard_files(folder: Path) -> list[Path]:
 def read_shards(files: Sequence[Path], folder: Path, options: ReadOptions) -> Dataset:
     """Read several files as one data set; the examples stay on disk, the columns are read now.
 
-    Of .npy files, NAME.npy holds examples and NAME-labels.npy, NAME-writer.npy … a value for each of them. Of Parquet
-    files, one column holds lists of numbers, of one shape; the others describe the rows.
+    With .npy files, NAME.npy holds examples, and NAME-labels.npy, NAME-writer.npy … hold one value
+    for each of them. In Parquet files, one column holds the examples as lists of numbers of one
+    shape; the other columns describe the rows.
+
+    Parameters
+    ----------
+    files
+        The files, as `shard_files` returns them.
+    folder
+        Their folder.
+    options
+        The arguments of `open_data`.
 
     Raises
     ------
     ValueError
-        If a file cannot be read, the files do not match each other, or there are no examples in them.
+        If a file cannot be read, the files do not match each other, or they hold no examples.
     """
     reject(f"{folder} holds shards of arrays", size=options.size, rate=options.rate)
     read = _read_npy_shards if files[0].suffix.lower() == ".npy" else _read_parquet_shards
@@ -51,8 +61,8 @@ def read_shards(files: Sequence[Path], folder: Path, options: ReadOptions) -> Da
         raise ValueError(f"{folder}: {error}: write all shards alike") from error
     if x.dtype.name not in ("uint8", "float32"):
         raise ValueError(
-            f"{folder} holds examples of dtype {x.dtype}, expected uint8 or float32, since shards are not converted: "
-            "write them so"
+            f"{folder} holds examples of dtype {x.dtype}, expected uint8 or float32: convert the "
+            "files, since shards are read as they are"
         )
     label = choose_label([*columns], options, str(folder))
     annotations = annotate(columns, label, len(x), str(folder), options)
@@ -65,6 +75,7 @@ def read_shards(files: Sequence[Path], folder: Path, options: ReadOptions) -> Da
 def _read_npy_shards(
     files: Sequence[Path], folder: Path, options: ReadOptions
 ) -> tuple[list[Any], dict[str, Array]]:
+    """Return the arrays of examples, one for each shard, and the columns of all rows."""
     arrays = {path.stem: open_npy(path) for path in files}
     owners = {stem: _owner(stem, arrays) for stem in arrays}
     shards = [stem for stem, array in arrays.items() if array.ndim > 1 and owners[stem] is None]
@@ -78,31 +89,32 @@ def _read_npy_shards(
     names = sorted(set.union(*columns_of.values()))
     for shard in shards:
         _check_columns(shard, names, columns_of[shard], arrays, folder)
-    columns = {
-        name: np.concatenate([arrays[f"{shard}-{name}"] for shard in shards]) for name in names
-    }
+    columns = dict[str, Array]()
+    for name in names:
+        columns[name] = np.concatenate([arrays[f"{shard}-{name}"] for shard in shards])
     return [arrays[shard] for shard in shards], columns
 
 
 def _check_columns(
-    shard: str, names: Sequence[str], own: set[str], arrays: dict[str, Array], folder: Path
+    shard: str, names: Sequence[str], present: set[str], arrays: dict[str, Array], folder: Path
 ) -> None:
-    """Raise a ValueError if a shard lacks a column that others have, or one has another length."""
+    """Raise a ValueError if a shard lacks a column, or a column has another length."""
     for name in names:
-        if name not in own:
+        if name not in present:
             raise ValueError(
-                f"{folder}: {shard}.npy has no {shard}-{name}.npy beside it, as other shards have: add it"
+                f"{folder}: {shard}.npy has no {shard}-{name}.npy beside it, but other shards "
+                "have one: add it"
             )
         n_values, n_examples = len(arrays[f"{shard}-{name}"]), len(arrays[shard])
         if n_values != n_examples:
             raise ValueError(
-                f"{folder}: {shard}-{name}.npy has {n_values:,} values, {shard}.npy {n_examples:,} examples: "
-                "expected as many"
+                f"{folder}: {shard}-{name}.npy has {n_values:,} values, {shard}.npy "
+                f"{n_examples:,} examples, expected one value for each example"
             )
 
 
 def _owner(stem: str, arrays: dict[str, Array]) -> str | None:
-    """Return the shard whose column an array is: the longest other name that it begins with, and a dash; or None."""
+    """Return the array that a file is a column of, by the longest NAME of NAME-column, or None."""
     owners = [other for other in arrays if stem.startswith(f"{other}-")]
     return max(owners, key=len, default=None)
 
@@ -110,6 +122,7 @@ def _owner(stem: str, arrays: dict[str, Array]) -> str | None:
 def _read_parquet_shards(
     files: Sequence[Path], folder: Path, options: ReadOptions
 ) -> tuple[list[Any], dict[str, Array]]:
+    """Return the columns of examples, one for each shard, and the other columns of all rows."""
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -118,33 +131,34 @@ def _read_parquet_shards(
         lists = [column.name for column in schema if arrow.is_list(column.type)]
         if not lists:
             raise ValueError(
-                f"{folder}: no column holds lists of numbers, as shards hold their examples: "
-                "if the examples are something else, give one table instead"
+                f"{folder}: no column holds lists of numbers, expected the examples as such lists: "
+                "for other examples, give the path of one table"
             )
         name = list_column(lists, str(folder))
         scalars = [column.name for column in schema if not pa.types.is_nested(column.type)]
-        table = Table(
-            folder, pa.concat_tables(parquet.read_table(path, columns=scalars) for path in files)
-        )
+        tables = [parquet.read_table(path, columns=scalars) for path in files]
+        table = Table(folder, pa.concat_tables(tables))
         parts = [ParquetColumn(path, name) for path in files]
     except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
         raise ValueError(f"{folder} cannot be read as Parquet: {one_line(error)}") from error
     largest = max(part.largest for part in parts)
     if largest > LARGE:
         options.log(
-            f"groups of rows take up to {largest >> 20:,} MB in memory: files written with a smaller row_group_size "
-            "would take less, and be shuffled better"
+            f"row groups take up to {largest >> 20:,} MB of memory: a smaller row_group_size takes "
+            "less and is shuffled better"
         )
     return parts, {column: table.column(column) for column in table.names}
 
 
 class ParquetColumn:
-    """A column of lists of numbers in a Parquet file, read by groups of rows, the last of which stays in memory.
+    """A column of lists of numbers in a Parquet file; the row group read last stays in memory.
 
     Parameters
     ----------
-    path, name
-        The file, and the column.
+    path
+        The Parquet file.
+    name
+        The column.
 
     Raises
     ------
@@ -169,9 +183,9 @@ class ParquetColumn:
         self.largest = int(max(rows) * first[:1].nbytes)
 
     def __getitem__(self, rows: Any) -> Array:
-        rows = (
-            np.arange(*rows.indices(self.shape[0])) if isinstance(rows, slice) else np.asarray(rows)
-        )
+        if isinstance(rows, slice):
+            rows = np.arange(*rows.indices(self.shape[0]))
+        rows = np.asarray(rows)
         out = np.empty((len(rows), *self.shape[1:]), self.dtype)
         cuts = np.searchsorted(rows, self._ends)
         for group in np.flatnonzero(np.diff(cuts)):
@@ -180,11 +194,10 @@ class ParquetColumn:
         return out
 
     def _read(self, group: int) -> Array:
+        """Return the examples of a row group."""
         if self._group[0] != group:
-            column = self._file.read_row_group(
-                group, columns=[self.name], use_threads=False
-            ).column(0)
-            x = arrow.stack_lists(column, self.name, str(self.path))
+            table = self._file.read_row_group(group, columns=[self.name], use_threads=False)
+            x = arrow.stack_lists(table.column(0), self.name, str(self.path))
             if x.dtype.kind in "iu" and x.dtype != np.uint8:
                 x = x.astype(np.float32)
             self._group = group, x

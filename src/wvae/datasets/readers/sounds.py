@@ -1,4 +1,4 @@
-"""Sound files, of any length and rate, as one array of log-mel spectrograms."""
+"""Read sound files of any length and rate as one array of log-mel spectrograms."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["SUFFIXES", "read_sounds"]
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 MAX_RATE = 16_000  # Hz, if no rate is given: enough for speech
-CHUNK = 64  # sounds whose waves are held in memory at once
+CHUNK = 64  # waves held in memory at once
 MELS, FRAMES = 64, 64
 
 
@@ -31,15 +31,15 @@ def read_sounds(
     Parameters
     ----------
     sounds
-        Called for each of two readings; yields n pairs of a name and a path or the file's bytes.
+        Called twice, for rates and for samples; yields n pairs of a name and a path or bytes.
     n
-        How many there are.
+        Number of sounds.
     where
-        The name of the data in errors.
+        Name of the data for errors.
     rate
         Samples per second to which all are resampled. None: the most common rate, at most 16,000.
     log
-        Called with one line on what was done.
+        Called with one summary line.
     progress
         Show a progress bar on stderr.
 
@@ -48,9 +48,9 @@ def read_sounds(
     x
         (k, mels, frames) float32 in [0, 1].
     readable
-        Which of the n sounds could be read, (n,) bool, k of them True.
+        Mask of the sounds that could be read, (n,) bool, with k True values.
     rate
-        Samples per second of the waves that became x.
+        Samples per second of the waves from which x was computed.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def read_sounds(
     if rate is not None and not _is_rate(rate):
         raise ValueError(f"rate is {rate!r}, expected samples per second from 1,000 to 192,000")
     rates = _count_rates(sounds)
-    if not rates:
+    if not rates:  # raises, since no file is readable
         report_unreadable({name: "it is not a sound" for name, _ in sounds()}, n, where, log)
     rate = rate or min(rates.most_common(1)[0][0], MAX_RATE)
     x = np.empty((n, MELS, FRAMES), np.float32)
@@ -96,14 +96,13 @@ def _is_rate(rate: object) -> bool:
 
 
 def _count_rates(sounds: MediaSource) -> Counter[int]:
-    """Count the sampling rates of all sounds that have a header."""
+    """Count the sample rates of all sounds with a readable header."""
     import soundfile
 
     counts: Counter[int] = Counter()
     for _, content in sounds():
-        with suppress(
-            soundfile.LibsndfileError, OSError
-        ):  # the second reading meets the same error and reports it
+        # The second reading raises the same error, which is reported.
+        with suppress(soundfile.LibsndfileError, OSError):
             counts[soundfile.info(_open(content)).samplerate] += 1
     return counts
 
@@ -111,16 +110,15 @@ def _count_rates(sounds: MediaSource) -> Counter[int]:
 def _spectrograms(
     waves: dict[int, Array], names: dict[int, str], rate: int, reasons: dict[str, str]
 ) -> Iterator[tuple[int, Array]]:
-    """Yield the number and spectrogram of each wave that has one; note the reason of each that has none.
+    """Yield the number and spectrogram of each wave; store why a wave has none in `reasons`.
 
-    Many waves at once are three times as fast as one by one, so only a failure makes it try them singly.
+    All waves at once are three times as fast as one by one, which happens only after an error.
     """
     from ..audio import log_mel
 
     try:
-        yield from zip(
-            waves, log_mel(list(waves.values()), rate, mels=MELS, frames=FRAMES), strict=True
-        )
+        spectrograms = log_mel(list(waves.values()), rate, mels=MELS, frames=FRAMES)
+        yield from zip(waves, spectrograms, strict=True)
     except ValueError:
         for i, wave in waves.items():
             try:
@@ -132,24 +130,25 @@ def _spectrograms(
 
 
 def _open(content: Content) -> Path | BytesIO:
+    """Return what soundfile opens."""
     if content is None:
         raise OSError("it is empty")
     return BytesIO(content) if isinstance(content, bytes) else content
 
 
 def _reason(error: Exception, content: Content) -> str:
-    """Return why a sound cannot be read, without its name, which already stands before the reason."""
+    """Return why a sound cannot be read, without its name, which precedes the reason."""
     return f"it {one_line(error).removeprefix(f'{content} ').removeprefix('the file ')}"
 
 
 def _summary(seconds: list[float], rates: Counter[int], rate: int) -> str:
-    several = len(rates) > 1
-    most_common = [
-        f"{own:,} Hz ({count:,})" if several else f"{own:,} Hz"
-        for own, count in rates.most_common(3)
-    ]
+    """Return the line for the log on lengths and rates."""
+    most_common = list[str]()
+    for file_rate, count in rates.most_common(3):
+        most_common.append(f"{file_rate:,} Hz" + (f" ({count:,})" if len(rates) > 1 else ""))
     resampled = "" if set(rates) == {rate} else f" resampled to {rate:,} Hz"
     return (
-        f"{len(seconds):,} sounds of {min(seconds):.2f} to {max(seconds):.2f} s, {', '.join(most_common)}{resampled}, "
+        f"{len(seconds):,} sounds of {min(seconds):.2f} to {max(seconds):.2f} s, "
+        f"{', '.join(most_common)}{resampled}, "
         f"as log-mel spectrograms of {MELS} bands × {FRAMES} frames"
     )

@@ -23,11 +23,12 @@ def read_split(values: Array, where: str, log: Log) -> Array | None:
     Parameters
     ----------
     values
-        Words of `SPLITS`, (n,), in any case. Validation rows are test rows if there are no others, else train rows.
+        Words of `SPLITS`, (n,), in upper or lower case. Validation rows are train rows if there
+        are test rows, else test rows.
     where
-        The name of the source in errors.
+        Name of the source for errors.
     log
-        Called with a line on what each word means, and one on the sizes.
+        Called with a line on renamed parts and a line on their sizes.
 
     Raises
     ------
@@ -46,10 +47,10 @@ def read_split(values: Array, where: str, log: Log) -> Array | None:
     unknown = sorted(present - set(SPLITS))
     if unknown:
         raise ValueError(
-            f"{where}: the column {SPLIT!r} holds {preview(unknown)}, expected train, test or validation: "
-            "rename the values, or the column"
+            f"{where}: the column {SPLIT!r} holds {preview(unknown)}, expected train, test or "
+            "validation: rename the values, or the column"
         )
-    # Beside a test part, validation rows serve choices during training; without one, they are what is held out.
+    # Validation rows are held out only if there is no test part.
     held_out = _TEST if present & set(_TEST) else _VALIDATION
     split = np.where(np.isin(words, held_out), "test", "train")
     renamed = list[str]()
@@ -58,7 +59,7 @@ def read_split(values: Array, where: str, log: Log) -> Array | None:
     if renamed:
         log(f"split: {', '.join(renamed)}")
     if len(np.unique(split)) < 2:
-        log(f"split: all rows are {split[0]}, so there is none: test rows will be chosen at random")
+        log(f"split: all rows are {split[0]}: test rows will be chosen at random instead")
         return None
     log(f"split: {(split == 'train').sum():,} train, {(split == 'test').sum():,} test")
     return split

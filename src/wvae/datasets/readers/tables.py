@@ -1,7 +1,8 @@
-"""Tables of text or Parquet as columns of values, of lists and of encoded files."""
+"""Read CSV, TSV and Parquet as columns of values, of lists and of encoded files."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,13 +34,13 @@ class Table:
     Parameters
     ----------
     path
-        The file or folder that it came from.
+        The file or folder of the table.
     columns
-        A `pyarrow.Table` of all columns but the encoded ones.
+        A `pyarrow.Table` of all columns except the encoded ones.
     encoded
         Names of the columns that hold the bytes of files, or structs of bytes and path.
     read_encoded
-        Takes the name of such a column and yields its values, in pyarrow arrays one after the other.
+        Takes the name of an encoded column and yields its values in pyarrow arrays.
     class_names
         Names of numbered classes, by column.
     """
@@ -55,43 +56,38 @@ class Table:
 
     @property
     def names(self) -> list[str]:
-        """Columns that hold one value for each row: words, numbers, dates."""
+        """Columns with one value for each row: words, numbers, dates."""
         return [column.name for column in self.columns.schema if arrow.is_scalar(column.type)]
 
     @property
     def numeric(self) -> list[str]:
-        """Columns that hold one number for each row, which does not stand for a class."""
+        """Columns of numbers, except numbered classes."""
         numbers = [column.name for column in self.columns.schema if arrow.is_numeric(column.type)]
         return [name for name in numbers if name not in self.class_names]
 
     @property
     def words(self) -> list[str]:
-        """Columns that hold text."""
-        from pyarrow import types
-
-        text = (types.is_string, types.is_large_string)
-        return [
-            column.name
-            for column in self.columns.schema
-            if any(is_text(column.type) for is_text in text)
-        ]
+        """Columns of text."""
+        return [column.name for column in self.columns.schema if arrow.is_text(column.type)]
 
     @property
     def lists(self) -> list[str]:
-        """Columns that hold numbers in lists."""
+        """Columns of lists of numbers."""
         return [column.name for column in self.columns.schema if arrow.is_list(column.type)]
 
     def column(self, name: str) -> Array:
-        """Return a column of values, (n,): numbers as such, all else as words; missing values are NaN or ""."""
+        """Return a column of values, (n,): numbers or str; a missing value is NaN or ""."""
         values = arrow.to_numpy(self.columns.column(name))
-        return _named(values, self.class_names[name]) if name in self.class_names else values
+        if name not in self.class_names:
+            return values
+        return _name_classes(values, self.class_names[name])
 
     def stack(self, name: str) -> Array:
-        """Return a column of lists as one array, (n, \\*shape), or raise a ValueError if it is ragged."""
+        """Return a column of lists as one array, (n, \\*shape); see `arrow.stack_lists`."""
         return arrow.stack_lists(self.columns.column(name), name, str(self.path))
 
     def files(self, name: str) -> Iterator[tuple[str, bytes | Path | None]]:
-        """Yield a name, and the bytes or the path, of each row of an encoded column."""
+        """Yield the name, and the bytes or the path, of each file of an encoded column."""
         row = 0
         for batch in self.read_encoded(name):
             for scalar in batch:
@@ -107,12 +103,19 @@ class Table:
 
 
 def read_table(path: Path, log: Log) -> Table:
-    """Read a table, by its suffix.
+    """Read a table of text or Parquet; the suffix decides.
+
+    Parameters
+    ----------
+    path
+        A file with one of the suffixes `TABLES`.
+    log
+        Called with one line if the encoding of a text is a guess.
 
     Raises
     ------
     ValueError
-        If it cannot be read, has no rows, or two columns of one name.
+        If the file cannot be read, has no rows, or has two columns of one name.
     """
     if path.suffix.lower() in PARQUET:
         return _read_parquet(path)
@@ -121,14 +124,13 @@ def read_table(path: Path, log: Log) -> Table:
 
 def checked(table: Table) -> Table:
     """Return a table, or raise a ValueError if it has no rows or two columns of one name."""
-    names = table.columns.column_names
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    counts = Counter(table.columns.column_names)
+    repeated = sorted(name for name, count in counts.items() if count > 1)
     if repeated:
-        raise ValueError(
-            f"{table.path} has several columns called {preview(repeated)}: rename them"
-        )
+        names = preview(repeated)
+        raise ValueError(f"{table.path} has several columns called {names}: rename them")
     if not len(table):
-        raise ValueError(f"{table.path} has no rows")
+        raise ValueError(f"{table.path} has no rows, expected at least one")
     return table
 
 
@@ -144,12 +146,12 @@ def _read_parquet(path: Path) -> Table:
         columns = parquet.read_table(path, columns=others)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         raise ValueError(f"{path} cannot be read as Parquet: {one_line(error)}") from error
-    return checked(
-        Table(path, columns, encoded, partial(_parquet_batches, path), arrow.class_names(schema))
-    )
+    read_encoded = partial(_parquet_batches, path)
+    return checked(Table(path, columns, encoded, read_encoded, arrow.class_names(schema)))
 
 
 def _parquet_batches(path: Path, name: str) -> Iterator[Any]:
+    """Yield one column of a Parquet file in pyarrow arrays."""
     from pyarrow import parquet
 
     with parquet.ParquetFile(path) as file:
@@ -157,9 +159,9 @@ def _parquet_batches(path: Path, name: str) -> Iterator[Any]:
             yield batch.column(0)
 
 
-def _named(values: Array, names: list[str]) -> Array:
-    """Return the names of numbered classes; a number without a name, such as −1, is a missing label."""
+def _name_classes(values: Array, names: list[str]) -> Array:
+    """Return the names of numbered classes, (n,) of str; "" (missing) for a number without name."""
     numbers = np.nan_to_num(values.astype(np.float64), nan=-1).astype(np.int64)
-    inside = (numbers >= 0) & (numbers < len(names))
+    has_name = (numbers >= 0) & (numbers < len(names))
     words = np.array(names, dtype=np.str_)[numbers.clip(0, len(names) - 1)]
-    return np.where(inside, words, "")
+    return np.where(has_name, words, "")

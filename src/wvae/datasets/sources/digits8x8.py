@@ -9,6 +9,8 @@ from ..dataset import Dataset
 
 __all__ = ["load"]
 
+SOURCE = "Optical Recognition of Handwritten Digits (Alpaydin, Kaynak 1998), as in scikit-learn"
+
 
 def load(*, progress: bool = True) -> Dataset:
     """Load scikit-learn's 1,797 digits without a download.
@@ -28,7 +30,8 @@ def load(*, progress: bool = True) -> Dataset:
 
     References
     ----------
-    Alpaydin, Kaynak. Optical Recognition of Handwritten Digits. UCI Machine Learning Repository, 1998.
+    Alpaydin, Kaynak. Optical Recognition of Handwritten Digits. UCI Machine Learning Repository,
+    1998.
 
     Examples
     --------
@@ -45,6 +48,6 @@ def load(*, progress: bool = True) -> Dataset:
         np.asarray(y, np.int64),
         label_name="digit",
         name="digits8x8",
-        source="Optical Recognition of Handwritten Digits (Alpaydin, Kaynak 1998), as in scikit-learn",
+        source=SOURCE,
         licence=CATALOGUE["digits8x8"].licence,
     )

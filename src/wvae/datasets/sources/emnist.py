@@ -17,7 +17,7 @@ __all__ = ["FILES", "load"]
 
 FILES: dict[str, tuple[RemoteFile, ...]] = {
     "emnist": (
-        # NIST publishes no checksum of this file: it is verified by the zip's CRC and its structure.
+        # NIST publishes no checksum of this file. The zip's CRC and the structure are verified.
         RemoteFile(
             "matlab.zip",
             (
@@ -29,7 +29,11 @@ FILES: dict[str, tuple[RemoteFile, ...]] = {
     ),
 }
 
+SOURCE = "EMNIST Digits (Cohen, Afshar, Tapson, van Schaik 2017), from NIST Special Database 19"
+
 _PIXELS = 28 * 28
+# The type of scipy's error depends on where the file is damaged.
+_DAMAGE = (ValueError, TypeError, LookupError, EOFError, RuntimeError)
 
 
 def load(*, progress: bool = True) -> Dataset:
@@ -77,7 +81,7 @@ def load(*, progress: bool = True) -> Dataset:
         split=np.repeat(["train", "test"], lengths),
         label_name="digit",
         name="emnist",
-        source="EMNIST Digits (Cohen, Afshar, Tapson, van Schaik 2017), from NIST Special Database 19",
+        source=SOURCE,
         licence=CATALOGUE["emnist"].licence,
     )
 
@@ -87,7 +91,7 @@ class _UnreadableError(Exception):
 
 
 def _content(progress: bool) -> tuple[Any, Path]:
-    """Return the struct ``dataset`` and its path; fetch a file that is damaged in the cache again."""
+    """Return the struct ``dataset`` and its path; replace a damaged file in the cache."""
     (file,) = FILES["emnist"]
     while True:
         was_cached = is_cached("emnist", file)
@@ -98,8 +102,9 @@ def _content(progress: bool) -> tuple[Any, Path]:
             path.unlink(missing_ok=True)
             if not was_cached:
                 raise DownloadError(
-                    f"{file.name} was downloaded, but its member {file.member} cannot be read ({error}): set "
-                    f"WVAE_MIRROR to a place with the official file as <mirror>/emnist/{file.name}"
+                    f"{file.name} was downloaded, but its member {file.member} cannot be read "
+                    f"({error}): set WVAE_MIRROR to a folder or address with the official file "
+                    f"at emnist/{file.name}"
                 ) from error
 
 
@@ -111,24 +116,15 @@ def _read_mat(path: Path) -> Any:
     try:
         content = loadmat(path, variable_names=["dataset"])
     except OSError as error:
-        # An error of the system, such as a missing permission, has a number; scipy's own have none.
+        # System errors, such as a missing permission, have a number; scipy's own have none.
         if error.errno is not None:
             raise
         raise _UnreadableError(str(error)) from error
-    # The type of scipy's error depends on where the file is damaged.
-    except (
-        MatReadError,
-        zlib.error,
-        ValueError,
-        TypeError,
-        LookupError,
-        EOFError,
-        RuntimeError,
-    ) as error:
+    except (MatReadError, zlib.error, *_DAMAGE) as error:
         raise _UnreadableError(str(error) or type(error).__name__) from error
     if "dataset" not in content:
         raise ValueError(
-            f"{path} has no variable 'dataset', so it is not EMNIST's file: delete it and load again"
+            f"{path} has no variable 'dataset', expected EMNIST's file: delete it and load again"
         )
     return content["dataset"]
 
@@ -146,24 +142,25 @@ def _part(content: Any, name: str, path: Path) -> tuple[Array, Array, Array]:
     images = _field(part, "images", error)
     labels = _field(part, "labels", error)
     writers = _field(part, "writers", error)
-    if (
-        images.ndim != 2
-        or images.shape[1] != _PIXELS
-        or images.dtype != np.uint8
-        or not len(images)
-    ):
-        found = f"shape {images.shape} and dtype {images.dtype}"
-        raise error(f"{name}.images has {found}, expected (n, {_PIXELS}) uint8")
+    shape_is_right = images.ndim == 2 and images.shape[1] == _PIXELS and len(images) > 0
+    if not shape_is_right or images.dtype != np.uint8:
+        raise error(
+            f"{name}.images has shape {images.shape} and dtype {images.dtype}, "
+            f"expected (n, {_PIXELS}) uint8"
+        )
     for column, values in (("labels", labels), ("writers", writers)):
-        if (
-            values.shape != (len(images), 1)
-            or values.dtype.kind not in "uif"
-            or (values != np.floor(values)).any()
-        ):
-            expected = f"({len(images)}, 1) of whole numbers"
-            raise error(f"{name}.{column} has shape {values.shape}, expected {expected}")
+        if values.shape != (len(images), 1) or not _is_whole(values):
+            raise error(
+                f"{name}.{column} has shape {values.shape} and dtype {values.dtype}, "
+                f"expected ({len(images)}, 1) of whole numbers"
+            )
     digits = _digits(labels[:, 0].astype(np.int64), mapping, name, error)
     return images, digits, writers[:, 0].astype(np.int64)
+
+
+def _is_whole(values: Array) -> bool:
+    """Return whether all values are whole numbers."""
+    return values.dtype.kind in "uif" and bool((values == np.floor(values)).all())
 
 
 def _digits(labels: Array, mapping: Array, name: str, error: Callable[[str], ValueError]) -> Array:
@@ -174,7 +171,8 @@ def _digits(labels: Array, mapping: Array, name: str, error: Callable[[str], Val
     present = np.unique(labels).tolist()
     if not all(0 <= digit_of.get(label, -1) <= 9 for label in present):
         raise error(
-            f"{name}.labels has the values {present}, some of which mapping does not map to the digits 0-9"
+            f"{name}.labels has the values {present}, expected values that mapping maps to the "
+            "digits 0-9"
         )
     digits = np.zeros(max(present) + 1, np.int64)
     for label in present:

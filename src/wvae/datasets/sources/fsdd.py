@@ -40,7 +40,7 @@ _NAME = re.compile(r"/recordings/(\d)_([a-z]+)_(\d+)\.wav$")
 
 
 class _Recording(NamedTuple):
-    """What the name of a file says about its recording."""
+    """Digit, speaker and take of a recording, from its file name."""
 
     digit: int
     speaker: str
@@ -54,8 +54,8 @@ class _Recording(NamedTuple):
 def load(*, label: Label = "digit", progress: bool = True) -> Dataset:
     """Load 3,000 recordings of spoken English digits as log-mel spectrograms.
 
-    Six speakers say each digit 50 times. The rows are ordered by digit, speaker and take. Takes 0 to
-    4 are the official test part, 300 rows.
+    Six speakers say each digit 50 times. The rows are sorted by digit, speaker and take. Takes 0
+    to 4 are the official test part, 300 rows.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def load(*, label: Label = "digit", progress: bool = True) -> Dataset:
 
 
 def _read_zip(path: Path) -> tuple[list[Array], list[_Recording]]:
-    """Return all waves and what they are recordings of, sorted."""
+    """Return all waves, (samples,) each, and their recordings, sorted."""
     try:
         with zipfile.ZipFile(path) as archive:
             members: dict[_Recording, str] = {}
@@ -121,7 +121,10 @@ def _read_zip(path: Path) -> tuple[list[Array], list[_Recording]]:
                     members[_Recording(int(match[1]), match[2], int(match[3]))] = member
             recordings = sorted(members)
             _check(recordings, path)
-            waves = [read_wav(io.BytesIO(archive.read(members[one])), RATE) for one in recordings]
+            waves: list[Array] = []
+            for recording in recordings:
+                content = archive.read(members[recording])
+                waves.append(read_wav(io.BytesIO(content), RATE))
     except zipfile.BadZipFile as error:
         raise ValueError(
             f"{path} is not a complete zip ({error}): delete it and load again"
@@ -130,7 +133,7 @@ def _read_zip(path: Path) -> tuple[list[Array], list[_Recording]]:
 
 
 def _check(recordings: list[_Recording], path: Path) -> None:
-    """Check that each speaker says each digit 50 times."""
+    """Raise ValueError unless each speaker has 50 takes of each digit."""
     speakers = sorted({recording.speaker for recording in recordings})
     expected: list[_Recording] = []
     for digit in range(_DIGITS):
@@ -138,6 +141,6 @@ def _check(recordings: list[_Recording], path: Path) -> None:
             expected += [_Recording(digit, speaker, take) for take in range(_TAKES)]
     if not recordings or recordings != expected:
         raise ValueError(
-            f"{path} has {len(recordings)} recordings of {len(speakers)} speakers, expected each digit {_TAKES} "
-            "times by each speaker: it is another version; delete it and load again"
+            f"{path} has {len(recordings)} recordings of {len(speakers)} speakers, expected each "
+            f"digit {_TAKES} times by each speaker: delete the file and load again"
         )

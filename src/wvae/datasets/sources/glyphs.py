@@ -1,9 +1,10 @@
-"""Three ways to write each digit (allographs) as control points, and linear maps to splines.
+"""Three allographs (ways to write) of each digit as control points, and linear maps to splines.
 
-A stroke is a list of points ``"x y"`` in hundredths of the digit's height, with y downwards, in writing
-order. ``!`` after a point makes it a corner, which is rounded only as `roundness` grows. ``*`` after a
-point lets `loop_size` move it away from the allograph's ``anchor``; such points form the loop of 6, the
-bowl of 5, the flag of 1 and the roof of 7. `wvae.datasets.sources.handwriting` draws these strokes.
+A stroke is a list of points ``"x y"`` in hundredths of the digit's height, with y downwards, in
+writing order. ``!`` after a point marks a corner, which is rounded only as `roundness` grows.
+``*`` after a point lets `loop_size` move it away from the allograph's ``anchor``; such points form
+the loop of 6, the bowl of 5, the flag of 1 and the roof of 7.
+`wvae.datasets.sources.handwriting` draws these strokes.
 """
 
 from __future__ import annotations
@@ -19,9 +20,8 @@ from ..dataset import Array
 
 __all__ = ["ALLOGRAPHS", "KNOTS", "TREMOR", "Allograph", "Tables", "slope_of", "tables"]
 
-POINTS = (
-    64  # sample points of one digit: at most a pixel apart, less than the thinnest stroke's width
-)
+# Sample points of one digit. They are at most a pixel apart, less than the thinnest stroke's width.
+POINTS = 64
 KNOTS = 16  # control points of the longest allograph; the others are padded with zeros
 TREMOR_WAVELENGTHS = (0.28, 0.34, 0.42, 0.52)  # digit heights: 5 to 9 pixels
 TREMOR = 2 * len(TREMOR_WAVELENGTHS)  # a sine and a cosine at each wavelength
@@ -249,9 +249,9 @@ def _parse(stroke: str) -> _Stroke:
 def _spline_weights(stroke: _Stroke, count: int) -> tuple[Array, Array, Array]:
     """Return polyline and cubic weights (count, k) of the control points, and arc lengths (count,).
 
-    The cubic passes through all points. Its tangents are three-point differences over chord lengths (a
-    Catmull-Rom spline with unequal knots), halved at corners. Between two corners, the polyline skips
-    every second point; otherwise it could hardly be distinguished from the cubic at 28 pixels.
+    The cubic passes through all points. Its tangents are three-point differences over chord
+    lengths (a Catmull-Rom spline with unequal knots), halved at corners. Between two corners, the
+    polyline skips every second point; with all points it would look like the cubic at 28 pixels.
     """
     k = len(stroke.points)
     chord = np.linalg.norm(np.diff(stroke.points, axis=0), axis=1)  # (k - 1,)
@@ -266,9 +266,7 @@ def _spline_weights(stroke: _Stroke, count: int) -> tuple[Array, Array, Array]:
     polyline = np.stack([np.interp(at, knot[kept], column) for column in identity[:, kept]], 1)
 
     tangent = _tangents(chord, stroke.corner)
-    i = np.clip(
-        np.searchsorted(knot, at, "right") - 1, 0, k - 2
-    )  # the segment of each sample point
+    i = np.clip(np.searchsorted(knot, at, "right") - 1, 0, k - 2)  # segment of each sample point
     h = chord[i][:, None]
     t = (at - knot[i])[:, None] / h
     cubic = (  # Hermite basis
@@ -361,8 +359,7 @@ def tables() -> Tables:
 
 
 def _stroke_ends(strokes: list[_Stroke]) -> Array:
-    """Return where each stroke's sample points end; strokes get points in proportion to their length."""
-    lengths = np.array(
-        [np.linalg.norm(np.diff(stroke.points, axis=0), axis=1).sum() for stroke in strokes]
-    )
-    return np.rint(np.cumsum(lengths) / lengths.sum() * POINTS).astype(int)
+    """Return the end of each stroke's sample points, whose number is proportional to its length."""
+    chords = [np.diff(stroke.points, axis=0) for stroke in strokes]
+    lengths = [np.linalg.norm(chord, axis=1).sum() for chord in chords]
+    return np.rint(np.cumsum(lengths) / np.sum(lengths) * POINTS).astype(int)

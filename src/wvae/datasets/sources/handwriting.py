@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..dataset import Array, Dataset
+from ..messages import check_integer
 from .glyphs import ALLOGRAPHS, KNOTS, TREMOR, Tables, slope_of, tables
 
 __all__ = ["STYLE", "load"]
@@ -56,21 +57,25 @@ class _Strokes(NamedTuple):
     rotation: Array  # (n,) radians
     tremor: Array  # (n, TREMOR) coefficients of the tremor's sines and cosines
 
+    def take(self, rows: slice) -> _Strokes:
+        """Return views of these rows."""
+        return _Strokes(*[column[rows] for column in self])
+
 
 def load(writers: int = 100, images: int = 97, seed: int = 0, *, progress: bool = True) -> Dataset:
     """Draw handwritten digits by synthetic writers whose style is known exactly.
 
     A writer has a style (`STYLE`), prefers one of three allographs of each digit, and deforms each
-    allograph in a personal way; images of a writer vary a little around these. Image i of writer k does
-    not depend on the numbers of writers and images. Another seed gives other writers.
+    allograph in a personal way. Images of a writer vary a little around these. Image i of writer k
+    does not depend on the numbers of writers and images. Another seed gives other writers.
 
     Parameters
     ----------
     writers
         Number of writers, at least 1.
     images
-        Number of images per writer, at least 10. Each block of ten contains each digit once, in random
-        order.
+        Number of images per writer, at least 10. Each block of ten contains each digit once, in
+        random order.
     seed
         Random seed, at least 0.
     progress
@@ -79,23 +84,23 @@ def load(writers: int = 100, images: int = 97, seed: int = 0, *, progress: bool 
     Returns
     -------
     Dataset
-        ``x`` (writers × images, 28, 28) uint8, white on black, centred by mass as in MNIST; ``y`` the
-        digits, int64; ``split`` with the last 10.6 % of each writer's images as the test part;
-        ``factors`` "writer" (from 0), "allograph" (0 to 2, within the digit) and, as float32, the values
-        with which each image was drawn:
+        ``x`` (writers × images, 28, 28) uint8, white on black, centred by mass as in MNIST; ``y``
+        the digits, int64; ``split`` with the last 10.6 % of each writer's images as the test part;
+        ``factors`` "writer" (from 0), "allograph" (0 to 2, within the digit) and, as float32, the
+        true style of each image:
 
-        ============  ================================================================================
+        ============  ==========================================================================
         slant         shear, pixels to the right per pixel up
         aspect        width relative to the allograph's width (not visible in a plain 1)
         size          height without the stroke's width, pixels
         stroke_width  pixels
         roundness     0: corners cut by straight lines; 1: a smooth curve
-        loop_size     size of loops, bowls, flags and roofs relative to the allograph's (not visible in
-                      a plain 1)
+        loop_size     size of loops, bowls, flags and roofs relative to the allograph's (not
+                      visible in a plain 1)
         baseline      height of the ink's centre above the image's centre, pixels
         pressure      grey level of full ink; 1 is white
         wobble        tremor across the stroke, root mean square, pixels
-        ============  ================================================================================
+        ============  ==========================================================================
 
     Raises
     ------
@@ -118,18 +123,16 @@ def load(writers: int = 100, images: int = 97, seed: int = 0, *, progress: bool 
     >>> bool((load(writers=2, images=20).x == data.x[:40]).all())
     True
     """
-    writers = _integer("writers", writers, 1)
-    images = _integer("images", images, 10)
-    seed = _integer("seed", seed, 0)
-    samples = [
-        _sample_writer(np.random.SeedSequence(seed, spawn_key=(k,)), images) for k in range(writers)
-    ]
-    strokes = _Strokes(*(np.concatenate(column) for column in zip(*samples, strict=True)))
+    writers = check_integer("writers", writers, 1)
+    images = check_integer("images", images, 10)
+    seed = check_integer("seed", seed, 0)
+    strokes = _sample_strokes(writers, images, seed)
     x = np.empty((writers * images, SIDE, SIDE), np.uint8)
     for start in range(0, len(x), CHUNK):
-        chunk = _Strokes(*(column[start : start + CHUNK] for column in strokes))
-        x[start : start + CHUNK] = _render(chunk)
+        rows = slice(start, start + CHUNK)
+        x[rows] = _render(strokes.take(rows))
     n_test = max(1, round(TEST * images))
+    split_of_writer = np.where(np.arange(images) < images - n_test, "train", "test")
     factors = {"writer": np.repeat(np.arange(writers), images), "allograph": strokes.variant}
     for name, values in zip(STYLE, strokes.style.T, strict=True):
         factors[name] = values.copy()
@@ -137,7 +140,7 @@ def load(writers: int = 100, images: int = 97, seed: int = 0, *, progress: bool 
         x=x,
         y=strokes.digit,
         factors=factors,
-        split=np.tile(np.where(np.arange(images) < images - n_test, "train", "test"), writers),
+        split=np.tile(split_of_writer, writers),
         kind="image",
         label_name="digit",
         name="handwriting",
@@ -146,13 +149,12 @@ def load(writers: int = 100, images: int = 97, seed: int = 0, *, progress: bool 
     )
 
 
-def _integer(name: str, value: int, minimum: int) -> int:
-    """Return an integer of at least `minimum`, or raise ValueError."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < minimum:
-        raise ValueError(
-            f"{name} is {value!r}, expected an integer of at least {minimum}: try {name}={minimum}"
-        )
-    return int(value)
+def _sample_strokes(writers: int, images: int, seed: int) -> _Strokes:
+    """Sample all writers, each from a seed of its own."""
+    seeds = np.random.SeedSequence(seed).spawn(writers)
+    samples = [_sample_writer(seed_of_writer, images) for seed_of_writer in seeds]
+    columns = zip(*samples, strict=True)
+    return _Strokes(*[np.concatenate(column) for column in columns])
 
 
 def _sample_writer(seed: np.random.SeedSequence, images: int) -> _Strokes:
@@ -163,9 +165,8 @@ def _sample_writer(seed: np.random.SeedSequence, images: int) -> _Strokes:
     writer_rng, image_rng = (np.random.Generator(np.random.SFC64(child)) for child in seed.spawn(2))
 
     writer_style = mean + between * writer_rng.standard_normal(len(STYLE), np.float32)
-    writer_style = np.clip(
-        writer_style, low + 2 * within, high - 2 * within
-    )  # room for the images to vary
+    # A writer keeps two standard deviations from the limits, so that the images can vary.
+    writer_style = np.clip(writer_style, low + 2 * within, high - 2 * within)
     variability = np.exp(0.2 * writer_rng.standard_normal(1, np.float32))
     preferred = _choose_variant(table.share, writer_rng.random(10))  # (10,)
     noise = writer_rng.standard_normal((len(ALLOGRAPHS), KNOTS, 2), np.float32)
@@ -192,16 +193,16 @@ def _choose_variant(share: Array, u: Array) -> Array:
 
 
 def _smooth(noise: Array) -> Array:
-    """Smooth displacements (n, K, 2) along the stroke in place, so that lines bend but do not break."""
+    """Smooth displacements (n, K, 2) along the stroke in place: lines bend but do not break."""
     noise[:, 1:-1] = (noise[:, :-2] + 2 * noise[:, 1:-1] + noise[:, 2:]) / 4
     return noise
 
 
 def _render(strokes: _Strokes) -> Array:
-    """Return the images, uint8 (n, 28, 28); write the sizes and baselines that fit into `strokes.style`.
+    """Return the images, uint8 (n, 28, 28).
 
-    A digit that is too wide is drawn smaller, as in MNIST, and one that would leave the image is moved
-    inside.
+    A digit that is too wide is drawn smaller, as in MNIST. One that would leave the image is moved
+    inside. The size and baseline that result are written to `strokes.style`.
     """
     points = _points(strokes)
     step = np.diff(points, axis=2)  # (n, 2, P - 1)
@@ -209,12 +210,9 @@ def _render(strokes: _Strokes) -> Array:
     ink = _arc_lengths(norm, tables().joined[_allograph(strokes)])
     _add_tremor(points, step, norm, strokes)
     _centre(points, ink, strokes.style)
-    return _rasterise(
-        points,
-        ink,
-        strokes.style[:, _COLUMN["stroke_width"]],
-        strokes.style[:, _COLUMN["pressure"]],
-    )
+    width = strokes.style[:, _COLUMN["stroke_width"]]
+    pressure = strokes.style[:, _COLUMN["pressure"]]
+    return _rasterise(points, ink, width, pressure)
 
 
 def _allograph(strokes: _Strokes) -> Array:
@@ -226,18 +224,18 @@ def _points(strokes: _Strokes) -> Array:
     """Return sample points (n, 2, P) in pixels, not yet centred."""
     table = tables()
     allograph = _allograph(strokes)
-    style = {
-        name: strokes.style[:, column, None] for name, column in _COLUMN.items()
-    }  # (n, 1) each
+    slant = strokes.style[:, _COLUMN["slant"]]
+    aspect = strokes.style[:, _COLUMN["aspect"]]
     x, y = _spline(strokes, allograph, table)
-    # The random displacements changed the slope and the box of the allograph. Restore both, so that
-    # slant, aspect and size can be measured in the image.
+    # The random displacements changed the slope and the box of the allograph. Restore both, so
+    # that slant, aspect and size can be measured in the image.
     x = x - (slope_of(x, y) - table.slope[allograph])[:, None] * y
     height = np.ptp(y, axis=1)
-    width = table.width[allograph] * style["aspect"][:, 0] * height
-    stretch = np.where(width > 0, width / np.ptp(x, axis=1), style["aspect"][:, 0])
-    x = x * stretch[:, None] - style["slant"] * y
-    size = np.minimum(style["size"][:, 0], MAX_WIDTH * height / np.ptp(x, axis=1))
+    width = table.width[allograph] * aspect * height
+    stretch = np.where(width > 0, width / np.ptp(x, axis=1), aspect)
+    x = x * stretch[:, None] - slant[:, None] * y
+    largest = MAX_WIDTH * height / np.ptp(x, axis=1)
+    size = np.minimum(strokes.style[:, _COLUMN["size"]], largest)
     strokes.style[:, _COLUMN["size"]] = size
     return np.stack([x, y], 1) * (size / height)[:, None, None]
 
@@ -247,18 +245,17 @@ def _spline(strokes: _Strokes, allograph: Array, table: Tables) -> tuple[Array, 
     roundness = strokes.style[:, _COLUMN["roundness"], None]
     loop = strokes.style[:, _COLUMN["loop_size"], None]
     knots = table.knots[allograph] + (loop - 1)[..., None] * table.loops[allograph] + strokes.shift
-    # One small product per image: with one product over all images, the last bits of an image would
-    # depend on the number of images.
-    points = table.angular[allograph] @ knots + roundness[..., None] * (
-        table.smooth[allograph] @ knots
-    )
+    # One small product per image: with one product over all images, the last bits of an image
+    # would depend on the number of images.
+    polyline = table.angular[allograph] @ knots
+    points = polyline + roundness[..., None] * (table.smooth[allograph] @ knots)
     x, y = points[..., 0], points[..., 1]
     rotation = strokes.rotation[:, None]  # small, so sin a ≈ a and cos a ≈ 1
     return x - rotation * y, y + rotation * x
 
 
 def _arc_lengths(norm: Array, joined: Array) -> Array:
-    """Return the arc length that each sample point represents, (n, P), from the steps between them."""
+    """Return the arc length that each sample point represents, (n, P), from its steps."""
     length = norm * joined  # (n, P - 1)
     ink = np.zeros((len(norm), norm.shape[1] + 1), norm.dtype)
     ink[:, :-1] += length / 2
@@ -267,8 +264,8 @@ def _arc_lengths(norm: Array, joined: Array) -> Array:
 
 
 def _add_tremor(points: Array, step: Array, norm: Array, strokes: _Strokes) -> None:
-    """Move sample points (n, 2, P) across the stroke, by `wobble` pixels root mean square, in place."""
-    # At the last point of a stroke, the direction to the next stroke is as good as any.
+    """Move sample points (n, 2, P) across the stroke in place; `wobble` is the rms in pixels."""
+    # The last point of a stroke takes the direction to the next stroke: any direction would do.
     normal = np.stack([-step[:, 1], step[:, 0]], 1) / (norm + 1e-6)[:, None]
     tremor = (strokes.tremor[:, None] @ tables().tremor[_allograph(strokes)])[:, 0]  # (n, P)
     wobble = strokes.style[:, _COLUMN["wobble"], None]
@@ -278,7 +275,7 @@ def _add_tremor(points: Array, step: Array, norm: Array, strokes: _Strokes) -> N
 
 
 def _centre(points: Array, ink: Array, style: Array) -> None:
-    """Move sample points (n, 2, P) so that the ink is centred as in MNIST, then raised by `baseline`."""
+    """Move sample points (n, 2, P) in place: centre the ink as in MNIST, then add `baseline`."""
     centre = (points * ink[:, None]).sum(2) / ink.sum(1)[:, None]
     shift = (SIDE - 1) / 2 - centre  # (n, 2)
     shift[:, 1] -= style[:, _COLUMN["baseline"]]
@@ -291,9 +288,9 @@ def _centre(points: Array, ink: Array, style: Array) -> None:
 def _rasterise(points: Array, ink: Array, width: Array, pressure: Array) -> Array:
     """Paint sample points (n, 2, P) with arc lengths `ink` (n, P) as uint8 images (n, 28, 28).
 
-    Each point is a Gaussian dot, the product of a Gaussian in x and one in y, so the sum over all points
-    is one matrix product. A long stroke falls to half of its peak ``sqrt(2 ln 2)`` standard deviations
-    from its middle; the edge is placed there, one pixel wide.
+    Each point is a Gaussian dot, the product of a Gaussian in x and one in y, so the sum over all
+    points is one matrix product. A long stroke falls to half of its peak ``sqrt(2 ln 2)`` standard
+    deviations from its middle. The edge is placed there, one pixel wide.
     """
     sigma = width / np.float32(2 * np.sqrt(2 * np.log(2)))
     unit = 1 / (np.float32(np.sqrt(2)) * sigma)
@@ -306,9 +303,8 @@ def _rasterise(points: Array, ink: Array, width: Array, pressure: Array) -> Arra
     dots[:, 1] *= (ink / (np.float32(np.sqrt(2 * np.pi)) * sigma[:, None]))[:, None]
     image = dots[:, 1] @ dots[:, 0].transpose(0, 2, 1)
     image -= 0.5
-    image *= np.maximum(sigma / SHARP_SIGMA, 1)[
-        :, None, None
-    ]  # below 1, the background would be grey
+    sharpening = np.maximum(sigma / SHARP_SIGMA, 1)  # below 1, the background would be grey
+    image *= sharpening[:, None, None]
     image += 0.5
     np.clip(image, 0, 1, out=image)
     image *= 255 * pressure[:, None, None]

@@ -19,6 +19,7 @@ _MNIST = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
 _QMNIST = ("https://raw.githubusercontent.com/facebookresearch/qmnist/master/",)
+_INT2 = "labels-idx2-int.gz"
 
 
 def _file(folders: tuple[str, ...], name: str, md5: str, size: int) -> RemoteFile:
@@ -33,12 +34,8 @@ FILES: dict[str, tuple[RemoteFile, ...]] = {
         _file(_MNIST, "t10k-labels-idx1-ubyte.gz", "ec29112dd5afa0611ce80d1b7f02629c", 4_542),
     ),
     "qmnist": (
-        _file(
-            _QMNIST, "qmnist-train-labels-idx2-int.gz", "0058f8dd561b90ffdd0f734c6a30e5e4", 463_024
-        ),
-        _file(
-            _QMNIST, "qmnist-test-labels-idx2-int.gz", "5b5b05890a5e13444e108efe57b788aa", 526_800
-        ),
+        _file(_QMNIST, f"qmnist-train-{_INT2}", "0058f8dd561b90ffdd0f734c6a30e5e4", 463_024),
+        _file(_QMNIST, f"qmnist-test-{_INT2}", "5b5b05890a5e13444e108efe57b788aa", 526_800),
     ),
 }
 
@@ -68,14 +65,14 @@ def load(*, progress: bool = True) -> Dataset:
     Dataset
         ``x`` (70000, 28, 28) uint8; ``y`` the digits, int64; ``split`` the official one; and
 
-        ==========  ==================================================================================
+        ==========  ============================================================================
         factor      meaning
-        ==========  ==================================================================================
+        ==========  ============================================================================
         writer      NIST's writer number, int64: 539 writers in train, 297 others in test
-        hsf         NIST's series of forms, int64: 0 (Census Bureau employees, writers 0 to 373 here)
-                    or 4 (high-school students, writers 2100 to 2599)
-        population  ``"employee"`` or ``"student"``, from ``hsf``; verified against the writer numbers
-        ==========  ==================================================================================
+        hsf         NIST's series of forms, int64: 0 (Census Bureau employees, here writers 0 to
+                    373) or 4 (high-school students, writers 2100 to 2599)
+        population  ``"employee"`` or ``"student"``, from ``hsf``; verified by writer number
+        ==========  ============================================================================
 
     Raises
     ------
@@ -94,9 +91,8 @@ def load(*, progress: bool = True) -> Dataset:
     x = np.empty((TRAIN + TEST, 28, 28), np.uint8)
     x[:TRAIN] = _read_idx(mnist[0], (TRAIN, 28, 28))
     x[TRAIN:] = _read_idx(mnist[1], (TEST, 28, 28))
-    y = np.concatenate([_read_idx(mnist[2], (TRAIN,)), _read_idx(mnist[3], (TEST,))]).astype(
-        np.int64
-    )
+    labels = [_read_idx(mnist[2], (TRAIN,)), _read_idx(mnist[3], (TEST,))]
+    y = np.concatenate(labels).astype(np.int64)
     train_rows = _read_idx(qmnist[0], (60_000, 8))
     test_rows = _read_idx(qmnist[1], (60_000, 8))[:TEST]  # QMNIST has more test images than MNIST
     extended = np.concatenate([train_rows, test_rows]).astype(np.int64)  # (70000, 8)
@@ -120,7 +116,7 @@ def load(*, progress: bool = True) -> Dataset:
 
 
 def _read_idx(path: Path, shape: tuple[int, ...]) -> Array:
-    """Read a gzipped idx file of bytes (type 8) or big-endian int32 (type 12) and check its shape."""
+    """Read a gzipped idx file of bytes (type 8) or big-endian int32 (type 12); check its shape."""
     try:
         # wbits=31 expects a gzip header; this is faster than the gzip module.
         raw = zlib.decompress(path.read_bytes(), wbits=31)
@@ -129,36 +125,33 @@ def _read_idx(path: Path, shape: tuple[int, ...]) -> Array:
             f"{path} is not a complete .gz file ({error}): delete it and load again"
         ) from error
     n_dims = len(shape)
-    header = (
-        4 + 4 * n_dims
-    )  # bytes: 0, 0, type, number of dimensions, then each dimension as uint32
+    header = 4 + 4 * n_dims  # bytes: 0, 0, type, number of dimensions; each dimension as uint32
     dtype = _IDX_DTYPES.get(raw[2]) if raw[:2] == b"\0\0" and len(raw) >= header else None
     if dtype is None or raw[3] != n_dims:
         raise ValueError(
-            f"{path} starts with {raw[:4].hex() or 'nothing'}, expected 0000, a type of {sorted(_IDX_DTYPES)} "
-            f"and {n_dims} dimensions: it is not the idx file; replace it"
+            f"{path} starts with {raw[:4].hex() or 'nothing'}, expected an idx file: 0000, a type "
+            f"of {sorted(_IDX_DTYPES)} and {n_dims} dimensions; replace it"
         )
-    found = tuple(np.frombuffer(raw, ">u4", n_dims, offset=4).tolist())
-    if found != shape:
+    file_shape = tuple(np.frombuffer(raw, ">u4", n_dims, offset=4).tolist())
+    if file_shape != shape:
         raise ValueError(
-            f"{path} has an array of shape {found}, expected {shape}: it is another idx file; replace it"
+            f"{path} has an array of shape {file_shape}, expected {shape}: replace the file"
         )
     n_bytes = int(np.prod(shape)) * dtype.itemsize
     if len(raw) - header != n_bytes:
         raise ValueError(
-            f"{path} has {len(raw) - header} bytes of values, expected {n_bytes}: it is truncated or has extra "
-            "bytes; replace it"
+            f"{path} has {len(raw) - header} bytes of values, expected {n_bytes}: replace the file"
         )
     return np.frombuffer(raw, dtype, offset=header).reshape(shape)
 
 
 def _check_match(y: Array, extended: Array) -> None:
-    """Check that QMNIST's rows describe MNIST's images, and that its columns agree on students."""
+    """Raise ValueError unless QMNIST's rows describe MNIST's images and agree on the students."""
     differ = np.flatnonzero(extended[:, DIGIT] != y)
     if differ.size:
         raise ValueError(
-            f"MNIST and QMNIST disagree on {differ.size} of {y.size} digits, first in row {differ[0]}: "
-            "the files do not belong together; delete them and load again"
+            f"MNIST and QMNIST disagree on {differ.size} of {y.size} digits, first in row "
+            f"{differ[0]}, expected equal ones: delete the files and load again"
         )
     student_by_series = extended[:, HSF] == STUDENTS_HSF
     student_by_number = extended[:, WRITER] >= FIRST_STUDENT
@@ -166,7 +159,7 @@ def _check_match(y: Array, extended: Array) -> None:
     if differ.size:
         first = differ[0]
         raise ValueError(
-            f"QMNIST's series and writer numbers disagree on who is a student in {differ.size} rows, first in "
-            f"row {first} (series {extended[first, HSF]}, writer {extended[first, WRITER]}): the files are not "
-            "QMNIST's; delete them and load again"
+            f"QMNIST's series and writer numbers disagree on who is a student in {differ.size} "
+            f"rows, first in row {first} (series {extended[first, HSF]}, writer "
+            f"{extended[first, WRITER]}): delete the files and load again"
         )

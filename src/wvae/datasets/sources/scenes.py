@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from importlib.resources import files
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
 from ..dataset import Array, Dataset
+from ..messages import check_integer
 from . import handwriting, mnist
 
 __all__ = ["SCENES", "load"]
@@ -15,14 +17,9 @@ __all__ = ["SCENES", "load"]
 Digits = Literal["handwriting", "mnist"]
 
 SIDE = 32  # pixels
-BLOCK = (
-    48  # pixels: photographs are cut into squares of this side, and a crop lies inside one of them
-)
+BLOCK = 48  # pixels: side of the squares that photographs are cut into; a crop lies inside one
 CROP = 32.0, 44.0  # pixels: range of a crop's side before it is resampled to SIDE
-SCALE = (
-    0.85,
-    1.15,
-)  # range of the digit's scale; digits are up to 20 (MNIST) or 21 (handwriting) pixels high
+SCALE = 0.85, 1.15  # range of the digit's scale; a digit is at most 21 pixels high before
 SHIFT = 3.0  # pixels: largest distance of a digit from the middle, in x and in y
 CONTRAST = 0.4, 0.8  # range of the luminance difference between the ink and what it covers
 DIM = 0.6  # factor on a photograph's brightness, so that ink can be brighter than all photographs
@@ -30,10 +27,10 @@ TINT = 0.15  # strength of the ink's random colour
 TEST = 1 / 8  # fraction of the images in the test part
 HELD_OUT = 5  # one of this many blocks is for test
 WRITER_IMAGES = 100  # digits of one synthetic writer
-IMAGES_PER_WRITER = (
-    80  # images per synthetic writer; fewer than WRITER_IMAGES, to have enough test digits
-)
-CHUNK = 500  # images drawn at once
+IMAGES_PER_WRITER = 80  # images per synthetic writer; below WRITER_IMAGES, for enough test digits
+CHUNK = 500  # images rendered at once
+PHOTOGRAPHS = "photographs of scikit-learn and scikit-image"
+PHOTOGRAPHS_LICENCE = "CC0, public domain, CC BY 2.0 (china.jpg, flower.jpg)"
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue: Rec. 601
 
 
@@ -74,17 +71,18 @@ def load(
 ) -> Dataset:
     """Draw digits over crops of the photographs that come with scikit-learn and scikit-image.
 
-    Each photograph is cut into squares, and one of five squares is for test. Therefore training sees
-    neither a pixel of a test image's background nor its digit. Scene, digit and all other factors are
-    sampled independently. With the crop b and the digit m, both in [0, 1], and a colour c, an image is
+    Each photograph is cut into squares, and one of five squares is for test. Training therefore
+    sees neither a pixel of a test image's background nor its digit. Scene, digit and all other
+    factors are sampled independently. With the crop b and the digit m, both in [0, 1], and a
+    colour c, an image is
 
     .. math:: (1 - m)\\,b + m\\,c.
 
     Parameters
     ----------
     digits
-        Source of the digits: ``"handwriting"``, which is drawn, or ``"mnist"``, which is downloaded
-        once.
+        Data set of the digits: ``"handwriting"``, which is synthetic, or ``"mnist"``, which is
+        downloaded once.
     images
         Number of images, at least 100; at most 68,570 with the digits of MNIST.
     seed
@@ -95,17 +93,17 @@ def load(
     Returns
     -------
     Dataset
-        ``x`` (images, 3, 32, 32) uint8 in the order red, green, blue; ``y`` the digits; ``split`` with
-        the last eighth as the test part; ``factors`` "scene" (a key of `SCENES`), "writer" (of the
-        digit) and, as float32,
+        ``x`` (images, 3, 32, 32) uint8 in the order red, green, blue; ``y`` the digits; ``split``
+        with the last eighth as the test part; ``factors`` "scene" (a key of `SCENES`), "writer" (of
+        the digit) and, as float32,
 
-        ================  ============================================================================
-        size              scale of the digit relative to its own 28 × 28 pixels
-        shift_x, shift_y  position of the digit's middle relative to the image's, pixels to the right
-                          and down
+        ================  ======================================================================
+        size              scale of the digit relative to its original 28 × 28 pixels
+        shift_x, shift_y  position of the digit's centre relative to the image's, pixels to the
+                          right and down
         contrast          luminance of the ink minus the mean luminance of what it covers
         zoom              pixels of the scene per pixel of the image
-        ================  ============================================================================
+        ================  ======================================================================
 
     Raises
     ------
@@ -132,19 +130,22 @@ def load(
     blocks = [_blocks(scene, name) for name, scene in SCENES.items()]
     scene = rng.permutation(np.arange(images) % len(SCENES))
     x = np.empty((images, 3, SIDE, SIDE), np.uint8)
-    names = ("size", "shift_x", "shift_y", "contrast", "zoom")
-    drawn = {name: np.empty(images, np.float32) for name in names}
-    for start in range(0, images, CHUNK):
-        part = slice(start, min(start + CHUNK, images))
-        background, drawn["zoom"][part] = _crop(blocks, scene[part], split[part] == "test", rng)
-        ink, size, shift_x, shift_y = _place(source.x[rows[part]], rng)
-        drawn["size"][part], drawn["shift_x"][part], drawn["shift_y"][part] = size, shift_x, shift_y
-        x[part], drawn["contrast"][part] = _blend(background, ink, rng)
     factors = {
         "scene": np.array(list(SCENES))[scene],
         "writer": source.factors["writer"][rows],
-        **drawn,
     }
+    for name in ("size", "shift_x", "shift_y", "contrast", "zoom"):
+        factors[name] = np.empty(images, np.float32)
+    for start in range(0, images, CHUNK):
+        part = slice(start, min(start + CHUNK, images))
+        background, zoom = _crop(blocks, scene[part], split[part] == "test", rng)
+        ink, size, shift_x, shift_y = _place(source.x[rows[part]], rng)
+        x[part], contrast = _blend(background, ink, rng)
+        factors["zoom"][part] = zoom
+        factors["size"][part] = size
+        factors["shift_x"][part] = shift_x
+        factors["shift_y"][part] = shift_y
+        factors["contrast"][part] = contrast
     return Dataset(
         x=x,
         y=source.y[rows],
@@ -153,25 +154,21 @@ def load(
         kind="image",
         label_name="digit",
         name="scenes",
-        source=f"digits ({source.source}) over photographs of scikit-learn and scikit-image, seed {seed}",
-        licence=f"photographs: CC0, public domain, CC BY 2.0 (china.jpg, flower.jpg); digits: {source.licence}",
+        source=f"digits ({source.source}) over {PHOTOGRAPHS}, seed {seed}",
+        licence=f"photographs: {PHOTOGRAPHS_LICENCE}; digits: {source.licence}",
     )
 
 
 def _check_arguments(digits: str, images: int, seed: int) -> None:
     if digits not in get_args(Digits):
         raise ValueError(f"digits is {digits!r}, expected one of {', '.join(get_args(Digits))}")
-    for name, value, minimum in (("images", images, 100), ("seed", seed, 0)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < minimum:
-            raise ValueError(
-                f"{name} is {value!r}, expected an integer of at least {minimum}: try {name}={minimum}"
-            )
+    check_integer("images", images, 100)
+    check_integer("seed", seed, 0)
 
 
 def _handwriting(images: int, seed: int) -> Dataset:
-    return handwriting.load(
-        writers=-(-images // IMAGES_PER_WRITER), images=WRITER_IMAGES, seed=seed
-    )
+    writers = math.ceil(images / IMAGES_PER_WRITER)
+    return handwriting.load(writers=writers, images=WRITER_IMAGES, seed=seed)
 
 
 def _choose_digits(source: Dataset, split: Array, rng: np.random.Generator) -> Array:
@@ -182,8 +179,8 @@ def _choose_digits(source: Dataset, split: Array, rng: np.random.Generator) -> A
         wanted = np.flatnonzero(split == part)
         if len(wanted) > len(available):
             raise ValueError(
-                f"images is {len(split)}, of which {len(wanted)} are for {part}, but {source.name} has "
-                f"{len(available)} {part} digits: take fewer images, or digits='handwriting'"
+                f"images is {len(split)}, of which {len(wanted)} are for {part}, but {source.name} "
+                f"has {len(available)} {part} digits: take fewer images, or digits='handwriting'"
             )
         rows[wanted] = rng.permutation(available)[: len(wanted)]
     return rows
@@ -195,13 +192,13 @@ def _blocks(scene: Scene, name: str) -> _Blocks:
     rows, columns = photograph.shape[0] // BLOCK, photograph.shape[1] // BLOCK
     grid = photograph[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK, 3)
     grid = grid.transpose(0, 2, 4, 1, 3)  # (rows, columns, 3, BLOCK, BLOCK)
-    # Test squares lie a knight's move apart, so that every row and every column has some.
+    # Neighbouring test squares are one row and two columns apart: every row and column has some.
     test = (np.arange(rows)[:, None] + 2 * np.arange(columns)) % HELD_OUT == 0
     return _Blocks(grid[~test], grid[test])
 
 
 def _photograph(scene: Scene, name: str) -> Array:
-    """Return the dimmed part of a photograph that shows the scene, (height, width, 3) float32 in [0, 1]."""
+    """Return the scene's part of a photograph, dimmed, (height, width, 3) float32 in [0, 1]."""
     try:
         from PIL import Image  # comes with scikit-image
 
@@ -219,8 +216,8 @@ def _photograph(scene: Scene, name: str) -> Array:
     with path.open("rb") as file, Image.open(file) as image:
         if image.width < right or image.height < bottom:
             raise ValueError(
-                f"{path} has {image.width} × {image.height} pixels, expected at least {right} × {bottom} for scene "
-                f"{name!r}: reinstall scikit-image 0.26"
+                f"{path} has {image.width} × {image.height} pixels, expected at least {right} × "
+                f"{bottom} for scene {name!r}: reinstall scikit-image 0.26"
             )
         part = image.convert("RGB").crop(scene.box)
     size = round((right - left) / scene.shrink), round((bottom - top) / scene.shrink)
@@ -246,7 +243,7 @@ def _crop(
 
 
 def _place(digits: Array, rng: np.random.Generator) -> tuple[Array, Array, Array, Array]:
-    """Return digits of random size and position, (n, SIDE, SIDE) in [0, 1], with size, x and y, (n,) each."""
+    """Return digits of random size and position, (n, SIDE, SIDE) in [0, 1]; size, x, y, (n,)."""
     n, side = len(digits), digits.shape[-1]
     u = rng.random((n, 3), np.float32)
     size = SCALE[0] + (SCALE[1] - SCALE[0]) * u[:, 0]
@@ -263,11 +260,8 @@ def _resampling(side: int, step: Array, shift: Array) -> Array:
     The points lie `step` apart, around the middle plus `shift`. The kernel is a triangle whose half
     width is the larger of a step and the distance of the values. Values beyond the ends are 0.
     """
-    points = (
-        (side - 1) / 2
-        + shift[:, None]
-        + step[:, None] * (np.arange(SIDE, dtype=np.float32) - (SIDE - 1) / 2)
-    )
+    pixels = np.arange(SIDE, dtype=np.float32) - (SIDE - 1) / 2  # relative to the middle
+    points = (side - 1) / 2 + shift[:, None] + step[:, None] * pixels
     width = np.maximum(step, 1)[:, None, None]
     kernel = 1 - np.abs(points[:, :, None] - np.arange(side, dtype=np.float32)) / width
     kernel = np.maximum(kernel, 0)
@@ -275,7 +269,7 @@ def _resampling(side: int, step: Array, shift: Array) -> Array:
 
 
 def _blend(background: Array, ink: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Draw ink (n, SIDE, SIDE) over crops; return uint8 images (n, 3, SIDE, SIDE) and contrasts (n,)."""
+    """Draw ink (n, SIDE, SIDE) over crops; return images, uint8 (n, 3, …), and contrasts (n,)."""
     n = len(ink)
     covered = np.einsum("c,nchw,nhw->n", LUMINANCE, background, ink) / ink.sum((1, 2))
     u = rng.random(n, np.float32)
