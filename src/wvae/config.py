@@ -20,9 +20,15 @@ MIN_BATCH_SIZE = 32  # smaller ones are for those who ask
 
 
 def _parameter(
-    default: Any, meaning: str, low: float | None = None, high: float | None = None
+    default: Any,
+    meaning: str,
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    advanced: bool = False,
 ) -> Any:
-    return field(default=default, metadata={"meaning": meaning, "low": low, "high": high})
+    metadata = {"meaning": meaning, "low": low, "high": high, "advanced": advanced}
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,7 @@ class Config:
     kind: Literal["image", "audio", "table"] = _parameter(
         "image",
         "what an example is; style features and slanting suit images only, shifts in time spectrograms",
+        advanced=True,
     )
     likelihood: Literal["auto", "bernoulli", "gaussian"] = _parameter(
         "auto",
@@ -66,15 +73,19 @@ class Config:
         "draw; auto takes conv for grey images and spectrograms, photo for colour, mlp for tables",
     )
     width: int = _parameter(400, "units of a hidden layer", 1)
-    depth: int = _parameter(2, "hidden layers of encoder and of decoder (article: always 1)", 1)
+    depth: int = _parameter(
+        2, "hidden layers of encoder and of decoder (article: always 1)", 1, advanced=True
+    )
 
     label_prior: Literal["standard", "class"] = _parameter(
         "class",
         "prior of z_label: N(0, I), or one learnt mean per class, which makes the label free of charge",
+        advanced=True,
     )
     decoder_label_input: Literal["code", "class"] = _parameter(
         "class",
         "what of z_label the decoder sees: the code itself, or only the class it means, so no style can pass",
+        advanced=True,
     )
     label_kl_weight: float = _parameter(
         4.0, "weight of KL(q(z_label|x) || p(z_label)); above 1 drives style out", 0
@@ -99,7 +110,10 @@ class Config:
         "map after training that gives z_rest one distribution for all labels: equal means, Gaussians, or all",
     )
     alignment_steps: int = _parameter(
-        800, "steps of alignment='transport' at most: it stops when no label is read", 1
+        800,
+        "steps of alignment='transport' at most: it stops when no label is read",
+        1,
+        advanced=True,
     )
 
     finetune_epochs: int = _parameter(
@@ -117,33 +131,42 @@ class Config:
     )
     batch_size: int = _parameter(256, "examples in one step, at most", 2)
     min_steps_per_epoch: int = _parameter(
-        25, "steps in one pass, at least: few examples are cut into smaller batches, down to 32", 1
+        25,
+        "steps in one pass, at least: few examples are cut into smaller batches, down to 32",
+        1,
+        advanced=True,
     )
     learning_rate: float = _parameter(
         3e-3, "Adam's step size (its peak, if the schedule moves it)", 1e-8, 10
     )
     schedule: Literal["constant", "one-cycle", "linear"] = _parameter(
-        "one-cycle", "course of the learning rate"
+        "one-cycle", "course of the learning rate", advanced=True
     )
-    adam_beta2: float = _parameter(0.999, "decay of Adam's mean of squared gradients", 0, 0.999999)
+    adam_beta2: float = _parameter(
+        0.999, "decay of Adam's mean of squared gradients", 0, 0.999999, advanced=True
+    )
     lr_multipliers: Literal["uniform", "per_layer"] = _parameter(
         "uniform",
         "step sizes: one for all, or more for biases and small layers, less for large ones (backbone article)",
+        advanced=True,
     )
     init: Literal["random", "data"] = _parameter(
         "random",
         "where training starts: data centres the input and draws the mean picture (Bernoulli likelihood)",
+        advanced=True,
     )
     early_stopping: bool = _parameter(
         False, "stop when the loss of rows held out no longer falls, at the best epoch"
     )
     validation_fraction: float = _parameter(
-        0.1, "share of the rows (or groups) held out for early_stopping", 0.001, 0.9
+        0.1, "share of the rows (or groups) held out for early_stopping", 0.001, 0.9, advanced=True
     )
     n_iter_no_change: int = _parameter(
-        10, "epochs without a better validation loss that early_stopping waits", 1
+        10, "epochs without a better validation loss that early_stopping waits", 1, advanced=True
     )
-    test_samples: int = _parameter(10, "samples of the codes that a test loss is averaged over", 1)
+    test_samples: int = _parameter(
+        10, "samples of the codes that a test loss is averaged over", 1, advanced=True
+    )
     random_state: int = _parameter(0, "seed of weights, shuffling and noise", 0, 2**32 - 1)
     precision: Literal["float32", "bfloat16"] = _parameter(
         "float32",
@@ -247,6 +270,7 @@ class Parameter:
     choices: tuple[str, ...]
     low: float | None
     high: float | None
+    advanced: bool  # the command line shows it under --help-all only
 
 
 def check_parameter_names(names: Iterable[str]) -> None:
