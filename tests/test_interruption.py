@@ -142,7 +142,7 @@ def test_a_training_that_is_told_to_end_says_how_to_go_on(
     process.send_signal(number)
     said = ended(process)
     assert process.returncode == code, said
-    assert "what is done is kept in told.partial: the same command goes on from there" in said
+    assert "progress is saved in told.partial" in said
     assert kept.exists()
 
 

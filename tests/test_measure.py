@@ -16,7 +16,7 @@ import torch
 from conftest import LABELS, plant
 from wvae.datasets import Dataset
 from wvae.estimator import WVAE
-from wvae.reporting.summary import rows, verdict
+from wvae.reporting.summary import rows, summarise
 from wvae.workflows import measure as protocol
 from wvae.workflows.fit import held_out
 from wvae.workflows.measure import measure
@@ -196,10 +196,10 @@ def test_a_perfect_split_is_told_as_one(perfect: dict[str, float]):
     assert perfect["swap.factor.before"] > 0.9
     assert perfect["swap.factor"] > 0.9
     assert perfect["retrieval.people"] == 5
-    lines = verdict(perfect, "animal")
+    lines = summarise(perfect, "animal")
     assert len(lines) == 1
     assert lines[0].startswith(SHARP)
-    assert "reads the animal from" in lines[0]
+    assert "predicts the animal from" in lines[0]
 
 
 def test_the_top_level_is_the_worse_of_mean_and_sample(perfect: dict[str, float]):
@@ -215,7 +215,7 @@ def test_a_leak_that_no_line_reads_is_not_clean(data: Dataset):
     found = measure(stub(Leaky), data, reader_epochs=1, quick=True)
     assert found["leakage.clean"] == 0
     assert found["leakage.max"] > found["leakage.majority"] + 0.15
-    assert verdict(found, "animal")[0].startswith(BLUNT)
+    assert summarise(found, "animal")[0].startswith(BLUNT)
 
 
 def test_a_decoder_that_ignores_z_label_shows(data: Dataset):
@@ -224,22 +224,22 @@ def test_a_decoder_that_ignores_z_label_shows(data: Dataset):
     assert found["swap.control.label"] > 0.95
     assert found["swap.rest_r2"] > 0.95
     assert found["leakage.max"] > 0.95
-    assert any("the decoder ignores z_label" in line for line in verdict(found))
+    assert any("the decoder ignores z_label" in line for line in summarise(found))
 
 
 def test_a_z_rest_that_holds_nothing_shows(data: Dataset):
     found = measure(stub(Collapsed, noise=0.0), data, reader_epochs=1)
     assert found["leakage.clean"] == 1
     assert found["swap.rest_r2"] == 0
-    lines = verdict(found)
-    assert any("do not give their z_rest back" in line for line in lines)
-    assert any("z_rest holds nothing of what was looked for" in line for line in lines)
+    lines = summarise(found)
+    assert any("do not keep their z_rest" in line for line in lines)
+    assert any("z_rest contains none of the measured factors" in line for line in lines)
 
 
 def test_a_control_that_fails_shows(data: Dataset):
     found = measure(stub(Empty), data, reader_epochs=1, quick=True)
     assert found["leakage.control"] < 0.4
-    assert any("the control fails" in line for line in verdict(found, "animal"))
+    assert any("the positive control fails" in line for line in summarise(found, "animal"))
 
 
 def test_a_real_model_goes_through(data: Dataset, small: dict[str, Any]):
@@ -249,7 +249,7 @@ def test_a_real_model_goes_through(data: Dataset, small: dict[str, Any]):
     found = measure(model, data, reader_epochs=1)
     assert found["sufficiency.predict"] > 0.5
     assert found["rest.reconstruction"] > 0
-    assert verdict(found)
+    assert summarise(found)
 
 
 # ------------------------------------------------------------------------------------------ the protocol
@@ -391,7 +391,7 @@ def test_what_is_no_image_is_swapped_but_not_read(data: Dataset):
     assert found["swap.rest_r2"] == pytest.approx(1)
     assert [key for key in found if key.startswith("swap")] == ["swap.rest_r2"]
     assert not any("measured" in key for key in found)
-    assert any("nobody read the label" in line for line in verdict(found))
+    assert any("no classifier judged the label" in line for line in summarise(found))
 
 
 def test_a_model_without_labels_has_no_classifier_to_ask(data: Dataset):
@@ -466,8 +466,8 @@ def test_rows_leave_out_single_labels_and_chance_itself(perfect: dict[str, float
 
 def test_a_weak_reader_is_said(perfect: dict[str, float]):
     assert any(
-        "the reader of swapped images is weak" in line
-        for line in verdict(perfect | {"swap.reader": 0.5})
+        "that judges swapped examples is weak" in line
+        for line in summarise(perfect | {"swap.reader": 0.5})
     )
 
 
@@ -479,5 +479,5 @@ def test_a_verdict_needs_the_probes():
         "leakage.majority": 0.1,
         "leakage.clean": 0.0,
     }
-    with pytest.raises(ValueError, match="no probe of the largest leakage"):
-        verdict(found)
+    with pytest.raises(ValueError, match=r"leakage\.max is 0\.5"):
+        summarise(found)

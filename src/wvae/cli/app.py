@@ -290,7 +290,7 @@ data_app.command("get", help=_help_of(get_data))(get_data)
 
 
 def main() -> None:
-    """Run the command line; an error that the user can fix is one line on stderr and exit code 2."""
+    """Run the command line. An error that the user can fix is one line on stderr, exit code 2."""
     # Threads that wait for each other spin long by default; where another program wants a core,
     # too, that made training ten times slower. A short spin costs 5 % on an idle machine, 20 % in
     # bfloat16 (docs/speed.md). The numerical libraries read this once, when they are loaded, which
