@@ -104,8 +104,8 @@ for arguments in {commands!r}:
         main()
     except SystemExit as end:
         assert not end.code
-    heavy = {{'torch', 'sklearn', 'scipy', 'matplotlib', 'openTSNE', 'pyarrow', 'ray'}} & set(sys.modules)
-    assert not heavy, (arguments, heavy)
+    heavy = {{'torch', 'sklearn', 'scipy', 'matplotlib', 'openTSNE', 'pyarrow', 'ray'}}
+    assert not heavy & set(sys.modules), (arguments, heavy & set(sys.modules))
 """
 
 
@@ -358,7 +358,7 @@ def test_signals_stop_a_background_job_and_report_what_is_saved(
 
 
 def interrupt(process: subprocess.Popen[str]) -> str:
-    """Send SIGINT, again where Python loses it in a place that ignores exceptions; return stderr."""
+    """Send SIGINT, again where a place that ignores exceptions loses it, and return stderr."""
     for _ in range(4):
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):

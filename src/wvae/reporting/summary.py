@@ -135,8 +135,8 @@ def summarise(metrics: Metrics, label: str = "label") -> list[str]:
     ... }
     >>> import textwrap
     >>> print(textwrap.fill(*summarise(metrics, "digit"), width=76))
-    not clean: an MLP probe predicts the digit from z_rest with 41.2 % accuracy (95
-    % interval 40.0–42.0 %, chance 11.4 %)
+    not clean: an MLP probe predicts the digit from z_rest with 41.2 % accuracy
+    (95 % interval 40.0–42.0 %, chance 11.4 %)
     """
     chance = max(metrics["leakage.majority"], metrics.get("leakage.null", 0.0))
     low, high = 100 * metrics["leakage.low"], 100 * metrics["leakage.high"]
