@@ -244,7 +244,7 @@ def test_what_the_user_can_fix_is_one_line(
     [
         ["reproduce", "--epochs", "many"],
         ["reproduce", "--backbone", "gan"],
-        ["reproduce", "--draws", "0"],
+        ["reproduce", "--trials", "0"],
         ["reproduce", "--unknown", "2"],
         ["reproduce", "third"],
         ["fit", "digits8x8", "--early-stopping", "yes"],
@@ -479,7 +479,7 @@ def reproduced(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def test_flags_reach_the_experiments(command: Command, reproduced: dict[str, Any]):
-    flags = ["--preset", "article", "--objective", "covariance", "--draws", "4", "--seed", "9"]
+    flags = ["--preset", "article", "--objective", "covariance", "--trials", "4", "--seed", "9"]
     flags += ["--d-rest", "3", "--rest-kl-weight", "2.5", "--backbone", "conv", "--depth", "3"]
     arguments = ["reproduce", "writers", "--data", "digits8x8", *flags, "--overwrite", "--quiet"]
     out = Path("runs/writers-digits8x8-article-covariance")

@@ -81,7 +81,7 @@ def settings_of(config: Config, **data: Any) -> dict[str, Any]:
     return {
         "experiment": "all",
         "title": "preset best",
-        "command": "wvae reproduce all --draws 3",
+        "command": "wvae reproduce all --trials 3",
         "draws": 3,
         "data": about | data,
         "config": vars(config),
@@ -204,7 +204,7 @@ def test_settings_are_on_the_page(page: Page):
     for text in (
         "planted, preset best",
         "12,345 examples of 8 × 8",
-        "wvae reproduce all --draws 3",
+        "wvae reproduce all --trials 3",
         "Minix",
         "MIT",
     ):

@@ -83,7 +83,7 @@ def reproduce(
     ] = None,
     preset: PresetOption = "best",
     objective: ObjectiveOption = None,
-    draws: Annotated[
+    trials: Annotated[
         int, typer.Option(min=1, metavar="N", help="Number of trials of Experiment II.")
     ] = 10,
     seed: Annotated[
@@ -133,7 +133,7 @@ def reproduce(
         else:
             # The notebook's presets have their own number of epochs, as has a user who gives it.
             options["brief"] = preset == "best" and changes["epochs"] is None
-            options |= {"draws": draws, "progress": progress}
+            options |= {"draws": trials, "progress": progress}
             folder = run(which, loaded[0], config, out, **options)
     print(folder / "report.html")
 
