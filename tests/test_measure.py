@@ -16,7 +16,7 @@ import torch
 from conftest import LABELS, plant
 from wvae.datasets import Dataset
 from wvae.estimator import WVAE
-from wvae.reporting.summary import rows, verdict
+from wvae.reporting.summary import rows, summarise
 from wvae.workflows import measure as protocol
 from wvae.workflows.encoded_split import encode_split
 from wvae.workflows.inputs import holdout_mask
@@ -197,10 +197,10 @@ def test_a_perfect_split_is_measured_as_clean(perfect: dict[str, float]):
     assert perfect["swap.factor.before"] > 0.9
     assert perfect["swap.factor"] > 0.9
     assert perfect["retrieval.people"] == 5
-    lines = verdict(perfect, "animal")
+    lines = summarise(perfect, "animal")
     assert len(lines) == 1
     assert lines[0].startswith(CLEAN)
-    assert "reads the animal from" in lines[0]
+    assert "predicts the animal from" in lines[0]
 
 
 def test_the_top_level_is_the_worse_of_mean_and_sample(perfect: dict[str, float]):
@@ -216,7 +216,7 @@ def test_a_nonlinear_leak_is_not_clean(data: Dataset):
     metrics = measure(stub(Leaky), data, judge_epochs=1, quick=True)
     assert metrics["leakage.clean"] == 0
     assert metrics["leakage.max"] > metrics["leakage.majority"] + 0.15
-    assert verdict(metrics, "animal")[0].startswith(NOT_CLEAN)
+    assert summarise(metrics, "animal")[0].startswith(NOT_CLEAN)
 
 
 def test_a_decoder_that_ignores_z_label_has_a_low_swap_score(data: Dataset):
@@ -225,22 +225,22 @@ def test_a_decoder_that_ignores_z_label_has_a_low_swap_score(data: Dataset):
     assert metrics["swap.control.label"] > 0.95
     assert metrics["swap.rest_r2"] > 0.95
     assert metrics["leakage.max"] > 0.95
-    assert any("the decoder ignores z_label" in line for line in verdict(metrics))
+    assert any("the decoder ignores z_label" in line for line in summarise(metrics))
 
 
 def test_an_empty_z_rest_gives_nothing_back(data: Dataset):
     metrics = measure(stub(Collapsed, noise=0.0), data, judge_epochs=1)
     assert metrics["leakage.clean"] == 1
     assert metrics["swap.rest_r2"] == 0
-    lines = verdict(metrics)
-    assert any("do not give their z_rest back" in line for line in lines)
-    assert any("z_rest holds nothing of what was looked for" in line for line in lines)
+    lines = summarise(metrics)
+    assert any("do not keep their z_rest" in line for line in lines)
+    assert any("z_rest contains none of the measured factors" in line for line in lines)
 
 
 def test_an_empty_z_label_fails_the_control(data: Dataset):
     metrics = measure(stub(Empty), data, judge_epochs=1, quick=True)
     assert metrics["leakage.positive_control"] < 0.4
-    assert any("the control fails" in line for line in verdict(metrics, "animal"))
+    assert any("the positive control fails" in line for line in summarise(metrics, "animal"))
 
 
 @pytest.mark.slow
@@ -251,7 +251,7 @@ def test_a_fitted_model_is_measured(data: Dataset, small: dict[str, Any]):
     metrics = measure(model, data, judge_epochs=1)
     assert metrics["sufficiency.predict"] > 0.5
     assert metrics["rest.reconstruction"] > 0
-    assert verdict(metrics)
+    assert summarise(metrics)
 
 
 # ------------------------------------------------------------------------------------ the protocol
@@ -392,7 +392,7 @@ def test_tables_are_swapped_without_a_judge(data: Dataset):
     assert metrics["swap.rest_r2"] == pytest.approx(1)
     assert [key for key in metrics if key.startswith("swap")] == ["swap.rest_r2"]
     assert not any("measured" in key for key in metrics)
-    assert any("nobody read the label" in line for line in verdict(metrics))
+    assert any("no classifier judged the label" in line for line in summarise(metrics))
 
 
 def test_a_model_without_a_classifier_has_no_accuracy(data: Dataset):
@@ -467,8 +467,8 @@ def test_rows_leave_out_single_labels_and_chance_itself(perfect: dict[str, float
 
 def test_a_weak_judge_is_reported(perfect: dict[str, float]):
     assert any(
-        "the reader of swapped images is weak" in line
-        for line in verdict(perfect | {"swap.judge": 0.5})
+        "that judges swapped examples is weak" in line
+        for line in summarise(perfect | {"swap.judge": 0.5})
     )
 
 
@@ -480,5 +480,5 @@ def test_a_summary_needs_the_probes():
         "leakage.majority": 0.1,
         "leakage.clean": 0.0,
     }
-    with pytest.raises(ValueError, match="no probe of the largest leakage"):
-        verdict(metrics)
+    with pytest.raises(ValueError, match=r"leakage\.max is 0\.5"):
+        summarise(metrics)

@@ -1,4 +1,4 @@
-"""The commands on a model folder: encode, cluster, swap, export. Parsing and printing only."""
+"""The commands on a model folder. They parse and print; the work is done by public Python calls."""
 
 from __future__ import annotations
 
@@ -7,28 +7,22 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from .terminal import going_on, make_log, print_scores, print_selection, progress
+from .options import Data, Factor, Label, Model, Quiet
+from .terminal import (
+    make_log,
+    print_metrics,
+    print_scores,
+    print_selection,
+    progress_bars,
+    report_interrupt,
+)
 
 if TYPE_CHECKING:
     from .. import WVAE
     from ..datasets import Dataset
 
-Model = Annotated[Path, typer.Argument(help="Model folder, as `wvae fit` makes it.")]
-Data = Annotated[str, typer.Argument(help="Data set or path, as `wvae fit` takes them.")]
-Label = Annotated[
-    str | None,
-    typer.Option(
-        help="Column of the label, if it is called otherwise than in training.", metavar="NAME"
-    ),
-]
-Factor = Annotated[
-    list[str] | None,
-    typer.Option(help="Column of a hidden factor, again for more. (default: all)", metavar="NAME"),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print the file's path and nothing else.")]
 
-
-def opened(
+def open_model_and_data(
     model: Path,
     data: str,
     label: str | None,
@@ -37,13 +31,63 @@ def opened(
     *,
     unlabelled: bool = False,
 ) -> tuple[WVAE, Dataset]:
-    """Return the model of a folder, and data opened as its training opened them."""
+    """Load the model of a folder, and open data in the same way as its training did."""
     from .. import load
     from ..workflows.inputs import open_for_model
 
-    estimator, log = load(str(model)), make_log(quiet)
+    estimator = load(str(model))
     options: dict[str, Any] = {"label": label, "factors": factors or (), "unlabelled": unlabelled}
-    return estimator, open_for_model(model, estimator, data, **options, log=log, progress=not quiet)
+    options |= {"log": make_log(quiet), "progress": not quiet}
+    return estimator, open_for_model(model, estimator, data, **options)
+
+
+def measure(
+    model: Model,
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA", help="Data set or path; the model must not have seen its test rows."
+        ),
+    ],
+    label: Label = None,
+    factor: Factor = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0, metavar="N", help="Seed of test rows and probes. (default: the model's)"
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="JSON file for all figures.")
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", metavar="", help="Print only the summary.")
+    ] = False,
+) -> None:
+    """Measure how clean the split is, what each code contains, and how well swapping works.
+
+    Every figure is printed beside its chance level. The last lines are a summary in sentences.
+    """
+    if out is not None and out.is_dir():
+        raise ValueError(f"--out {out} is a folder, expected a file such as {out / 'metrics.json'}")
+    from ..io.files import write_json
+    from ..reporting.summary import summarise
+    from ..workflows.inputs import training_rows_warning
+    from ..workflows.measure import measure as run
+
+    estimator, loaded = open_model_and_data(model, data, label, factor, quiet)
+    seed = estimator.config_.random_state if seed is None else seed
+    with progress_bars(quiet) as progress:
+        metrics = run(estimator, loaded, factors=factor or None, seed=seed, progress=progress)
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_json(out, metrics)
+    if not quiet:
+        print_metrics(metrics, loaded.label_name)
+    for sentence in summarise(metrics, loaded.label_name):
+        print(sentence)
+    if doubt := training_rows_warning(model, loaded, seed):
+        print(doubt)
 
 
 def encode(
@@ -54,69 +98,75 @@ def encode(
     k: Annotated[
         int | None,
         typer.Option(
-            "--k", help="Number of clusters of z_rest, for a column `cluster`.", metavar="N"
+            "--k", metavar="N", help="Also cluster z_rest into N clusters: column `cluster`."
         ),
     ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
-            min=0, help="Seed of the clusters. (default: the model's)", show_default=False
+            min=0,
+            metavar="N",
+            help="Seed of the clusters. (default: the model's)",
+            show_default=False,
         ),
     ] = None,
     on: Annotated[
         Literal["ray"] | None,
         typer.Option(
-            help="ray: on the cluster at RAY_ADDRESS or, if that is not set, on all cores of this machine."
+            metavar="ray",
+            help="Run on the Ray cluster at RAY_ADDRESS or, without that variable, on all cores of "
+            "this machine.",
         ),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Parquet file to write; on Ray a folder to make. (default: DATA-codes.parquet, DATA-codes)"
+            metavar="PATH",
+            help="Parquet file to write, or with --on ray a folder. "
+            "(default: DATA-codes.parquet, DATA-codes)",
         ),
     ] = None,
     overwrite: Annotated[
         bool,
-        typer.Option("--overwrite", help="Replace the folder if it is there; a file always is."),
+        typer.Option(
+            "--overwrite",
+            metavar="",
+            help="Replace an existing folder. A file is always replaced.",
+        ),
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write both codes of every row, with its label, factors, split and predicted label; ends with the file's path.
+    """Write both codes of every row to a Parquet file, and print its path.
 
-    DATA are read block by block, so an .npy may be larger than memory. With --k the centres are written, too: beside
-    the file as OUT-centres.npy, or as _centres.npy in the folder.
+    The file also has the label, the hidden factors, the split and the predicted label of every
+    row. DATA is read in blocks, so an .npy file may be larger than memory. With --k, the cluster
+    centres are written to OUT-centres.npy, or to _centres.npy in the folder.
 
-    On Ray, MODEL, DATA and the folder must lie where all nodes see them by the same path. The folder holds a Parquet
-    file for each block of rows, with a column `row`. Nothing is lost and nothing is there twice if a node dies; an
-    interrupted encoding goes on where it stopped when the same command is given again.
+    With --on ray, all nodes must see MODEL, DATA and the output folder under the same paths. The
+    folder gets one Parquet file per block of rows, with a column `row`. If a node fails, no row is
+    lost or written twice. Run the same command again to continue an interrupted encoding.
     """
     if seed is not None and k is None:
-        raise ValueError(
-            f"--seed {seed} is that of clusters, of which there are none: give --k, too"
-        )
+        raise ValueError(f"--seed {seed} is the seed of clusters, which need --k: give --k, too")
     if on is None:
-        _no_folder(out, "codes.parquet")
+        _check_not_a_folder(out, "codes.parquet")
     elif out is not None and out.is_file():
         raise ValueError(f"--out {out} is a file, expected a folder such as {out.with_suffix('')}")
     from ..workflows.encode import encode_to_file
 
-    estimator, loaded = opened(model, data, label, factor, quiet, unlabelled=True)
+    estimator, loaded = open_model_and_data(model, data, label, factor, quiet, unlabelled=True)
     out = out or Path(f"{loaded.name}-codes{'' if on else '.parquet'}")
     options: dict[str, Any] = {"k": k, "seed": seed}
     if on is None:
-        with progress(quiet) as bars:
-            encode_to_file(estimator, loaded, out, **options, progress=bars)
+        with progress_bars(quiet) as progress:
+            encode_to_file(estimator, loaded, out, **options, progress=progress)
     else:
         from ..workflows.encode_ray import encode_on_ray
 
-        options |= {
-            "label": label,
-            "factors": factor or (),
-            "overwrite": overwrite,
-            "log": make_log(quiet),
-        }
-        with going_on(out, quiet), progress(quiet) as bars:
-            encode_on_ray(model, estimator, data, loaded, out, **options, progress=bars)
+        options |= {"label": label, "factors": factor or ()}
+        options |= {"overwrite": overwrite, "log": make_log(quiet)}
+        with report_interrupt(out, quiet), progress_bars(quiet) as progress:
+            encode_on_ray(model, estimator, data, loaded, out, **options, progress=progress)
     print(out)
 
 
@@ -128,61 +178,69 @@ def cluster(
     ] = "auto",
     on: Annotated[
         Literal["rest", "label", "pixels"],
-        typer.Option(help="Cluster z_rest or, for contrast, z_label or the data."),
+        typer.Option(help="What to cluster: z_rest or, for comparison, z_label or the data."),
     ] = "rest",
     method: Annotated[
-        Literal["kmeans", "gmm"], typer.Option(help="K-Means, or Gaussians with axes.")
+        Literal["kmeans", "gmm"],
+        typer.Option(help="K-Means, or a Gaussian mixture with diagonal covariances."),
     ] = "kmeans",
     label: Label = None,
     factor: Factor = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of everything.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="Parquet file for every row's cluster.")] = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Random seed.")] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Parquet file for the cluster of every row."),
+    ] = None,
     quiet: Annotated[
-        bool, typer.Option("--quiet", help="Print one sentence and nothing else.")
+        bool, typer.Option("--quiet", metavar="", help="Print only the last sentence.")
     ] = False,
 ) -> None:
-    """Find clusters of z_rest, say how stable they are, and score them by the factors that are known.
+    """Cluster z_rest, measure how stable the clusters are, and compare them with known factors.
 
-    Without --k their number is chosen: clusters must come back in other parts of the data, and be further apart than
-    those of data without clusters. All that was tried is shown.
+    Without --k, wvae chooses the number of clusters: they must be stable when the data are
+    resampled, and better separated than clusters of data without any structure. A table shows
+    the scores of every number that was tried.
     """
-    number = _number(k)
-    _no_folder(out, "clusters.parquet")
+    n_clusters = _parse_k(k)
+    _check_not_a_folder(out, "clusters.parquet")
     from ..workflows.cluster import cluster as run
     from ..workflows.cluster import describe
     from ..workflows.encode import write_columns
 
-    estimator, loaded = opened(model, data, label, factor, quiet, unlabelled=True)
-    with progress(quiet) as bars:
-        found = run(
-            estimator,
-            loaded,
-            k=number,
-            on=on,
-            method=method,
-            factors=factor,
-            seed=seed,
-            progress=bars,
-        )
+    estimator, loaded = open_model_and_data(model, data, label, factor, quiet, unlabelled=True)
+    options: dict[str, Any] = {"k": n_clusters, "on": on, "method": method}
+    options |= {"factors": factor, "seed": seed}
+    with progress_bars(quiet) as progress:
+        clustering = run(estimator, loaded, **options, progress=progress)
     if out is not None:
-        write_columns(out, found.columns(loaded))
+        write_columns(out, clustering.columns(loaded))
     if not quiet:
-        if found.selection is not None:
-            print_selection(found.selection)
+        if clustering.selection is not None:
+            print_selection(clustering.selection)
             print()
-        if found.scores:
-            print_scores(found.scores, found.chance)
+        if clustering.scores:
+            print_scores(clustering.scores, clustering.chance)
             print()
-    print(describe(found, on, method))
+    print(describe(clustering, on, method))
 
 
 def swap(
     model: Model,
-    a: Annotated[str, typer.Argument(help="Whose label: an image, a sound, an .npy, or DATA:ROW.")],
-    b: Annotated[str, typer.Argument(help="Whose style: the same.")],
+    a: Annotated[
+        str,
+        typer.Argument(
+            metavar="A",
+            help="Example that gives the label: an image, a sound, an .npy or DATA:ROW.",
+        ),
+    ],
+    b: Annotated[
+        str, typer.Argument(metavar="B", help="Example that gives the style, in the same form.")
+    ],
     out: Annotated[
         Path | None,
-        typer.Option(help="File to write: .png, .wav or .npy. (default: A-in-B with one of them)"),
+        typer.Option(
+            metavar="FILE", help="File to write: .png, .wav or .npy. (default: named after A and B)"
+        ),
     ] = None,
     rate: Annotated[
         int | None,
@@ -190,11 +248,11 @@ def swap(
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Draw A's label in B's style, as an image or a sound; ends with the file's path.
+    """Generate A's label in B's style, write the image or sound to a file, and print its path.
 
-    ROW counts the rows of DATA from 0.
+    ROW in DATA:ROW is the number of a row, from 0.
     """
-    _no_folder(out, "swap.png")
+    _check_not_a_folder(out, "swap.png")
     from .. import load
     from ..workflows.swap import swap as run
 
@@ -203,25 +261,39 @@ def swap(
 
 def export(
     model: Model,
-    to: Annotated[Literal["onnx"], typer.Option(help="Format of the files.")] = "onnx",
-    out: Annotated[Path | None, typer.Option(help="Folder to make. (default: MODEL-onnx)")] = None,
+    to: Annotated[Literal["onnx"], typer.Option(metavar="FORMAT", help="Format: onnx.")] = "onnx",
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Folder to write. (default: MODEL-onnx)"),
+    ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an earlier export.")
+        bool, typer.Option("--overwrite", metavar="", help="Replace an earlier export.")
     ] = False,
 ) -> None:
-    """Write encoder.onnx and decoder.onnx, which any program can run without wvae; ends with their folder's path."""
+    """Write encoder.onnx and decoder.onnx, which run without wvae, and print their folder."""
     from .. import load
     from ..io.onnx import export_onnx
 
-    estimator = load(str(model))
-    print(
-        export_onnx(
-            estimator, out or model.with_name(f"{model.resolve().name}-{to}"), overwrite=overwrite
-        )
-    )
+    out = out or model.with_name(f"{model.resolve().name}-{to}")
+    print(export_onnx(load(str(model)), out, overwrite=overwrite))
 
 
-def _number(k: str) -> int | None:
+def import_model(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="Chainer .model file of the original notebook."),
+    ],
+    out: Annotated[Path, typer.Argument(metavar="FOLDER", help="Model folder to write.")],
+) -> None:
+    """Convert a .model file of the original notebook into a model folder."""
+    from ..estimator import import_original
+
+    import_original(file).save(out)
+    print(out)
+
+
+def _parse_k(k: str) -> int | None:
+    """Return the number of clusters, or None for auto."""
     if k == "auto":
         return None
     if not k.isdecimal():
@@ -229,6 +301,6 @@ def _number(k: str) -> int | None:
     return int(k)
 
 
-def _no_folder(out: Path | None, example: str) -> None:
+def _check_not_a_folder(out: Path | None, example: str) -> None:
     if out is not None and out.is_dir():
         raise ValueError(f"--out {out} is a folder, expected a file such as {out / example}")

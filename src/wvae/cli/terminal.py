@@ -1,9 +1,10 @@
-"""What the commands show on the terminal: results on stdout, progress and remarks on stderr."""
+"""Terminal output: results on stdout; messages, warnings and progress on stderr."""
 
 from __future__ import annotations
 
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,85 +13,137 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
     from rich.table import Table
 
     from ..evaluation.n_clusters import KSelection
+    from ..reporting.summary import Row
     from ..workflows.progress import Advance
+
+# Speed and remaining time are estimated from the last hour: an epoch can take many minutes, and
+# Rich's default of 30 seconds would leave it without an estimate.
+SPEED_WINDOW = 3600.0
 
 
 def make_log(quiet: bool) -> Callable[[str], None]:
-    """Return a function that prints a remark on stderr, or nothing."""
-    return (lambda text: None) if quiet else (lambda text: print(text, file=sys.stderr))
+    """Return a function that prints a message on stderr, or does nothing if `quiet`."""
+    return _discard if quiet else _print_on_stderr
+
+
+def _print_on_stderr(message: str) -> None:
+    print(message, file=sys.stderr)
+
+
+def _discard(message: str) -> None:
+    """Ignore a message."""
+
+
+# ---------------------------------------------------------------------- signals and warnings
 
 
 class Terminated(KeyboardInterrupt):
-    """The system, or a scheduler, asked the program to end."""
+    """The process received SIGTERM."""
 
 
-def end_on_request() -> None:
-    """Let SIGTERM, which schedulers and shutdowns send, end the program as Ctrl-C does: what is kept is said."""
+def handle_signals() -> None:
+    """Make SIGINT and SIGTERM stop the program in the same clean way.
 
-    def end(number: int, frame: object) -> None:
+    SIGTERM comes from schedulers and at shutdown. A shell starts background jobs with SIGINT
+    ignored, and Python then installs no handler of its own; with this one, ``kill -INT`` still
+    stops such a job.
+    """
+
+    def terminate(number: int, frame: object) -> None:
         raise Terminated
 
-    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, terminate)
 
 
 @contextmanager
-def going_on(out: Path, quiet: bool) -> Generator[None]:
-    """Log what an interruption leaves in ``<out>.partial``, and that something was left there before."""
+def report_interrupt(out: Path, quiet: bool) -> Generator[None]:
+    """Report an unfinished run in ``<out>.partial``: an earlier one, and one that is interrupted.
+
+    An interruption ends the program with exit code 130 (SIGINT) or 143 (SIGTERM).
+    """
     log = make_log(quiet)
-    partial = out.with_name(out.name + ".partial")
+    partial = out.with_name(f"{out.name}.partial")
     if partial.exists():
         log(f"there is an unfinished run in {partial}")
     try:
         yield
-    except KeyboardInterrupt as cause:
-        kept = f"what is done is kept in {partial}: the same command goes on from there"
-        log(f"stopped; {kept if partial.exists() else 'nothing was done yet'}")
-        raise typer.Exit(
-            128 + (signal.SIGTERM if isinstance(cause, Terminated) else signal.SIGINT)
-        ) from None
+    except KeyboardInterrupt as interrupt:
+        if partial.exists():
+            log(f"stopped; progress is saved in {partial}: run the same command again to continue")
+        else:
+            log("stopped; there was no progress to save yet")
+        number = signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT
+        raise typer.Exit(128 + number) from None
 
 
-def print_metrics(found: dict[str, float], label: str) -> None:
-    """Show all figures of `wvae measure`, in groups."""
+@contextmanager
+def short_warnings() -> Generator[None]:
+    """Print each warning meant for users as one line, without Python's file, line and source."""
+    show_by_default = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **options: Any) -> None:
+        # Warnings about code, such as a DeprecationWarning, keep Python's form.
+        if issubclass(category, UserWarning):
+            text = " ".join(str(message).split())
+            print(f"wvae: warning: {text}", file=sys.stderr)
+        else:
+            show_by_default(message, category, *place, **options)
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = show_by_default
+
+
+# ---------------------------------------------------------------------- tables
+
+
+def print_metrics(metrics: dict[str, float], label: str) -> None:
+    """Print all figures of `wvae measure`, one table per group."""
     from rich.console import Console
-    from rich.table import Table
 
     from ..reporting.summary import GROUPS, rows
 
-    console, lines = Console(), rows(found)
+    console = Console()
+    lines = rows(metrics)
     for group, title in GROUPS.items():
         console.print(title.format(label=label), style="bold")
-        table = Table(box=None, pad_edge=False)
-        for column in ("", "value", "chance", "95 % interval"):
-            table.add_column(
-                column,
-                justify="right" if column else "left",
-                no_wrap=True,
-                min_width=7 if column else 34,
-            )
-        for row in (row for row in lines if row.group == group):
-            value = f"{row.value:,.0f}" if row.name.endswith("people") else f"{row.value:.3f}"
-            chance = "" if row.chance is None else f"{row.chance:.3f}"
-            table.add_row(
-                row.name,
-                value,
-                chance,
-                f"{row.interval[0]:.3f}–{row.interval[1]:.3f}" if row.interval else "",
-            )
-        console.print(
-            table if table.row_count else "nothing: the data know no writer or other category"
-        )
+        in_group = [line for line in lines if line.group == group]
+        if in_group:
+            console.print(_metrics_table(in_group))
+        else:
+            console.print("nothing: the data have no writer and no other category")
         console.print()
 
 
+def _metrics_table(lines: list[Row]) -> Table:
+    """Return a table of name, value, chance and interval."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("", no_wrap=True, min_width=34)
+    for column in ("value", "chance", "95 % interval"):
+        table.add_column(column, justify="right", no_wrap=True, min_width=7)
+    for line in lines:
+        is_count = line.name.endswith("people")
+        value = f"{line.value:,.0f}" if is_count else f"{line.value:.3f}"
+        chance = "" if line.chance is None else f"{line.chance:.3f}"
+        interval = "" if line.interval is None else "{:.3f}–{:.3f}".format(*line.interval)
+        table.add_row(line.name, value, chance, interval)
+    return table
+
+
 def print_selection(selection: KSelection) -> None:
-    """Show every number of clusters that was tried, and which was chosen."""
+    """Print the scores of every number of clusters that was tried, and which was chosen."""
     from rich.console import Console
 
-    table = numbers("k", "silhouette", "no clusters", "stability", "")
+    table = _table_of_numbers("k", "silhouette", "no clusters", "stability", "")
     for candidate in selection.candidates:
         scores = candidate.silhouette, candidate.reference_silhouette, candidate.stability
         cells = ["–" if score == -1 else f"{score:.3f}" for score in scores]
@@ -101,20 +154,22 @@ def print_selection(selection: KSelection) -> None:
 
 
 def print_scores(scores: dict[str, dict[str, float]], chance: dict[str, dict[str, float]]) -> None:
-    """Show how well clusters agree with each factor, next to a random assignment."""
+    """Print how well clusters agree with each factor, next to a random assignment."""
     from rich.console import Console
 
-    table = numbers("agreement with", "purity", "ARI", "AMI")
-    for name, found in scores.items():
-        table.add_row(name, *(f"{value:.3f}" for value in found.values()))
-        table.add_row(
-            "  at random", *(f"{value:.3f}" for value in chance[name].values()), style="dim"
-        )
+    table = _table_of_numbers("agreement with", "purity", "ARI", "AMI")
+    for name, values in scores.items():
+        table.add_row(name, *_three_digits(values))
+        table.add_row("  at random", *_three_digits(chance[name]), style="dim")
     Console().print(table)
 
 
-def numbers(first: str, *columns: str) -> Table:
-    """Return an empty table whose columns but the first are of numbers."""
+def _three_digits(values: dict[str, float]) -> list[str]:
+    return [f"{value:.3f}" for value in values.values()]
+
+
+def _table_of_numbers(first: str, *columns: str) -> Table:
+    """Return an empty table; all columns except the first hold numbers."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -124,23 +179,45 @@ def numbers(first: str, *columns: str) -> Table:
     return table
 
 
-class Bars:
-    """The experiments' `Progress`, drawn by Rich on stderr."""
+# ---------------------------------------------------------------------- progress
 
-    def __init__(self, bars: Any) -> None:
+
+class ProgressBars:
+    """Shows the tasks of a run as Rich progress bars; a `wvae.workflows.progress.Progress`."""
+
+    def __init__(self, bars: Progress) -> None:
         self.bars = bars
 
     @contextmanager
     def task(self, name: str, total: int) -> Generator[Advance]:
-        """Show a bar while the task runs."""
-        bar = self.bars.add_task(name, total=total)
-        yield lambda done: self.bars.update(bar, completed=done)
-        self.bars.update(bar, completed=total)
+        """Show a bar with the rate and the remaining time while the task runs."""
+        bar = self.bars.add_task(name, total=total, rate="")
+
+        def advance(done: int) -> None:
+            self.bars.update(bar, completed=done)
+            speed = next(task.speed for task in self.bars.tasks if task.id == bar)
+            self.bars.update(bar, rate=format_rate(speed))
+
+        yield advance
+        advance(total)
+
+
+def format_rate(speed: float | None) -> str:
+    """Return steps per second, or seconds per step where these are below 1, in words.
+
+    >>> format_rate(12_345.6), format_rate(2.04), format_rate(0.25), format_rate(None)
+    ('12,346 it/s', '2.0 it/s', '4.0 s/it', '')
+    """
+    if not speed:
+        return ""
+    if speed >= 100:
+        return f"{speed:,.0f} it/s"
+    return f"{speed:.1f} it/s" if speed >= 1 else f"{1 / speed:.1f} s/it"
 
 
 @contextmanager
-def progress(quiet: bool) -> Generator[Bars | None]:
-    """Show progress bars on stderr, or none."""
+def progress_bars(quiet: bool) -> Generator[ProgressBars | None]:
+    """Show progress bars on stderr, or none if `quiet`."""
     if quiet:
         yield None
         return
@@ -158,9 +235,11 @@ def progress(quiet: bool) -> Generator[Bars | None]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bars:
-        yield Bars(bars)
+    stderr = Console(stderr=True)
+    with Progress(*columns, console=stderr, speed_estimate_period=SPEED_WINDOW) as bars:
+        yield ProgressBars(bars)

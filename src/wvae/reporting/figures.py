@@ -1,4 +1,4 @@
-"""Arrays in, a matplotlib `Figure` out. Nothing here saves or trains."""
+"""Figures for reports: every function takes arrays and returns a matplotlib `Figure`."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ INK = ListedColormap(np.linspace((1, 1, 1), (0.07, 0.09, 0.15), 256))  # white p
 
 
 def label_colours(n: int) -> Array:
-    """Return n colours that can be told apart, (n, 4)."""
+    """Return n distinct RGBA colours, (n, 4)."""
     if n <= 10:
         return mpl.colormaps["tab10"](np.arange(n))
     return mpl.colormaps["turbo"](np.linspace(0.02, 0.98, n))
 
 
 def limits(values: Array, margin: float = 0.05) -> Limits:
-    """Return an axis range that holds all but the outermost 0.2 % of the values, with a margin."""
+    """Return an axis range around all but the outermost 0.2 % of the values, with a margin."""
     low, high = np.quantile(values, [0.001, 0.999])
     pad = margin * max(high - low, 1e-6)
     return float(low - pad), float(high + pad)
 
 
 def dot_size(n: int) -> float:
-    """Return the area of a dot, in points², for n of them: few are drawn large, many small."""
+    """Return the area of a dot, in points², for a plot of n dots: the more dots, the smaller."""
     return float(np.clip(15_000 / max(n, 1), 2.5, 16.0))
 
 
 def scatter(axes: Axes, points: Array, labels: Array, *, legend: str) -> None:
-    """Draw points (n, 2), one colour per label, in random order so that no label hides the others."""
+    """Plot points (n, 2) in one colour per label, in random order so that no label hides others."""
     classes, index = np.unique(labels, return_inverse=True)
     order = np.random.default_rng(0).permutation(len(points))
     colours = label_colours(len(classes))
@@ -52,9 +52,9 @@ def scatter(axes: Axes, points: Array, labels: Array, *, legend: str) -> None:
 
 
 def highlight(axes: Axes, points: Array, groups: Array, *, legend: str, shown: int = 10) -> None:
-    """Draw points (n, 2) in grey, with the members of the commonest groups in colour.
+    """Plot points (n, 2) in grey, and those of the `shown` largest groups in colour.
 
-    A hundred colours cannot be told apart: the `shown` groups with most points stand for all (ties: at random).
+    A reader cannot distinguish a hundred colours. Ties between groups are broken at random.
     """
     names, counts = np.unique(groups, return_counts=True)
     ties = np.random.default_rng(0).random(len(names))
@@ -62,9 +62,9 @@ def highlight(axes: Axes, points: Array, groups: Array, *, legend: str, shown: i
     size = dot_size(len(points))
     axes.scatter(*points.T, c=GREY, s=size * 0.6, linewidths=0, alpha=0.6)
     for name, colour in zip(chosen, label_colours(len(chosen)), strict=True):
-        mine = points[groups == name]
+        members = points[groups == name]
         axes.scatter(
-            *mine.T,
+            *members.T,
             color=colour,
             s=1.5 * size + 5,
             linewidths=0.4,
@@ -78,30 +78,36 @@ def highlight(axes: Axes, points: Array, groups: Array, *, legend: str, shown: i
 
 
 def tiles(images: Array) -> Array:
-    """Lay images (rows, columns, height, width) out as one picture, (rows · height, columns · width).
+    """Arrange images in a grid, as one picture.
 
-    Images in colour are (rows, columns, 3, height, width), and so the picture is (rows · height, columns · width, 3).
+    Grey images (rows, columns, height, width) become (rows · height, columns · width); colour
+    images (rows, columns, 3, height, width) become (rows · height, columns · width, 3).
+
+    >>> tiles(np.zeros((2, 3, 28, 28))).shape, tiles(np.zeros((2, 3, 3, 28, 28))).shape
+    ((56, 84), (56, 84, 3))
     """
     if images.ndim == 5:
-        return np.stack([tiles(images[:, :, channel]) for channel in range(images.shape[2])], -1)
+        rows, columns, channels, height, width = images.shape
+        picture = images.transpose(0, 3, 1, 4, 2)
+        return picture.reshape(rows * height, columns * width, channels)
     rows, columns, height, width = images.shape
     return images.transpose(0, 2, 1, 3).reshape(rows * height, columns * width)
 
 
 def _picture(images: Array, sound: bool) -> tuple[Array, dict[str, Any]]:
-    """Return tiles, and how to draw them: grey ones as ink on paper, spectrograms with low tones at the bottom."""
-    if sound:
+    """Return the tiles of images and the arguments with which ``imshow`` draws them."""
+    if sound:  # mel bands rise upwards
         return tiles(images[..., ::-1, :]), {"cmap": "magma", "vmin": 0, "vmax": 1}
-    return (
-        (tiles(images).clip(0, 1), {})
-        if images.ndim == 5
-        else (tiles(images), {"cmap": INK, "vmin": 0, "vmax": 1})
-    )
+    picture = tiles(images)
+    if picture.ndim == 3:
+        return picture.clip(0, 1), {}
+    return picture, {"cmap": INK, "vmin": 0, "vmax": 1}
 
 
 def _show(axes: Axes, images: Array, *, sound: bool = False) -> None:
-    picture, how = _picture(images, sound)
-    axes.imshow(picture, **how)
+    """Draw the tiles of images without ticks."""
+    picture, options = _picture(images, sound)
+    axes.imshow(picture, **options)
     axes.set(xticks=[], yticks=[])
 
 
@@ -120,28 +126,26 @@ def plane(
     Parameters
     ----------
     codes
-        (n, 2): z_label, z_rest.
+        z_label and z_rest of every test example, (n, 2).
     labels
-        (n,).
+        Their labels, (n,).
     images
-        (rows, columns, height, width), or (…, 3, height, width) in colour, decoded at the centres of a grid over the
-        limits, z_rest rising upwards (row 0 is the lowest).
+        Images decoded at the centres of a grid over the limits, (rows, columns, height, width), or
+        (rows, columns, 3, height, width) in colour. Row 0 has the smallest z_rest.
     xlim, ylim
         Ranges of z_label and z_rest.
     legend
-        What the labels are.
+        Name of the label.
     sound
         Whether the images are spectrograms.
     """
     figure = Figure(figsize=(12.5, 5.8), layout="constrained")
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
     scatter(left, codes, labels, legend=legend)
-    left.set(
-        title="where the test examples lie", xlabel="z_label", ylabel="z_rest", xlim=xlim, ylim=ylim
-    )
-    picture, how = _picture(images[::-1], sound)
-    right.imshow(picture, extent=(*xlim, *ylim), aspect="auto", **how)
-    right.set(title="what each place decodes to", xlabel="z_label")
+    left.set(title="test examples", xlabel="z_label", ylabel="z_rest", xlim=xlim, ylim=ylim)
+    picture, options = _picture(images[::-1], sound)
+    right.imshow(picture, extent=(*xlim, *ylim), aspect="auto", **options)
+    right.set(title="decoded plane", xlabel="z_label")
     left.grid(visible=True, color="#eeeeee", zorder=-1)
     left.set_axisbelow(True)
     return figure
@@ -155,17 +159,19 @@ def plane_by_factor(
     axes = figure.subplots()
     highlight(axes, codes, groups, legend=legend)
     axes.set(
-        xlabel="z_label", ylabel="z_rest", xlim=xlim, ylim=ylim, title=f"the same codes by {legend}"
+        xlabel="z_label", ylabel="z_rest", xlim=xlim, ylim=ylim, title=f"test examples by {legend}"
     )
     return figure
 
 
 def reconstructions(originals: Array, decoded: Array, *, sound: bool = False) -> Figure:
-    """Originals above their reconstructions, both (n, height, width) or (n, 3, height, width) in [0, 1]."""
+    """Originals above their reconstructions.
+
+    Both are (n, height, width), or (n, 3, height, width) in colour, with values in [0, 1].
+    """
     figure = Figure(figsize=(0.62 * len(originals), 1.6), layout="constrained")
-    for axes, images, name in zip(
-        figure.subplots(2, 1), (originals, decoded), ("original", "decoded"), strict=True
-    ):
+    above, below = figure.subplots(2, 1)
+    for axes, images, name in ((above, originals, "original"), (below, decoded, "decoded")):
         _show(axes, images[None], sound=sound)
         axes.set_ylabel(name, rotation=0, ha="right", va="center")
         axes.spines[:].set_visible(False)
@@ -173,30 +179,51 @@ def reconstructions(originals: Array, decoded: Array, *, sound: bool = False) ->
 
 
 def losses(history: Sequence[Mapping[str, float]]) -> Figure:
-    """Every term of the objective over the epochs, training and test, in nats."""
+    """Every term of the objective by epoch, on training and test examples, in nats.
+
+    Parameters
+    ----------
+    history
+        One row per epoch, with ``epoch``, ``train.<term>`` and perhaps ``test.<term>``.
+    """
     names = [name.removeprefix("train.") for name in history[0] if name.startswith("train.")]
     names = [name for name in names if name != "accuracy"]
     names.sort(key=lambda name: name != "loss")
     figure = Figure(figsize=(2.9 * len(names), 2.7), layout="constrained")
-    epochs = [row["epoch"] for row in history]
-    for axes, name in zip(np.atleast_1d(figure.subplots(1, len(names))), names, strict=True):
-        for part, colour in (("train", "#1f77b4"), ("test", "#d62728")):
-            if f"{part}.{name}" in history[0]:
-                axes.plot(
-                    epochs, [row[f"{part}.{name}"] for row in history], color=colour, label=part
-                )
-        axes.set(title=name, xlabel="epoch")
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(visible=True, color="#eeeeee")
-    figure.axes[0].set_ylabel("nats per example")
-    figure.axes[0].legend(frameon=False)
+    panels = figure.subplots(1, len(names), squeeze=False)[0]
+    for axes, name in zip(panels, names, strict=True):
+        _plot_term(axes, history, name)
+    panels[0].set_ylabel("nats per example")
+    panels[0].legend(frameon=False)
     return figure
+
+
+def _plot_term(axes: Axes, history: Sequence[Mapping[str, float]], name: str) -> None:
+    """Plot one term of the objective by epoch."""
+    epochs = [row["epoch"] for row in history]
+    for part, colour in (("train", "#1f77b4"), ("test", "#d62728")):
+        key = f"{part}.{name}"
+        if key in history[0]:
+            axes.plot(epochs, [row[key] for row in history], color=colour, label=part)
+    axes.set(title=name, xlabel="epoch")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(visible=True, color="#eeeeee")
 
 
 def embeddings(
     maps: Mapping[str, Array], labels: Array, groups: Array, *, label: str, factor: str
 ) -> Figure:
-    """Experiment II: t-SNE maps (n, 2) of the codes by name, coloured by label (above) and by factor (below)."""
+    """Experiment II: t-SNE maps of the codes, coloured by label (above) and by factor (below).
+
+    Parameters
+    ----------
+    maps
+        Points (n, 2) of each code, by its name.
+    labels, groups
+        Label and hidden factor of every point, (n,).
+    label, factor
+        Their names.
+    """
     figure = Figure(figsize=(6.4 * len(maps), 10.4), layout="constrained")
     grid = figure.subplots(2, len(maps), squeeze=False)
     for column, (name, points) in enumerate(maps.items()):
@@ -212,20 +239,23 @@ def embeddings(
 
 
 def scores(rows: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
-    """Clustering scores, one panel per score: rows[row][score] are its values over the draws.
+    """Clustering scores, one panel per score: a bar is the mean over the trials, a dot a trial.
 
-    A dot is a draw, a bar the mean.
+    Parameters
+    ----------
+    rows
+        ``rows[name][score]`` has the values of one score over the trials.
     """
     names = list(next(iter(rows.values())))
     figure = Figure(figsize=(4.1 * len(names), 0.42 * len(rows) + 1.0), layout="constrained")
     grid = np.atleast_1d(figure.subplots(1, len(names), sharey=True))
     for axes, name in zip(grid, names, strict=True):
-        for place, (row, values) in enumerate(rows.items()):
+        for y, (row, values) in enumerate(rows.items()):
             colour = "#1f77b4" if row.startswith("z_rest") else "#9aa5b1"
-            axes.barh(place, np.mean(values[name]), color=colour, height=0.62)
+            axes.barh(y, np.mean(values[name]), color=colour, height=0.62)
             axes.plot(
                 values[name],
-                [place] * len(values[name]),
+                [y] * len(values[name]),
                 "o",
                 color="black",
                 markersize=3,
@@ -239,7 +269,17 @@ def scores(rows: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
 
 
 def rewritten(sources: Array, images: Array, labels: Sequence[object]) -> Figure:
-    """Each source (n, height, width) and, right of it, its style writing every label (n, labels, height, width)."""
+    """Source images and, right of each, every label in its style.
+
+    Parameters
+    ----------
+    sources
+        The images that give the style, (n, height, width), in [0, 1].
+    images
+        The generated images, (n, labels, height, width), in [0, 1].
+    labels
+        Names of the columns.
+    """
     n, _, _, width = images.shape
     figure = Figure(figsize=(0.55 * (len(labels) + 1.6), 0.55 * n + 0.5), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1, len(labels)])
@@ -247,7 +287,7 @@ def rewritten(sources: Array, images: Array, labels: Sequence[object]) -> Figure
     left.set(title="source", xticks=[], yticks=[])
     right.imshow(tiles(images), cmap=INK, vmin=0, vmax=1)
     right.set(yticks=[])
-    right.set_title("its style writes …")
+    right.set_title("every label in its style")
     right.set_xticks((np.arange(len(labels)) + 0.5) * width, [str(label) for label in labels])
     for axes in (left, right):
         axes.tick_params(length=0)
@@ -264,34 +304,32 @@ def leakage(
     null: float,
     label: str = "label",
 ) -> Figure:
-    """How often each fresh probe reads the label from z_rest, beside chance and the positive control.
+    """Accuracy of fresh probes that predict the label from z_rest, with chance and control.
 
     Parameters
     ----------
     probes
-        Accuracy of each, in [0, 1].
+        Accuracy of each probe, in [0, 1], by its name.
     control
-        Accuracy of the same kind of probe on z_label.
+        The positive control: accuracy of a probe on z_label.
     interval
-        95 % interval of the largest of them.
+        95 % interval of the largest accuracy in `probes`.
     majority, null
-        Chance: of a constant guess, and of probes fitted to permuted labels.
+        Chance levels: of a constant prediction, and of probes trained with permuted labels.
     label
-        What is read.
+        Name of the label.
     """
     figure = Figure(figsize=(8.2, 0.42 * len(probes) + 1.5), layout="constrained")
     axes = figure.subplots()
-    names = [*(f"z_rest, {kind}" for kind in probes), "z_label, the control"]
+    names = [*(f"z_rest, {kind}" for kind in probes), "z_label, positive control"]
     values = [*probes.values(), control]
     axes.barh(range(len(names)), values, color=["#1f77b4"] * len(probes) + ["#9aa5b1"], height=0.62)
     highest = int(np.argmax(list(probes.values())))
     error = np.abs(np.array(interval)[:, None] - values[highest])
     axes.errorbar(values[highest], highest, xerr=error, color="black", capsize=3, linewidth=1)
-    axes.axvline(majority, color="#d62728", linewidth=1.2, label="the commonest label")
-    axes.axvline(
-        null, color="#d62728", linewidth=1.2, linestyle=":", label="probes of permuted labels"
-    )
-    axes.set(xlim=(0, 1), xlabel=f"share of test examples whose {label} is read")
+    axes.axvline(majority, color="#d62728", linewidth=1.2, label="most common label")
+    axes.axvline(null, color="#d62728", linewidth=1.2, linestyle=":", label="permuted labels")
+    axes.set(xlim=(0, 1), xlabel=f"accuracy: {label} of test examples")
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.spines[["top", "right"]].set_visible(False)
@@ -302,18 +340,19 @@ def leakage(
 
 
 def swapped(labels: Array, rests: Array, images: Array, *, sound: bool = False) -> Figure:
-    """Swapped images (rows, columns, \\*shape) with their sources on the margins.
+    """Swapped images, with their sources on the margins.
 
     Parameters
     ----------
     labels
-        What gives z_label to each column, (columns, \\*shape): (height, width), or (3, height, width) in colour.
+        The images that give z_label to each column, (columns, \\*shape), where shape is
+        (height, width), or (3, height, width) in colour. All values are in [0, 1].
     rests
-        What gives z_rest to each row, (rows, \\*shape).
+        The images that give z_rest to each row, (rows, \\*shape).
     images
-        The swapped ones, in [0, 1] like the sources.
+        The swapped images, (rows, columns, \\*shape).
     sound
-        Whether they are spectrograms, (mel bands, frames).
+        Whether the images are spectrograms, (mel bands, frames).
     """
     rows, columns = images.shape[:2]
     figure = Figure(figsize=(0.55 * (columns + 1.8), 0.55 * (rows + 1.8)), layout="constrained")
@@ -323,6 +362,6 @@ def swapped(labels: Array, rests: Array, images: Array, *, sound: bool = False) 
         _show(axes, pictures, sound=sound)
         axes.spines[:].set_color(GREY)
     corner.axis("off")
-    above.set_title("z_label of …")
-    left.set_ylabel("z_rest of …")
+    above.set_title("z_label from")
+    left.set_ylabel("z_rest from")
     return figure

@@ -1,4 +1,4 @@
-"""A run folder becomes one page: report.html, with the pictures inside, to be opened without a network."""
+"""Turn a run folder into one page, ``report.html``, with all pictures and sounds inside."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from typing import Any
 
 from ..evaluation.clustering import GMM_FLOOR
 from ..io.files import atomic
-from .summary import verdict
+from .summary import summarise
 
-# The figures that the article's notebook printed for EMNIST Digits, 240,000 training images, one dimension each.
+Settings = dict[str, Any]
+Metrics = dict[str, float | None]
+
+# The figures that the article's notebook printed for EMNIST Digits: 240,000 training images, one
+# dimension for each code.
 ARTICLE_PLANE = {
     "classifier": {"loss": 236.9, "reconstruction": 194.1, "classification": 33.8},
     "covariance": {"loss": 229.8, "reconstruction": 195.4, "classification": 24.4},
@@ -19,7 +23,18 @@ ARTICLE_PLANE = {
 # The article's best row for a hundred EMNIST writers: K-Means on z_rest.
 ARTICLE_WRITERS = {"purity": 0.1971, "ari": 0.0275, "ami": 0.0736}
 
-_TABLE = (
+_PLANE_TERMS = (
+    "loss",
+    "reconstruction",
+    "kl_label",
+    "kl_rest",
+    "style",
+    "classification",
+    "separation",
+    "accuracy",
+)
+# What was clustered, by which method, and the name in the metrics.
+_WRITER_ROWS = (
     ("raw pixels", "K-Means", "raw.kmeans"),
     ("raw pixels", "GMM", "raw.gmm"),
     ("z_rest", "K-Means", "z_rest.kmeans"),
@@ -29,43 +44,54 @@ _TABLE = (
     ("random assignment", "", "random"),
     ("network trained with writer labels", "", "ceiling"),
 )
-
-_PROBES = {
+_CONTROL = "leakage.positive_control"
+_PROBE_ROWS = {
     "leakage.mean.logistic": "logistic regression",
-    "leakage.mean.mlp": "network, 2 × 256",
-    "leakage.mean.knn": "nearest neighbours",
-    "leakage.positive_control": "the control: logistic regression on z_label",
+    "leakage.mean.mlp": "MLP, 2 × 256 units",
+    "leakage.mean.knn": "k-NN",
+    _CONTROL: "positive control: logistic regression on z_label",
 }
-_SWAP = {
+_SWAP_ROWS = {
     "swap.label": "swapped images that show the wanted {label}",
-    "swap.control.label": "the control: plain reconstructions that show their own {label}",
-    "swap.judge": "real test images whose {label} the reader names",
-    "swap.rest_r2": "share of z_rest's variance found again when swapped images are encoded, R²",
+    "swap.control.label": "for comparison: plain reconstructions that show their own {label}",
+    "swap.judge": "accuracy of the classifier on real test images",
+    "swap.rest_r2": "z_rest recovered by encoding the swapped images again, R²",
 }
-
-# Words, key of the figure, key of what a guess would give.
-_WORLDS = (
-    ("label read from z_label", "sufficiency.max", "sufficiency.majority"),
-    ("label read from z_rest: leakage, should be chance", "leakage.max", "leakage.majority"),
+# Description, name in the metrics, and name of the chance level.
+_DATA_SET_ROWS = (
+    ("label predicted from z_label", "sufficiency.max", "sufficiency.majority"),
     (
-        "hidden factor read from z_rest",
+        "leakage: label predicted from z_rest, should be at chance",
+        "leakage.max",
+        "leakage.majority",
+    ),
+    (
+        "hidden factor predicted from z_rest",
         "rest.factor.{factor}.accuracy",
         "rest.factor.{factor}.chance",
     ),
     ("hidden factor in z_label beyond the label, should be 0", "sufficiency.leak.{factor}", ""),
-    ("clusters of z_rest against the hidden factor, AMI", "clusters.z_rest.ami", ""),
-    ("the same of the raw examples", "clusters.raw.ami", ""),
-    ("the same of z_label", "clusters.z_label.ami", ""),
+    ("clusters of z_rest compared with the hidden factor, AMI", "clusters.z_rest.ami", ""),
+    ("the same for clusters of the raw examples", "clusters.raw.ami", ""),
+    ("the same for clusters of z_label", "clusters.z_label.ami", ""),
     ("swapped examples that show the wanted label", "swap.label", ""),
     ("swapped examples that keep their hidden factor", "swap.factor", "swap.factor.chance"),
 )
 
 
-def write_report(folder: Path, settings: dict[str, Any], metrics: dict[str, float | None]) -> Path:
-    """Write ``report.html`` into a run folder from its settings, metrics and figures, and return its path.
+def write_report(folder: Path, settings: Settings, metrics: Metrics) -> Path:
+    """Write ``report.html`` of the article's experiments into a run folder, and return its path.
 
-    Every number on the page is read from `metrics`.
+    Every number on the page comes from `metrics`.
+
+    Parameters
+    ----------
+    folder
+        The run folder; every picture in its ``figures`` goes onto the page.
+    settings, metrics
+        The contents of the run's ``config.json`` and ``metrics.json``.
     """
+    panels = {name: panel_values(name, settings, metrics) for name in ("plane", "writers")}
     return _render(
         folder,
         "report.html.j2",
@@ -73,38 +99,41 @@ def write_report(folder: Path, settings: dict[str, Any], metrics: dict[str, floa
         metrics=metrics,
         plane=plane_rows(settings, metrics),
         writers=writer_rows(metrics),
-        measured={name: measured(name, settings, metrics) for name in ("plane", "writers")},
+        panels=panels,
         article_writers=ARTICLE_WRITERS,
         gmm_floor=GMM_FLOOR,
     )
 
 
 def write_worlds(
-    folder: Path,
-    settings: dict[str, Any],
-    metrics: dict[str, float | None],
-    factors: dict[str, str],
+    folder: Path, settings: Settings, metrics: Metrics, factors: dict[str, str]
 ) -> Path:
-    """Write ``report.html`` of several data sets into a run folder, and return its path.
+    """Write ``report.html`` that compares several data sets into a run folder; return its path.
 
-    ``factors`` is the hidden factor of each data set, by its name. Every number on the page is read from `metrics`,
-    and ``sounds/<data set>/<group>-<place>-<what it is>.wav`` are on it, to be played.
+    Every number on the page comes from `metrics`.
+
+    Parameters
+    ----------
+    folder
+        The run folder; its pictures and sounds go onto the page. Sounds are named
+        ``sounds/<data set>/<group>-<position>-<description>.wav``.
+    settings, metrics
+        The contents of the run's ``config.json`` and ``metrics.json``.
+    factors
+        The hidden factor of each data set, by the data set's name.
     """
-    worlds: list[dict[str, Any]] = []
+    data_sets: list[dict[str, Any]] = []
     for data in settings["data"]:
-        name = data["name"]
-        found = {
-            k.removeprefix(f"{name}."): v for k, v in metrics.items() if k.startswith(f"{name}.")
-        }
-        said = verdict({k: v for k, v in found.items() if v is not None}, data["label_name"])
-        worlds.append(
+        name, label = data["name"], data["label_name"]
+        values = _with_prefix(f"{name}.", metrics)
+        data_sets.append(
             {
                 "name": name,
                 "data": data,
-                "label": data["label_name"],
+                "label": label,
                 "factor": factors[name],
-                "found": found,
-                "verdict": [sentence[0].upper() + sentence[1:] for sentence in said],
+                "metrics": values,
+                "summary": _sentences(values, label),
                 "sounds": _sounds(folder / "sounds" / name),
             }
         )
@@ -113,37 +142,144 @@ def write_worlds(
         "worlds.html.j2",
         settings=settings,
         metrics=metrics,
-        worlds=worlds,
-        rows=world_rows(worlds),
+        data_sets=data_sets,
+        rows=data_set_rows(data_sets),
     )
 
 
-def world_rows(worlds: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows of the table of worlds: words, and for each world the figure and what a guess would give."""
+def data_set_rows(data_sets: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of the table that compares data sets.
+
+    Each has a ``description``, ``values``, one pair of figure and chance level for every data set,
+    and ``has_chance``, whether any chance level is known.
+    """
     rows: list[dict[str, Any]] = []
-    for words, key, chance in _WORLDS:
-        keys = [
-            (key.format(factor=w["factor"]), chance.format(factor=w["factor"]), w["found"])
-            for w in worlds
-        ]
-        values = [(found.get(k), found.get(c) if c else None) for k, c, found in keys]
+    for description, key, chance_key in _DATA_SET_ROWS:
+        values: list[tuple[float | None, float | None]] = []
+        for data_set in data_sets:
+            metrics, factor = data_set["metrics"], data_set["factor"]
+            chance = metrics.get(chance_key.format(factor=factor))
+            values.append((metrics.get(key.format(factor=factor)), chance))
         if any(value is not None for value, _ in values):
-            rows.append(
-                {"words": words, "values": values, "chance": any(c is not None for _, c in values)}
-            )
+            has_chance = any(chance is not None for _, chance in values)
+            rows.append({"description": description, "values": values, "has_chance": has_chance})
     return rows
 
 
+def plane_rows(settings: Settings, metrics: Metrics) -> list[dict[str, Any]]:
+    """Return the rows of Experiment I's table: ``term``, ``value`` and the ``article``'s value.
+
+    The article's values are None unless the backbone is its own.
+    """
+    config = settings["config"]
+    reference: dict[str, float] = {}
+    if config["backbone"] == "article":
+        variant = config["separation"] if config["classifier_weight"] else "plain"
+        reference = ARTICLE_PLANE["classifier" if variant == "none" else variant]
+    rows: list[dict[str, Any]] = []
+    for term in _PLANE_TERMS:
+        key = f"plane.test.{term}"
+        if key in metrics:
+            rows.append({"term": term, "value": metrics[key], "article": reference.get(term)})
+    return rows
+
+
+def writer_rows(metrics: Metrics) -> list[dict[str, Any]]:
+    """Return the rows of Experiment II's table; every score is a pair of mean and sd.
+
+    Each row has ``space``, what was clustered; ``method``; ``scores``, the purity, ARI and AMI;
+    ``paired``, the AMI less that of K-Means on raw pixels; and ``label``, the AMI with the label.
+    """
+    if "writers.trials" not in metrics:
+        return []
+
+    def mean_and_sd(name: str) -> tuple[float | None, float | None]:
+        return metrics.get(f"writers.{name}.mean"), metrics.get(f"writers.{name}.sd")
+
+    rows: list[dict[str, Any]] = []
+    for space, method, name in _WRITER_ROWS:
+        scores = [mean_and_sd(f"{name}.{score}") for score in ("purity", "ari", "ami")]
+        rows.append(
+            {
+                "space": space,
+                "method": method,
+                "scores": scores,
+                "paired": mean_and_sd(f"paired.{name}.ami"),
+                "label": mean_and_sd(f"{name}.label_ami"),
+            }
+        )
+    return rows
+
+
+def panel_values(experiment: str, settings: Settings, metrics: Metrics) -> dict[str, Any]:
+    """Return what the panels on leakage and swapping show, or nothing if it was not measured.
+
+    Parameters
+    ----------
+    experiment
+        ``"plane"`` or ``"writers"``.
+    settings, metrics
+        As for `write_report`.
+
+    Returns
+    -------
+    dict
+        ``summary``, sentences; ``probes``, rows of ``name``, ``accuracy`` and ``is_control``;
+        ``interval`` of the largest accuracy; ``chance``; ``information`` in nats; ``swap``, pairs
+        of description and score.
+    """
+    values = _with_prefix(f"{experiment}.measure.", metrics)
+    if not values:
+        return {}
+    label = settings["data"]["label_name"]
+    probes: list[dict[str, Any]] = []
+    for key, name in _PROBE_ROWS.items():
+        if key in values:
+            is_control = key == _CONTROL
+            probes.append({"name": name, "accuracy": values[key], "is_control": is_control})
+    swap: list[tuple[str, float]] = []
+    for key, description in _SWAP_ROWS.items():
+        if key in values:
+            swap.append((description.format(label=label), values[key]))
+    return {
+        "summary": _sentences(values, label),
+        "probes": probes,
+        "interval": (values["leakage.low"], values["leakage.high"]),
+        "chance": {"majority": values["leakage.majority"], "null": values["leakage.null"]},
+        "information": (values["leakage.information.lower"], values["leakage.information.upper"]),
+        "swap": swap,
+    }
+
+
+def _with_prefix(prefix: str, metrics: Metrics) -> dict[str, float]:
+    """Return the metrics whose names begin with a prefix, without it; None is left out."""
+    values: dict[str, float] = {}
+    for key, value in metrics.items():
+        if key.startswith(prefix) and value is not None:
+            values[key.removeprefix(prefix)] = value
+    return values
+
+
+def _sentences(metrics: dict[str, float], label: str) -> list[str]:
+    """Return the summary as sentences with a capital and a full stop."""
+    return [f"{text[0].upper()}{text[1:]}." for text in summarise(metrics, label)]
+
+
 def _sounds(folder: Path) -> list[list[tuple[str, str]]]:
-    """Return the groups of sounds in a folder, of each what it is and the file in base64."""
+    """Return the groups of sounds in a folder, each sound as its description and base64 text."""
     groups: dict[str, list[tuple[str, str]]] = {}
     for path in sorted(folder.glob("*.wav")):
-        group, _, name = path.stem.split("-", 2)
-        groups.setdefault(group, []).append((name, base64.b64encode(path.read_bytes()).decode()))
+        group, _, description = path.stem.split("-", 2)
+        groups.setdefault(group, []).append((description, _base64(path)))
     return list(groups.values())
 
 
+def _base64(path: Path) -> str:
+    return base64.b64encode(path.read_bytes()).decode()
+
+
 def _render(folder: Path, template: str, **values: Any) -> Path:
+    """Write ``report.html`` from a template, atomically."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -152,93 +288,9 @@ def _render(folder: Path, template: str, **values: Any) -> Path:
         undefined=StrictUndefined,
         trim_blocks=True,
     )
-    pictures = {
-        p.stem: base64.b64encode(p.read_bytes()).decode()
-        for p in (folder / "figures").glob("*.png")
-    }
+    pictures = {path.stem: _base64(path) for path in (folder / "figures").glob("*.png")}
     page = environment.get_template(template).render(pictures=pictures, **values)
     path = folder / "report.html"
     with atomic(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return path
-
-
-def plane_rows(settings: dict[str, Any], metrics: dict[str, float | None]) -> list[dict[str, Any]]:
-    """Return the rows of Experiment I's table: term, ours, and the notebook's where the objective is its own."""
-    config = settings["config"]
-    variant = "plain" if not config["classifier_weight"] else config["separation"]
-    reference = (
-        ARTICLE_PLANE[{"none": "classifier"}.get(variant, variant)]
-        if config["backbone"] == "article"
-        else {}
-    )
-    terms = (
-        "loss",
-        "reconstruction",
-        "kl_label",
-        "kl_rest",
-        "style",
-        "classification",
-        "separation",
-        "accuracy",
-    )
-    return [
-        {"term": term, "ours": metrics[f"plane.test.{term}"], "article": reference.get(term)}
-        for term in terms
-        if f"plane.test.{term}" in metrics
-    ]
-
-
-def writer_rows(metrics: dict[str, float | None]) -> list[dict[str, Any]]:
-    """Return the rows of Experiment II's table: each score as (mean, sd), and the paired difference in AMI."""
-    if "writers.trials" not in metrics:
-        return []
-
-    def pair(name: str) -> tuple[float | None, float | None]:
-        return metrics.get(f"writers.{name}.mean"), metrics.get(f"writers.{name}.sd")
-
-    return [
-        {
-            "space": space,
-            "method": method,
-            "scores": [pair(f"{row}.{score}") for score in ("purity", "ari", "ami")],
-            "paired": pair(f"paired.{row}.ami"),
-            "label": pair(f"{row}.label_ami"),
-        }
-        for space, method, row in _TABLE
-    ]
-
-
-def measured(
-    name: str, settings: dict[str, Any], metrics: dict[str, float | None]
-) -> dict[str, Any]:
-    """Return what the panels on leakage and swapping say of one experiment's model; nothing if it was not measured.
-
-    ``verdict``, sentences; ``probes``, rows of probe, accuracy and whether it is the control; ``interval`` of the
-    largest; ``chance``; ``information``, nats; ``swap``, rows of words and score.
-    """
-    prefix = f"{name}.measure."
-    found = {
-        k.removeprefix(prefix): v
-        for k, v in metrics.items()
-        if k.startswith(prefix) and v is not None
-    }
-    if not found:
-        return {}
-    label = settings["data"]["label_name"]
-    first, *doubts = verdict(found, label)
-    probes = [
-        {"name": words, "accuracy": found[key], "control": key == "leakage.positive_control"}
-        for key, words in _PROBES.items()
-        if key in found
-    ]
-    return {
-        "verdict": [first[0].upper() + first[1:], *doubts],
-        "probes": probes,
-        "interval": (found["leakage.low"], found["leakage.high"]),
-        "chance": {"majority": found["leakage.majority"], "null": found["leakage.null"]},
-        "information": (found["leakage.information.lower"], found["leakage.information.upper"]),
-        "swap": [
-            (words.format(label=label), found[key]) for key, words in _SWAP.items() if key in found
-        ],
-    }

@@ -1,4 +1,4 @@
-"""The figures of `wvae.workflows.measure` in rows and in plain words, for the terminal and the report."""
+"""The figures of `wvae.workflows.measure` as rows and sentences, for terminal and report."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from dataclasses import dataclass
 
 Metrics = Mapping[str, float]
 GROUPS = {
-    "leakage": "leakage: the {label} read from z_rest by fresh probes",
-    "sufficiency": "sufficiency: what z_label knows",
-    "rest": "rest: what z_rest knows",
-    "swap": "swap: z_label of one image with z_rest of another",
-    "retrieval": "retrieval: who made it, by z_rest",
+    "leakage": "leakage: the {label} predicted from z_rest by fresh probes",
+    "sufficiency": "sufficiency: what z_label contains",
+    "rest": "rest: what z_rest contains",
+    "swap": "swap: z_label of one example with z_rest of another",
+    "retrieval": "retrieval: finding the same writer, speaker or other category by z_rest",
 }
-LITTLE = 0.1  # share of its variance that a z_rest which carries anything gives back at the least
-_CHANCE = (".majority", ".null", ".low", ".high")
-_KINDS = {
-    "logistic": "logistic probe",
-    "mlp": "mlp",
-    "knn": "vote of neighbours",
-    "boosting": "set of boosted trees",
+MIN_REST_SCORE = 0.1  # R², or accuracy above chance, below which z_rest counts as empty
+MIN_JUDGE_ACCURACY = 0.8
+_CHANCE_SUFFIXES = (".majority", ".null", ".low", ".high")
+_PROBES = {
+    "logistic": "a logistic-regression probe",
+    "mlp": "an MLP probe",
+    "knn": "a k-NN probe",
+    "boosting": "a gradient-boosting probe",
 }
 
 
 @dataclass(frozen=True)
 class Row:
-    """One figure: its name within the group, its value, what a guess would give, and its 95 % interval."""
+    """One figure: its name within the group, its value, its chance level and its 95 % interval."""
 
     group: str
     name: str
@@ -35,37 +36,53 @@ class Row:
 
 
 def rows(metrics: Metrics) -> list[Row]:
-    """Return the figures worth a line, in their order; those of single labels, and chance itself, have none.
+    """Return the figures that get a line of their own, in the order of `metrics`.
+
+    Scores of single labels, chance levels and the ends of intervals get none.
+
+    Parameters
+    ----------
+    metrics
+        The result of `wvae.workflows.measure.measure`, full or quick.
 
     Examples
     --------
-    >>> found = {"leakage.mean.mlp": 0.4, "leakage.mean.majority": 0.1, "leakage.mean.null": 0.12, "swap.label.3": 1.0}
-    >>> [(row.name, row.value, row.chance) for row in rows(found)]
+    >>> metrics = {"leakage.mean.mlp": 0.4, "leakage.mean.majority": 0.1, "leakage.mean.null": 0.12}
+    >>> [(row.name, row.value, row.chance) for row in rows(metrics | {"swap.label.3": 1.0})]
     [('mean.mlp', 0.4, 0.12)]
     """
-    found: list[Row] = []
+    result: list[Row] = []
     for key, value in metrics.items():
         group, _, name = key.partition(".")
-        of_a_label = key.startswith(("swap.label.", "rest.reconstruction.")) and not name.endswith(
-            ".mse"
-        )
-        is_chance = key.endswith(".chance") or (
-            group in ("leakage", "sufficiency") and key.endswith(_CHANCE)
-        )
-        if group not in GROUPS or of_a_label or is_chance or key == "leakage.clean":
-            continue
-        stem = key.removesuffix("max")
-        interval = (
-            (metrics[f"{stem}low"], metrics[f"{stem}high"])
-            if f"{stem}low" in metrics and stem != key
-            else None
-        )
-        found.append(Row(group, name, value, _chance(key, metrics), interval))
-    return found
+        if group in GROUPS and not _is_auxiliary(key):
+            chance = _chance(key, metrics)
+            result.append(Row(group, name, value, chance, _interval(key, metrics)))
+    return result
+
+
+def _is_auxiliary(key: str) -> bool:
+    """Return whether a figure belongs to another one's line, or to a single label."""
+    group = key.partition(".")[0]
+    is_of_one_label = key.startswith(("swap.label.", "rest.reconstruction.")) and not key.endswith(
+        ".mse"
+    )
+    is_chance = group in ("leakage", "sufficiency") and key.endswith(_CHANCE_SUFFIXES)
+    is_chance = is_chance or key.endswith(".chance")
+    return is_of_one_label or is_chance or key == "leakage.clean"
+
+
+def _interval(key: str, metrics: Metrics) -> tuple[float, float] | None:
+    """Return the 95 % interval of a largest accuracy, ``….max``, where the metrics have it."""
+    if not key.endswith("max"):
+        return None
+    stem = key.removesuffix("max")
+    if f"{stem}low" not in metrics:
+        return None
+    return metrics[f"{stem}low"], metrics[f"{stem}high"]
 
 
 def _chance(key: str, metrics: Metrics) -> float | None:
-    """Return what a guess would score, where the metrics say."""
+    """Return the chance level of a figure, or None if the metrics do not have it."""
     group, *middle, last = key.split(".")
     parent = ".".join([group, *middle])
     if "eer" in middle:
@@ -74,112 +91,134 @@ def _chance(key: str, metrics: Metrics) -> float | None:
         return None
     if f"{key}.chance" in metrics:
         return metrics[f"{key}.chance"]
-    if group == "retrieval":  # retrieval.writer.within.top1.3: chance is the writer's
-        above = [".".join([group, *middle[:n]]) for n in range(len(middle), -1, -1)]
-        return next(
-            (metrics[f"{name}.chance"] for name in above if f"{name}.chance" in metrics), None
-        )
+    if group == "retrieval":  # the chance of retrieval.writer.within.top1.3 is the writer's
+        return _nearest_chance(parent, metrics)
     if f"{parent}.chance" in metrics:
         return metrics[f"{parent}.chance"]
-    chances = [
-        metrics[f"{parent}.{name}"]
-        for name in ("majority", "null")
-        if f"{parent}.{name}" in metrics
-    ]
-    return max(chances) if chances else None
+    names = f"{parent}.majority", f"{parent}.null"
+    return max((metrics[name] for name in names if name in metrics), default=None)
 
 
-def verdict(metrics: Metrics, label: str = "label") -> list[str]:
-    """Return one sentence on whether z_rest is clean, then one for each thing that casts doubt on the figures.
+def _nearest_chance(name: str, metrics: Metrics) -> float | None:
+    """Return the chance level of a dotted name, or of the nearest name above it."""
+    while name:
+        if f"{name}.chance" in metrics:
+            return metrics[f"{name}.chance"]
+        name = name.rpartition(".")[0]
+    return None
 
-    Clean is what `wvae.evaluation.leakage.is_clean` calls so: at most 5 points above chance.
+
+def summarise(metrics: Metrics, label: str = "label") -> list[str]:
+    """Return a sentence on whether z_rest is clean, and one for every reason to doubt the figures.
+
+    z_rest is clean if no probe predicts the label with an accuracy of more than 5 percentage points
+    above chance: `wvae.evaluation.leakage.is_clean`.
 
     Parameters
     ----------
     metrics
-        Of `wvae.workflows.measure.measure`, in full or quick.
+        The result of `wvae.workflows.measure.measure`, full or quick.
     label
-        What the label is called: ``"digit"``.
+        Name of the label, such as ``"digit"``.
+
+    Raises
+    ------
+    ValueError
+        If the metrics lack the probe that reached the largest leakage.
 
     Examples
     --------
-    >>> found = {"leakage.mean.mlp": 0.412, "leakage.mean.max": 0.412, "leakage.max": 0.412, "leakage.low": 0.4,
-    ...          "leakage.high": 0.42, "leakage.majority": 0.1, "leakage.null": 0.114, "leakage.clean": 0.0,
-    ...          "leakage.positive_control": 0.98}
-    >>> print(*verdict(found, "digit"))
-    not clean: a fresh mlp reads the digit from z_rest in 41.2 % of cases (40.0–42.0 %), chance 11.4 %
+    >>> metrics = {
+    ...     "leakage.max": 0.412, "leakage.low": 0.4, "leakage.high": 0.42,
+    ...     "leakage.majority": 0.1, "leakage.null": 0.114, "leakage.mean.mlp": 0.412,
+    ...     "leakage.positive_control": 0.98, "leakage.clean": 0.0,
+    ... }
+    >>> import textwrap
+    >>> print(textwrap.fill(*summarise(metrics, "digit"), width=76))
+    not clean: an MLP probe predicts the digit from z_rest with 41.2 % accuracy
+    (95 % interval 40.0–42.0 %, chance 11.4 %)
     """
     chance = max(metrics["leakage.majority"], metrics.get("leakage.null", 0.0))
-    interval = f"{100 * metrics['leakage.low']:.1f}–{100 * metrics['leakage.high']:.1f} %"
-    kind, code = _worst(metrics)
-    found = (
-        f"{'clean' if metrics['leakage.clean'] else 'not clean'}: a fresh {kind} reads the {label} from {code} in "
-        f"{_percent(metrics['leakage.max'])} of cases ({interval}), chance {_percent(chance)}"
+    low, high = 100 * metrics["leakage.low"], 100 * metrics["leakage.high"]
+    result = "clean" if metrics["leakage.clean"] else "not clean"
+    probe, code = _strongest_probe(metrics)
+    leakage = (
+        f"{result}: {probe} predicts the {label} from {code} with "
+        f"{_percent(metrics['leakage.max'])} accuracy "
+        f"(95 % interval {low:.1f}–{high:.1f} %, chance {_percent(chance)})"
     )
-    return [found, *_doubts(metrics, label)]
+    return [leakage, *_doubts_about_rest(metrics, label), *_doubts_about_swap(metrics, label)]
 
 
-def _doubts(metrics: Metrics, label: str) -> list[str]:
-    found: list[str] = []
+def _strongest_probe(metrics: Metrics) -> tuple[str, str]:
+    """Return which probe reached the largest leakage, and from which code."""
+    for part, code in (("mean", "z_rest"), ("sample", "a sample of z_rest")):
+        for kind, probe in _PROBES.items():
+            if metrics.get(f"leakage.{part}.{kind}") == metrics["leakage.max"]:
+                return probe, code
+    raise ValueError(
+        f"leakage.max is {metrics['leakage.max']}, but the metrics hold no probe of that accuracy: "
+        "give all figures of one measurement"
+    )
+
+
+def _doubts_about_rest(metrics: Metrics, label: str) -> list[str]:
+    """Return why a low leakage may mean little."""
+    doubts: list[str] = []
     control = metrics["leakage.positive_control"]
     if control < (1 + metrics["leakage.majority"]) / 2:
-        found.append(
-            f"the control fails: even from z_label a probe reads the {label} in only {_percent(control)} of cases, so "
-            "a low leakage says little"
+        doubts.append(
+            f"the positive control fails: a probe predicts the {label} from z_label with only "
+            f"{_percent(control)} accuracy, so a low leakage proves little"
         )
-    if metrics.get("swap.rest_r2", 1.0) < LITTLE:
-        found.append(
-            f"swapped images, encoded again, do not give their z_rest back (R² {metrics['swap.rest_r2']:.2f}): either "
-            "z_rest carries next to nothing, or what is decoded lies off the images that it was learnt from"
+    rest_r2 = metrics.get("swap.rest_r2", 1.0)
+    if rest_r2 < MIN_REST_SCORE:
+        doubts.append(
+            "swapped examples do not keep their z_rest: encoding them again recovers it with an R² "
+            f"of {rest_r2:.2f}. Either z_rest carries almost no information, or swapped examples are "
+            "unlike the training examples"
         )
     gains = _gains(metrics)
-    if gains and max(gains.values()) < LITTLE:
+    if gains and max(gains.values()) < MIN_REST_SCORE:
         best = max(gains, key=lambda key: gains[key])
-        found.append(
-            f"z_rest holds nothing of what was looked for: the best is {best} = {metrics[best]:.3f}, {gains[best]:.3f} "
-            "above a guess"
+        doubts.append(
+            f"z_rest contains none of the measured factors: the best score is {best} = "
+            f"{metrics[best]:.3f}, only {gains[best]:.3f} above chance"
         )
+    return doubts
+
+
+def _doubts_about_swap(metrics: Metrics, label: str) -> list[str]:
+    """Return why the scores of swapped examples may be low, or mean little."""
+    doubts: list[str] = []
     swapped, plain = metrics.get("swap.label"), metrics.get("swap.control.label")
     if swapped is not None and plain is not None and swapped < plain / 2:
-        found.append(
-            f"the decoder ignores z_label: swapped images show the wanted {label} in {_percent(swapped)} of cases, "
-            f"plain reconstructions their own in {_percent(plain)}"
+        doubts.append(
+            f"the decoder ignores z_label: {_percent(swapped)} of the swapped examples show the "
+            f"wanted {label}, but {_percent(plain)} of the plain reconstructions show their own"
         )
     if "swap.rest_r2" in metrics and swapped is None:
-        found.append(
-            f"nobody read the {label} of what was swapped: the reader takes images and spectrograms only"
+        doubts.append(
+            f"no classifier judged the {label} of swapped examples: it needs images or spectrograms"
         )
-    if metrics.get("swap.judge", 1.0) < 0.8:
-        found.append(
-            f"the reader of swapped images is weak: of real ones it reads {_percent(metrics['swap.judge'])} aright"
+    judge = metrics.get("swap.judge", 1.0)
+    if judge < MIN_JUDGE_ACCURACY:
+        doubts.append(
+            f"the classifier that judges swapped examples is weak: it predicts the {label} of real "
+            f"examples with only {_percent(judge)} accuracy"
         )
-    return found
+    return doubts
 
 
 def _gains(metrics: Metrics) -> dict[str, float]:
-    """Return by how much z_rest beats a guess at each factor: R², or accuracy less chance."""
-    r2 = {
-        key: value
-        for key, value in metrics.items()
-        if key.startswith("rest.r2.") and "given_label" not in key
-    }
-    named = {
-        key: value
-        for key, value in metrics.items()
-        if key.startswith("rest.factor.") and "chance" not in key
-    }
-    return r2 | {key: value - (_chance(key, metrics) or 0.0) for key, value in named.items()}
-
-
-def _worst(metrics: Metrics) -> tuple[str, str]:
-    """Return which probe read most, and from what."""
-    for part, code in (("mean", "z_rest"), ("sample", "a sample of z_rest")):
-        for kind, words in _KINDS.items():
-            if metrics.get(f"leakage.{part}.{kind}") == metrics["leakage.max"]:
-                return words, code
-    raise ValueError(
-        f"the metrics hold no probe of the largest leakage, {metrics['leakage.max']}: give all of them"
-    )
+    """Return how far z_rest is above chance for each factor: R², or accuracy less chance."""
+    gains: dict[str, float] = {}
+    for key, value in metrics.items():
+        if key.startswith("rest.r2.") and "given_label" not in key:
+            gains[key] = value
+        if key.startswith("rest.factor.") and "chance" not in key:
+            gains[key] = value - (_chance(key, metrics) or 0.0)
+    return gains
 
 
 def _percent(share: float) -> str:

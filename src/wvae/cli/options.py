@@ -1,0 +1,103 @@
+"""Options that several commands share, and one flag for every hyper-parameter."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from ..config import Objective, Parameter, Preset, parameters
+
+# Fields of `Config` without a flag: --seed sets the first, the data determine the second.
+NO_FLAG = ("random_state", "kind")
+
+Model = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="Model folder, as `wvae fit` writes it.")
+]
+Data = Annotated[str, typer.Argument(metavar="DATA", help="Data set or path, as for `wvae fit`.")]
+Label = Annotated[
+    str | None,
+    typer.Option(help="Column of the label. (default: its name in training)", metavar="NAME"),
+]
+Factor = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Column of a hidden factor; repeat for several. (default: all)", metavar="NAME"
+    ),
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", metavar="", help="Print only the path of the file.")
+]
+PresetOption = Annotated[
+    Preset,
+    typer.Option(
+        help="best; article: exactly the notebook's; or quick: the notebook's model and loss, "
+        "trained in a tenth of the steps.",
+        metavar="PRESET",
+    ),
+]
+ObjectiveOption = Annotated[
+    Objective | None,
+    typer.Option(
+        help="One of the notebook's three objectives: classifier, covariance or plain. "
+        "(default: the preset's)",
+        metavar="NAME",
+    ),
+]
+
+
+def _show_all_help(ctx: typer.Context, value: bool) -> None:
+    """Print the help with the hidden options, and exit."""
+    if value:
+        for parameter in ctx.command.params:
+            parameter.hidden = False  # type: ignore[attr-defined]
+        typer.echo(ctx.get_help())
+        raise typer.Exit
+
+
+HelpAll = Annotated[
+    bool,
+    typer.Option(
+        "--help-all",
+        metavar="",
+        help="Show all hyper-parameters, also those that few people change, and exit.",
+        is_eager=True,
+        callback=_show_all_help,
+    ),
+]
+
+
+def with_hyper_parameters(command: Callable[..., None]) -> Callable[..., None]:
+    """Replace ``**changes`` of a command by one flag for every field of `Config`."""
+    signature = inspect.signature(command, eval_str=True)
+    arguments = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    arguments += [_flag(spec) for spec in parameters() if spec.name not in NO_FLAG]
+    command.__signature__ = signature.replace(parameters=arguments)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in arguments} | {"return": None}
+    return command
+
+
+def _flag(spec: Parameter) -> inspect.Parameter:
+    """Return the keyword argument that Typer turns into the flag of one hyper-parameter."""
+    name = spec.name.replace("_", "-")
+    is_switch = spec.type is bool
+    default = ("off", "on")[spec.default] if is_switch else spec.default
+    choices = f"{', '.join(spec.choices)}; " if spec.choices else ""
+    panel = "Hyper-parameters"
+    option = typer.Option(
+        f"--{name}/--no-{name}" if is_switch else f"--{name}",
+        help=f"{spec.description} ({choices}best: {default})",
+        metavar="" if is_switch else "NAME" if spec.choices else "N" if spec.type is int else "X",
+        # Switches have a table of their own: the column of their second names needs much room.
+        rich_help_panel=f"{panel} that are on or off" if is_switch else panel,
+        show_default=False,
+        hidden=spec.advanced,
+    )
+    value_type = Literal[spec.choices] if spec.choices else spec.type
+    annotation = Annotated[value_type | None, option]
+    return inspect.Parameter(
+        spec.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
+    )
