@@ -95,7 +95,8 @@ def launch(*arguments: str, folder: Path, n: int = 2) -> subprocess.CompletedPro
     """Run a program on n processes; with n = 1, without a launcher."""
     command = [sys.executable, "-W", "ignore"]
     if n > 1:
-        command += ["-m", "torch.distributed.run", f"--nproc-per-node={n}"]
+        # --standalone takes a free port: several test runs may share a machine.
+        command += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={n}"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.run(
         [*command, *arguments], cwd=folder, env=environment, capture_output=True, text=True,

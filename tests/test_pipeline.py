@@ -90,6 +90,15 @@ def test_validation_set_is_the_fraction_of_each_label(x: np.ndarray):
     assert not np.array_equal(other.x, validation.x)
 
 
+def test_no_label_is_left_without_training_rows():
+    y = np.repeat([0, 1, 2], [3, 2, 20])
+    config = replace(CONFIG, early_stopping=True, validation_fraction=0.9)
+    train, validation = split_validation(config, Examples(np.zeros((25, 2)), y), None)
+    assert validation is not None
+    assert np.bincount(train.y).tolist() == [1, 1, 2]
+    assert np.bincount(validation.y).tolist() == [2, 1, 18]
+
+
 def test_validation_set_is_the_fraction_of_the_groups(x: np.ndarray):
     groups = np.arange(100) % 10
     config = replace(CONFIG, early_stopping=True, validation_fraction=0.3)
@@ -199,6 +208,19 @@ def test_style_statistics_are_of_labelled_rows_only():
     relative = model.style.standardise(features[labelled], one_hot)
     assert relative[one_hot[:, 1] == 1].mean(0).abs().max() < 0.1
     assert relative.abs().max() <= 3
+
+
+def test_style_features_of_sounds_are_fitted_to_labelled_rows_only():
+    x = np.random.default_rng(0).random((60, 16, 20), dtype=np.float32)
+    y = np.arange(60) % 3 - 1
+    config = replace(CONFIG, kind="audio")
+    with_unlabelled, labelled_only = (build_model(config, (16, 20), 2) for _ in range(2))
+    initialise_from_data(with_unlabelled, Examples(x, y))
+    initialise_from_data(labelled_only, Examples(x[y >= 0], y[y >= 0]))
+    assert with_unlabelled.uses_style
+    expected = labelled_only.style.state_dict()
+    for name, value in with_unlabelled.style.state_dict().items():
+        torch.testing.assert_close(value, expected[name], msg=name)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
