@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 
-# Torch is imported below, before wvae: see `wvae._limit_spinning`.
+# Torch is imported below, before wvae: see `wvae._limit_spinning`. One thread for every library and
+# for programs that tests start: test processes share the cores.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +22,7 @@ from wvae.datasets import Dataset, load
 from wvae.estimator import WVAE
 from wvae.nn import sliced_ot
 
-# One thread: test processes share the cores, and numbers must not depend on how many there are.
+# Numbers must not depend on the number of threads.
 torch.set_num_threads(1)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
