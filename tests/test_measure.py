@@ -148,7 +148,16 @@ def test_every_part_is_there_flat_and_finite(perfect: dict[str, float]):
         ),
         *(
             f"leakage.{key}"
-            for key in ("max", "low", "high", "majority", "null", "linear", "control", "clean")
+            for key in (
+                "max",
+                "low",
+                "high",
+                "majority",
+                "null",
+                "linear",
+                "positive_control",
+                "clean",
+            )
         ),
         *("leakage.information.lower", "leakage.information.upper"),
         *(

@@ -130,7 +130,9 @@ def test_alignment_rows_fit_into_64_mb_within_limits(row_bytes: int, rows: int):
 def test_alignment_and_finetuning_see_a_subsample(x: np.ndarray, monkeypatch: pytest.MonkeyPatch):
     seen: list[int] = []
     monkeypatch.setattr(pipeline, "alignment_rows", lambda data: 60)
-    monkeypatch.setattr(pipeline, "finetune_decoder", lambda model, data: seen.append(len(data.x)))
+    monkeypatch.setattr(
+        pipeline, "finetune_decoder", lambda model, data, on_phase: seen.append(len(data.x))
+    )
     data = Examples(x, np.arange(100) % 2)
     fit_model(build_model(CONFIG, (4, 4), 2), data)
     assert seen == [60]

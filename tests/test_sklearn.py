@@ -279,7 +279,7 @@ def test_partial_fit_of_some_classes_keeps_all(wine: tuple[np.ndarray, np.ndarra
     model = small().partial_fit(X[y == "red"], y[y == "red"], classes=["red", "rose", "white"])
     assert model.classes_.tolist() == ["red", "rose", "white"]
     assert np.isfinite(model.transform(X)).all()
-    with pytest.raises(ValueError, match="centres are not known"):
+    with pytest.raises(ValueError, match="label centres are unknown"):
         model.rewrite(X[:1], np.array(["rose"]))
     model.partial_fit(X[:3], [None, *y[1:3]])
     assert model.rewrite(X[:1], np.array(["red"])).shape == (1, 13)

@@ -305,11 +305,6 @@ class Config:
         "whether to compile the training step with torch.compile, which needs a C++ compiler and "
         "pays off only in long trainings",
     )
-    compile: bool = _parameter(
-        False,
-        "compile the training step with torch.compile (needs a C++ compiler); pays off only in long "
-        "trainings",
-    )
     device: Literal["auto", "cpu", "cuda"] = _parameter(
         "auto", "device to compute on; 'auto' takes a GPU if there is one"
     )
