@@ -337,7 +337,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             Called with each row of ``history_``.
         on_phase
             Called with (name, steps done, all steps) during the two phases after the last epoch,
-            ``"alignment"`` and ``"fine-tuning"``. The alignment may need fewer steps than it announces.
+            ``"alignment"`` and ``"fine-tuning"``. The alignment may stop before the last step.
 
         Raises
         ------

@@ -175,8 +175,8 @@ def _doubts_about_rest(metrics: Metrics, label: str) -> list[str]:
     if rest_r2 < MIN_REST_SCORE:
         doubts.append(
             "swapped examples do not keep their z_rest: encoding them again recovers it with an R² "
-            f"of {rest_r2:.2f}. Either z_rest carries almost no information, or swapped examples are "
-            "unlike the training examples"
+            f"of {rest_r2:.2f}. Either z_rest carries almost no information, or swapped examples "
+            "are unlike the training examples"
         )
     gains = _gains(metrics)
     if gains and max(gains.values()) < MIN_REST_SCORE:
