@@ -9,12 +9,12 @@
 ================  ===========================================  ===============  ==================
 symbol            meaning                                      shape            name in code
 ================  ===========================================  ===============  ==================
-x                 an example; pixels are in [0, 1]             (B, \\*shape)    ``x``
+x                 an example; pixels are in [0, 1]             (B, \\*shape)     ``x``
 y                 its label, as an index of ``classes_``       (B,)             ``y``
 q(z_label|x)      Gaussian, input of the classifier            (B, d_label)     ``q_label``
 q(z_rest|x)       Gaussian of everything else                  (B, d_rest)      ``q_rest``
 p(z_label|y)      N(0, I), or N(μ_y, I) with learnt μ          (B, d_label)     ``prior_mean``
-p(x|z)            independent Bernoullis, or Gaussians         (B, \\*shape)    ``decode``
+p(x|z)            independent Bernoullis, or Gaussians         (B, \\*shape)     ``decode``
 p(y|z_label)      linear classifier                            (B, classes)     ``classify``
 t(x, y)           style features, relative to the label's      (B, size)        ``style``
 ================  ===========================================  ===============  ==================
