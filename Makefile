@@ -18,10 +18,10 @@ demo: $(READY) ## both experiments on the embedded data; ends with the path of a
 	$(BIN)/wvae reproduce all --out runs/demo --overwrite $(DEMO)
 
 test: $(READY) ## all tests
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadfile
 
 test-fast: $(READY) ## the tests that take less than 3 seconds each
-	$(BIN)/pytest -n 2 -m "not slow"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
 lint: $(READY) ## style, types, and the direction of imports
 	$(BIN)/ruff check .

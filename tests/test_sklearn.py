@@ -50,6 +50,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
+@pytest.mark.slow  # some fifty checks of about a second each
 @parametrize_with_checks([WVAE(**SMALL)], expected_failed_checks=lambda _: EXPECTED_FAILURES)
 def test_scikit_learn_checks(estimator: WVAE, check: Any):
     check(estimator)
@@ -512,6 +513,7 @@ def test_minus_one_may_be_a_class(wine: tuple[np.ndarray, np.ndarray]):
     assert small(epochs=1).fit(X, np.arange(178) % 4 - 1).classes_.tolist() == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_unlabelled_examples_improve_the_model(planted: Dataset, planted_test: Dataset):
     """With 380 unlabelled images beside 20 labelled ones, new images are reconstructed better."""
     rows = np.concatenate([np.flatnonzero(planted.y == k)[:5] for k in np.unique(planted.y)])
