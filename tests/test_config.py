@@ -43,12 +43,6 @@ def test_parameters_are_the_fields_in_order():
     assert len(NUMBERS) + len(CHOICES) + len(FLAGS) == len(parameters())
 
 
-def test_compile_follows_precision():
-    names = [p.name for p in parameters()]
-    assert names.index("compile") == names.index("precision") + 1
-    assert Config().compile is False
-
-
 def test_advanced_parameters():
     assert [p.name for p in parameters() if p.advanced] == [
         "kind",

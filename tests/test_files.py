@@ -418,7 +418,7 @@ def test_missing_hyper_parameters_have_their_defaults(
 ):
     """A version that adds a hyper-parameter can load the folders of earlier ones."""
     config = json.loads((saved / "config.json").read_text())["config"]
-    del config["compile"], config["early_stopping"]
+    del config["precision"], config["early_stopping"]
     again = WVAE.load(edited(saved, config=config))
     np.testing.assert_array_equal(again.transform(planted_test.x), fitted.transform(planted_test.x))
 

@@ -19,7 +19,7 @@ from wvae.datasets import Dataset
 from wvae.io.files import ModelFileError, write_tensors
 from wvae.model import SplitVAE
 from wvae.nn.distributed import rank_slice
-from wvae.training import checkpoint, compilation, examples, loop
+from wvae.training import checkpoint, examples, loop
 from wvae.training.checkpoint import Checkpointer, Row, TrainingState
 from wvae.training.diagnostics import TrainingError, TrainingWarning
 from wvae.training.examples import Examples
@@ -227,7 +227,7 @@ def test_blank_examples_do_not_make_weights_nan(data: Examples, config: Config, 
     assert all(value.isfinite().all() for value in model.state_dict().values())
 
 
-# -------------------------------------------------------------------- early stopping, compilation
+# --------------------------------------------------------------------------------- early stopping
 
 
 def train_with_planned_losses(
@@ -253,43 +253,6 @@ def test_training_stops_after_n_iter_no_change_epochs_without_improvement(
     model, after = train_with_planned_losses(data, config, monkeypatch, losses)
     assert len(after) == epochs
     assert torch.equal(weights(model), after[best - 1])
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(compilation.find_compiler() is None, reason="no C++ compiler")
-@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
-def test_compiled_training_reaches_the_same_weights(data: Examples, config: Config):
-    data = Examples(data.x[:128], data.y[:128])
-    config = replace(config, epochs=2, min_steps_per_epoch=1, style_weight=0.0)
-    plain, compiled = build(config), build(config, compile=True)
-    history, compiled_history = train(plain, data), train(compiled, data)
-    torch.testing.assert_close(weights(compiled), weights(plain), atol=1e-4, rtol=0)
-    assert compiled_history[1]["train.loss"] == pytest.approx(history[1]["train.loss"], rel=1e-4)
-
-
-def test_only_the_training_step_is_compiled(
-    data: Examples, config: Config, monkeypatch: pytest.MonkeyPatch
-):
-    calls: list[dict[str, Any]] = []
-
-    def fake_compile(model: SplitVAE, **options: Any) -> SplitVAE:
-        calls.append(options)
-        return model
-
-    monkeypatch.setattr(torch, "compile", fake_compile)
-    monkeypatch.setattr(compilation, "find_compiler", lambda: "c++")
-    train(build(config, epochs=2), data, test=data)
-    assert calls == []
-    train(build(config, epochs=2, compile=True), data, test=data)
-    assert calls == [{"dynamic": False}]
-
-
-def test_compilation_without_a_compiler_is_an_error(
-    data: Examples, config: Config, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(compilation, "find_compiler", lambda: None)
-    with pytest.raises(ValueError, match="compile=False"):
-        train(build(config, compile=True, device="cpu"), data)
 
 
 # ------------------------------------------------------------------------- checkpoints and faults

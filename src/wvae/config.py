@@ -126,9 +126,6 @@ class Config:
     precision : {"float32", "bfloat16"}, default "float32"
         Number format of matrix products during training; 'bfloat16' is faster on hardware that
         supports it.
-    compile : bool, default False
-        Whether to compile the training step with torch.compile, which needs a C++ compiler and pays
-        off only in long trainings.
     device : {"auto", "cpu", "cuda"}, default "auto"
         Device to compute on; 'auto' takes a GPU if there is one.
 
@@ -299,11 +296,6 @@ class Config:
         "float32",
         "number format of matrix products during training; 'bfloat16' is faster on hardware that "
         "supports it",
-    )
-    compile: bool = _parameter(
-        False,
-        "whether to compile the training step with torch.compile, which needs a C++ compiler and "
-        "pays off only in long trainings",
     )
     device: Literal["auto", "cpu", "cuda"] = _parameter(
         "auto", "device to compute on; 'auto' takes a GPU if there is one"

@@ -130,9 +130,6 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
     precision : {"float32", "bfloat16"}, default "float32"
         Number format of matrix products during training; 'bfloat16' is faster on hardware that
         supports it.
-    compile : bool, default False
-        Whether to compile the training step with torch.compile, which needs a C++ compiler and pays
-        off only in long trainings.
     device : {"auto", "cpu", "cuda"}, default "auto"
         Device to compute on; 'auto' takes a GPU if there is one.
 
@@ -229,7 +226,6 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         test_samples: int = 10,
         random_state: int | np.random.RandomState | None = 0,
         precision: Literal["float32", "bfloat16"] = "float32",
-        compile: bool = False,  # noqa: A002 – as in torch
         device: Literal["auto", "cpu", "cuda"] = "auto",
     ) -> None:
         self.code: Code = code
@@ -267,7 +263,6 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         self.test_samples = test_samples
         self.random_state = random_state
         self.precision = precision
-        self.compile = compile
         self.device = device
 
     @classmethod

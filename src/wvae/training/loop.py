@@ -18,7 +18,6 @@ from ..nn import distributed
 from ..nn.distributed import RankSlice
 from ..validation import UNLABELLED
 from .checkpoint import Checkpointer, Row, RunningMeans, TrainingState
-from .compilation import Objective, compile_objective
 from .diagnostics import TrainingWarning, diagnose
 from .examples import Examples, batches
 from .initialise import initialise_from_data
@@ -65,8 +64,6 @@ def train(
     ------
     TrainingError
         If the loss is NaN or infinite, or the checkpoint is of another config or other data.
-    ValueError
-        If the config asks for compilation and there is no compiler.
 
     Warns
     -----
@@ -76,7 +73,6 @@ def train(
     """
     distributed.init_processes()
     config, device = model.config, next(model.parameters()).device
-    objective = compile_objective(model)
     generator = torch.Generator(device).manual_seed(config.random_state)
     state = TrainingState(model, make_optimiser(model), generator)
     checkpointer = Checkpointer(checkpoint, state, data)
@@ -87,7 +83,7 @@ def train(
     warned: set[str] = set()
     while not _is_finished(state, validation is not None):
         epoch = len(state.history) + 1
-        row = train_epoch(state, loader, epoch, checkpointer, objective)
+        row = train_epoch(state, loader, epoch, checkpointer)
         if test is not None:
             row |= evaluate(model, test, samples=1, prefix="test.")
         if validation is not None:
@@ -132,9 +128,7 @@ def train_once_over(
     state = TrainingState(model, optimiser, torch.Generator(device).manual_seed(seed))
     loader = BatchLoader(data, config.batch_size_for(len(data.x)), device)
     checkpointer = Checkpointer(None, state, data)
-    return train_epoch(
-        state, loader, epoch, checkpointer, compile_objective(model), scheduled=False
-    )
+    return train_epoch(state, loader, epoch, checkpointer, scheduled=False)
 
 
 def train_epoch(
@@ -142,7 +136,6 @@ def train_epoch(
     loader: BatchLoader,
     epoch: int,
     checkpointer: Checkpointer,
-    objective: Objective,
     *,
     scheduled: bool = True,
 ) -> Row:
@@ -158,8 +151,6 @@ def train_epoch(
         Number of the pass, from 1.
     checkpointer
         Saves the state when it is time.
-    objective
-        The model's ``forward``, maybe compiled.
     scheduled
         Whether the learning rate follows ``config.schedule``; if not, it stays as it is.
 
@@ -178,7 +169,7 @@ def train_epoch(
         rank_slice = batch.rank_slice
         x = model.augment(batch.x, state.generator, rank_slice)
         noise = draw_noise(config, rank_slice, state.generator)
-        terms = objective(x, batch.y, noise, batch.weights)
+        terms = model(x, batch.y, noise, batch.weights)
         optimiser.zero_grad(set_to_none=True)
         (terms["loss"] * rank_slice.weight).backward()
         distributed.sum_gradients(model.parameters())
