@@ -106,7 +106,6 @@ def stack_lists(values: Any, name: str, where: str) -> Array:
     [[1, 2], [3, 4]]
     """
     import pyarrow as pa
-    from pyarrow import compute
 
     inner = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
     shape = [len(inner)]
@@ -115,19 +114,29 @@ def stack_lists(values: Any, name: str, where: str) -> Array:
         if inner.null_count:
             missing = f"{inner.null_count:,} lists"
             raise ValueError(f"{where}: the column {name!r} lacks {missing}: fill them")
-        list_lengths = compute.call_function("list_value_length", [inner])
-        lengths = np.unique(list_lengths.to_numpy(zero_copy_only=False))
-        if len(lengths) != 1:
-            raise ValueError(
-                f"{where}: the column {name!r} has lists of {preview(lengths.tolist())} values, "
-                "expected one length: cut or pad them"
-            )
-        shape.append(int(lengths[0]))
+        shape.append(_list_length(inner, name, where))
         inner = inner.flatten()
     if inner.null_count:
         missing = f"{inner.null_count:,} values"
         raise ValueError(f"{where}: the column {name!r} lacks {missing}: fill them")
     return inner.to_numpy(zero_copy_only=False).reshape(shape)
+
+
+def _list_length(lists: Any, name: str, where: str) -> int:
+    """Return the length of all lists of an array, or raise a ValueError if they differ."""
+    from pyarrow import compute, types
+
+    if types.is_fixed_size_list(lists.type):
+        return lists.type.list_size
+    lengths = compute.call_function("list_value_length", [lists])
+    limits = compute.call_function("min_max", [lengths]).as_py()
+    if limits["min"] != limits["max"]:
+        different = np.unique(lengths.to_numpy(zero_copy_only=False)).tolist()
+        raise ValueError(
+            f"{where}: the column {name!r} has lists of {preview(different)} values, "
+            "expected one length: cut or pad them"
+        )
+    return limits["min"] or 0
 
 
 def class_names(schema: Any) -> dict[str, list[str]]:
