@@ -98,11 +98,7 @@ def rank_slice(n: int, alone: bool = False) -> RankSlice:
 
 def all_reduce_sum(x: Tensor) -> Tensor:
     """Return the sum of x over all processes; its gradient is the sum of their gradients."""
-    if world_size() == 1:
-        return x
-    from torch.distributed.nn.functional import all_reduce
-
-    return all_reduce(x)
+    return x if world_size() == 1 else _AllReduceSum.apply(x)
 
 
 def all_gather_rows(x: Tensor) -> Tensor:
@@ -160,3 +156,19 @@ def check_agreement(what: str, number: int) -> None:
             f"the processes differ in {what} ({numbers}): "
             "give all of them the same command and files"
         )
+
+
+class _AllReduceSum(torch.autograd.Function):
+    """A sum over processes with a gradient; PyTorch deprecates its own, `torch.distributed.nn`."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        total = x.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].clone()
+        dist.all_reduce(total)
+        return total
