@@ -18,10 +18,10 @@ demo: $(READY) ## both experiments on the embedded data; ends with the path of a
 	$(BIN)/wvae reproduce all --out runs/demo --overwrite $(DEMO)
 
 test: $(READY) ## all tests
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist worksteal
 
-test-fast: $(READY) ## the tests that take less than 3 seconds each
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
+test-fast: $(READY) ## the tests that take less than about 2 seconds each
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
 lint: $(READY) ## style, types, and the direction of imports
 	$(BIN)/ruff check .

@@ -102,6 +102,7 @@ def without_seconds(folder: Path) -> dict[str, Any]:
 # -------------------------------------------------------------------------------- the run folder
 
 
+@pytest.mark.slow
 def test_a_run_folder_holds_all_its_files(whole: Path):
     assert {p.relative_to(whole).as_posix() for p in whole.rglob("*") if p.is_file()} == {
         "config.json",
@@ -136,6 +137,7 @@ def test_a_run_folder_holds_all_its_files(whole: Path):
         assert picture.stat().st_size > 2000
 
 
+@pytest.mark.slow
 def test_metrics_are_flat_finite_and_complete(whole: Path):
     metrics = metrics_of(whole)
     for name, value in metrics.items():
@@ -153,6 +155,7 @@ def test_metrics_are_flat_finite_and_complete(whole: Path):
     assert metrics["writers.trials"] == 2
 
 
+@pytest.mark.slow
 def test_z_rest_clusters_by_planted_writer_and_z_label_by_label(whole: Path):
     metrics = metrics_of(whole)
     z_rest = metrics["writers.z_rest.kmeans.ami.mean"]
@@ -162,6 +165,7 @@ def test_z_rest_clusters_by_planted_writer_and_z_label_by_label(whole: Path):
     assert abs(metrics["writers.random.ami.mean"]) < 0.15
 
 
+@pytest.mark.slow
 def test_paired_differences_are_within_a_trial(whole: Path):
     metrics = metrics_of(whole)
     for score in SCORES:
@@ -184,6 +188,7 @@ def test_mean_and_sd_by_hand():
     assert writers._summary(results[:1])["writers.raw.kmeans.ami.sd"] is None
 
 
+@pytest.mark.slow
 def test_config_json_holds_the_settings(whole: Path, planted: Dataset):
     settings = json.loads((whole / "config.json").read_text())
     assert (settings["experiment"], settings["trials"], settings["title"]) == ("all", 2, "test")
@@ -193,6 +198,7 @@ def test_config_json_holds_the_settings(whole: Path, planted: Dataset):
     assert {"wvae", "torch", "python"} <= set(settings["machine"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "dimensions"), [("plane", 1), ("writers", 3)])
 def test_the_codes_are_those_of_the_saved_model(
     whole: Path, planted: Dataset, name: str, dimensions: int
@@ -215,6 +221,7 @@ def test_the_codes_are_those_of_the_saved_model(
     assert [json.loads(line)["epoch"] for line in history] == list(range(1, EPOCHS + 1))
 
 
+@pytest.mark.slow
 def test_the_metrics_of_the_plane_are_on_its_test_rows(whole: Path, planted: Dataset):
     metrics, model = metrics_of(whole), wvae.load(str(whole / "plane"))
     test = planted.subset(holdout_mask(planted, seed=0))
@@ -223,6 +230,7 @@ def test_the_metrics_of_the_plane_are_on_its_test_rows(whole: Path, planted: Dat
         assert metrics[f"plane.test.{term}"] == pytest.approx(value, rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["plane", "writers"])
 def test_the_saved_model_is_measured_on_its_test_rows(whole: Path, planted: Dataset, name: str):
     data = planted
@@ -245,6 +253,7 @@ def test_the_saved_model_is_measured_on_its_test_rows(whole: Path, planted: Data
     assert f"{name}.measure.leakage.max" in (whole / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_grid_is_decoded_at_the_centres_of_its_cells(whole: Path):
     model = wvae.load(str(whole / "plane"))
     grid = plane.decode_grid(model, (-2.0, 2.0), (0.0, 1.0), n=4)
@@ -254,6 +263,7 @@ def test_the_grid_is_decoded_at_the_centres_of_its_cells(whole: Path):
     np.testing.assert_allclose(grid[1, 3], expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_metrics_hold_the_duration_of_each_task(whole: Path):
     metrics = metrics_of(whole)
     durations = {
@@ -444,6 +454,7 @@ def test_bad_arguments_are_rejected_before_any_work(planted: Dataset, tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["image", "audio"])
 def test_the_plane_of_colour_images_and_of_sounds(planted: Dataset, tmp_path: Path, kind: Any):
     grey = planted.x / np.float32(255)
@@ -464,6 +475,7 @@ def test_the_plane_needs_no_factor(planted: Dataset, tmp_path: Path):
     assert (out / "figures" / "plane.png").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["classifier", "covariance", "plain"])
 def test_every_objective_of_the_article_runs(planted: Dataset, tmp_path: Path, objective: Any):
     sizes: dict[str, Any] = {"epochs": 1, "width": 16, "d_label": 2, "d_rest": 2}

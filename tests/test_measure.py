@@ -237,6 +237,7 @@ def test_a_decoder_that_ignores_z_label_has_a_low_swap_score(data: Dataset):
     assert any("the decoder ignores z_label" in line for line in summarise(metrics))
 
 
+@pytest.mark.slow
 def test_an_empty_z_rest_gives_nothing_back(data: Dataset):
     metrics = measure(stub(Collapsed, noise=0.0), data, judge_epochs=1)
     assert metrics["leakage.clean"] == 1
@@ -266,6 +267,7 @@ def test_a_fitted_model_is_measured(data: Dataset, small: dict[str, Any]):
 # ------------------------------------------------------------------------------------ the protocol
 
 
+@pytest.mark.slow
 def test_the_seed_alone_decides_the_metrics(data: Dataset):
     before = np.random.get_state(legacy=False)  # noqa: NPY002
     torch_before = torch.random.get_rng_state()
@@ -300,6 +302,7 @@ def test_quick_keeps_to_the_mean_and_the_swap(data: Dataset, perfect: dict[str, 
     assert seen[3][1] == 3000 / 600  # as many passes as it takes
 
 
+@pytest.mark.slow
 def test_judges_and_probes_are_trained_on_training_rows_only(
     data: Dataset, monkeypatch: pytest.MonkeyPatch
 ):
@@ -333,6 +336,7 @@ def test_without_a_split_the_test_rows_are_those_of_the_seed(data: Dataset):
     np.testing.assert_array_equal(split.z_rest[1], stub().encode(split.x[1])[1])
 
 
+@pytest.mark.slow
 def test_people_new_to_training_are_verified(data: Dataset):
     writer = data.factors["writer"] + 100 * (data.split == "test")
     metrics = measure(stub(), replace(data, factors={"writer": writer}), judge_epochs=1)
@@ -368,6 +372,7 @@ def test_several_categorical_factors_are_scored_under_their_names(data: Dataset)
     assert "rest.factor.handedness.accuracy" in metrics
 
 
+@pytest.mark.slow
 def test_given_continuous_factors_replace_the_measured_ones(data: Dataset):
     ink = data.x[:, 4:].mean((1, 2)) / 255
     metrics = measure(stub(), replace(data, factors={"ink": ink}), judge_epochs=1)
@@ -377,6 +382,7 @@ def test_given_continuous_factors_replace_the_measured_ones(data: Dataset):
     )
 
 
+@pytest.mark.slow
 def test_constants_and_ids_are_left_out(data: Dataset):
     useless = {
         "room": np.full(len(data), 3),
@@ -390,6 +396,7 @@ def test_constants_and_ids_are_left_out(data: Dataset):
             measure(stub(), replace(data, factors=useless), factors=[name])
 
 
+@pytest.mark.slow
 def test_tables_are_swapped_without_a_judge(data: Dataset):
     flat = replace(data, x=data.x.reshape(len(data), 64), kind="table")
 

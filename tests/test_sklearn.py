@@ -430,6 +430,7 @@ def test_weight_zero_equals_dropping_the_row(wine: tuple[np.ndarray, np.ndarray]
         small().fit(X, y, sample_weight=y == "red")
 
 
+@pytest.mark.slow
 def test_weights_decide_between_contradicting_labels(wine: tuple[np.ndarray, np.ndarray]):
     """Half of the labels are wrong; weights favour the right or the wrong ones."""
     X, y = wine
