@@ -356,6 +356,31 @@ def test_signals_stop_a_background_job_and_report_what_is_saved(
     assert "run.partial" in err
 
 
+# An import runs code from strings: the methods of each dataclass.
+INTERRUPTED_IN_A_STRING = """
+import signal, sys
+from pathlib import Path
+
+import typer
+from wvae.cli import app, terminal
+
+@app.app.command()
+def wait():
+    with terminal.report_interrupt(Path("run"), quiet=False):
+        exec("signal.raise_signal(signal.SIGINT)")
+
+sys.argv = ["wvae", "wait"]
+app.main()
+"""
+
+
+def test_an_interruption_within_an_import_keeps_the_exit_code(tmp_path: Path):
+    (tmp_path / "interrupted.py").write_text(INTERRUPTED_IN_A_STRING)
+    command = [sys.executable, "-m", "interrupted"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (result.returncode, result.stderr.count("\n")) == (130, 1)
+
+
 def interrupt(process: subprocess.Popen[str]) -> str:
     """Send SIGINT, again where a place that ignores exceptions loses it, and return stderr."""
     for _ in range(4):

@@ -41,6 +41,15 @@ def _discard(message: str) -> None:
 # ---------------------------------------------------------------------- signals and warnings
 
 
+class Interrupted(KeyboardInterrupt):
+    """The process received SIGINT.
+
+    Python remembers a plain KeyboardInterrupt that passes through code run from a string, such as
+    the definition of a dataclass during an import, and then ends the process by the signal instead
+    of its exit code, even if the exception was handled. It does not do so for a subclass.
+    """
+
+
 class Terminated(KeyboardInterrupt):
     """The process received SIGTERM."""
 
@@ -53,10 +62,13 @@ def handle_signals() -> None:
     stops such a job.
     """
 
+    def interrupt(number: int, frame: object) -> None:
+        raise Interrupted
+
     def terminate(number: int, frame: object) -> None:
         raise Terminated
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, interrupt)
     signal.signal(signal.SIGTERM, terminate)
 
 
