@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from .schema import Schema
 from .shards import take
 
 __all__ = ["Array", "Dataset", "Kind", "is_labelled"]
@@ -22,8 +23,8 @@ class Dataset:
     Parameters
     ----------
     x
-        Examples, (n, \\*shape), uint8 in [0, 255] or float32. It may be a memory map or
-        `wvae.datasets.shards.Shards`; it is never copied as a whole.
+        Examples, (n, \\*shape), numbers of any type; images as uint8. It may be a memory map
+        or `wvae.datasets.shards.Shards`; it is never copied as a whole.
     y
         Labels, (n,): integers or strings. If some labels are missing, the dtype is object and the
         missing ones are None.
@@ -43,11 +44,14 @@ class Dataset:
         reconstruct sounds; None if it is unknown.
     files
         (n,) names of the files that the examples come from, else None.
+    schema
+        How files became these examples; a model that is fitted to the data keeps it. None for
+        arrays.
 
     Raises
     ------
     ValueError
-        If the lengths differ, ``x`` has another dtype, ``split`` has other values, or ``rate`` is
+        If the lengths differ, ``x`` does not hold numbers, ``split`` has other values, or ``rate`` is
         not positive or is given for data other than audio.
 
     Examples
@@ -71,12 +75,12 @@ class Dataset:
     licence: str = ""
     rate: int | None = None
     files: Array | None = None
+    schema: Schema | None = None
 
     def __post_init__(self) -> None:
-        dtype = self.x.dtype
-        if dtype.name not in ("uint8", "float32"):
-            expected = "uint8 or float32"
-            raise ValueError(f"x has dtype {dtype}, expected {expected}: convert it with x.astype")
+        if self.x.dtype.kind not in "uif":
+            expected = "numbers"
+            raise ValueError(f"x has dtype {self.x.dtype}, expected {expected}: use x.astype")
         if self.rate is not None and self.kind != "audio":
             raise ValueError(f"rate is {self.rate} for {self.kind} data: leave it out")
         if self.rate is not None and self.rate < 1:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..dataset import Array
-from ..messages import Log, preview, reject
+from ..messages import preview, reject
+from . import images
 from .arrays import examples, to_float32
+from .labels import ReadOptions
 from .tables import Table
 
-__all__ = ["FEATURES", "features", "files_column", "list_column"]
+__all__ = ["FEATURES", "Numbers", "files_column", "list_column", "read_numbers"]
 
 FILES = (
     *("path", "file", "filename", "file_name", "filepath", "file_path"),
@@ -62,9 +65,35 @@ def _is_file(path: Path, suffixes: Sequence[str]) -> bool:
     )
 
 
-def features(
-    table: Table, reserved: Sequence[str], size: tuple[int, int] | None, log: Log
-) -> tuple[Array, list[str], str]:
+@dataclass(frozen=True)
+class Numbers:
+    """The numbers of a table as examples.
+
+    Parameters
+    ----------
+    x
+        The examples, (k, \\*shape), of the kept rows.
+    kept
+        Mask of the rows that are examples, (n,) bool, with k True values.
+    columns
+        Names of the numeric columns in the order of x; None if x comes from lists.
+    ignored
+        Names of numeric columns that are no data, such as an index.
+    used
+        All columns that cannot be factors.
+    summary
+        One line for the log.
+    """
+
+    x: Array
+    kept: Array
+    columns: tuple[str, ...] | None
+    ignored: tuple[str, ...]
+    used: tuple[str, ...]
+    summary: str
+
+
+def read_numbers(table: Table, reserved: Sequence[str], options: ReadOptions) -> Numbers:
     """Return the numbers of a table as examples.
 
     If a column holds lists of numbers, they are x, (n, \\*shape). Otherwise x is all numeric
@@ -77,32 +106,23 @@ def features(
         A table with numeric columns or lists of numbers.
     reserved
         Columns that are not features: the label, the split, factors.
-    size
-        (height, width) of images whose pixels are the columns, or None.
-    log
-        Called with one line if values are converted.
-
-    Returns
-    -------
-    x
-        The examples.
-    used
-        The columns that are features or count the rows.
-    summary
-        One line for the log.
+    options
+        The arguments of `open_data`.
 
     Raises
     ------
     ValueError
         If there is no such column, lists differ in length, or a value is missing.
     """
+    every = np.ones(len(table), bool)
     lists = [name for name in table.lists if name not in reserved]
     if lists:
         name = list_column(lists, str(table.path))
-        reject(f"{table.path} holds examples as lists", size=size)
+        reject(f"{table.path} holds examples as lists", size=options.size)
         x = _bytes_if_pixels(table.stack(name))
-        x = examples(x, str(table.path), log)
-        return x, [name], f"{len(x):,} rows of shape {x.shape[1:]} from the column {name!r}"
+        x = examples(x, str(table.path), options.log)
+        summary = f"{len(x):,} rows of shape {x.shape[1:]} from the column {name!r}"
+        return Numbers(x, every, None, (), (name,), summary)
     candidates = [name for name in table.numeric if name not in reserved]
     counters = [name for name in candidates if _counts_rows(table.column(name))]
     numeric = [name for name in candidates if name not in counters]
@@ -115,12 +135,13 @@ def features(
     x = np.empty((len(table), len(numeric)), np.float32)
     for j, name in enumerate(numeric):
         x[:, j] = _finite(table.column(name), name, table.path)
-    used = [*numeric, *counters]
     ignored = f"; ignored, as it counts the rows: {preview(counters)}" if counters else ""
-    if size is None:
-        return x, used, f"{len(x):,} rows of {len(numeric):,} numeric columns{ignored}"
-    images = _as_images(x, size, table.path)
-    return images, used, f"{len(x):,} images, a column for each pixel{ignored}"
+    summary = f"{len(x):,} rows of {len(numeric):,} numeric columns{ignored}"
+    size = images.check_size(options.size)
+    if size is not None:
+        x = _as_images(x, size, table.path)
+        summary = f"{len(x):,} images, a column for each pixel{ignored}"
+    return Numbers(x, every, tuple(numeric), tuple(counters), (*numeric, *counters), summary)
 
 
 def list_column(lists: Sequence[str], where: str) -> str:

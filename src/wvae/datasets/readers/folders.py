@@ -12,9 +12,10 @@ import numpy as np
 from ..dataset import Array, Dataset
 from ..messages import preview, reject
 from . import images, sounds
-from .features import features, files_column
+from .features import files_column, read_numbers
 from .labels import Annotations, ReadOptions, annotate, choose_label, require_column
-from .media import Content, MediaSource
+from .media import MediaSource
+from .sounds import holds_sounds
 from .splits import SPLIT, SPLITS
 from .tables import TABLES, Table, read_table
 
@@ -23,7 +24,6 @@ __all__ = ["from_folder", "from_table"]
 MEDIA = (*images.SUFFIXES, *sounds.SUFFIXES)
 MANIFESTS = ("manifest", "metadata", "labels", "index")  # preferred if there are several tables
 ENCODED = ("image", "img", "picture", "audio", "sound")  # preferred if several columns hold bytes
-_SOUND_STARTS = (b"RIFF", b"fLaC", b"OggS", b"ID3")
 
 
 def from_folder(folder: Path, options: ReadOptions) -> Dataset:
@@ -117,11 +117,17 @@ def _read_numbers(
 ) -> Dataset:
     """Read a table whose examples are its numbers."""
     reject(f"{table.path} holds no sounds", rate=options.rate)
-    size = images.check_size(options.size)
-    x, used, summary = features(table, reserved, size, options.log)
-    annotations = _annotate(table, label, reserved, used, options)
-    options.log(summary)
-    return annotations.dataset(x, "table" if x.ndim == 2 else "image", table.path)
+    numbers = read_numbers(table, reserved, options)
+    annotations = _annotate(table, label, reserved, numbers.used, options)
+    annotations = annotations.subset(numbers.kept, str(table.path))
+    options.log(numbers.summary)
+    return annotations.dataset(
+        numbers.x,
+        "table" if numbers.x.ndim == 2 else "image",
+        table.path,
+        columns=numbers.columns,
+        ignored=numbers.ignored,
+    )
 
 
 def _annotate(
@@ -144,12 +150,14 @@ def _read_media(
     n, where = len(annotations.y), str(path)
     log, progress = options.log, options.progress
     first = next(iter(source()))[1]
-    if _is_sound(first):
+    if holds_sounds(source):
         reject(f"{path} holds sounds", size=options.size)
         x, readable, rate = sounds.read_sounds(
             source, n, where, rate=options.rate, log=log, progress=progress
         )
-        data = annotations.subset(readable, where).dataset(x, "audio", path, rate)
+        data = annotations.subset(readable, where).dataset(
+            x, "audio", path, rate=rate, mels=sounds.MELS, frames=sounds.FRAMES
+        )
     else:
         reject(f"{path} holds images", rate=options.rate)
         x, readable = images.read_images(
@@ -159,14 +167,6 @@ def _read_media(
     if not isinstance(first, Path):  # bytes in a table have no file name
         return data
     return replace(data, files=np.array([name for name, _ in source()])[readable])
-
-
-def _is_sound(content: Content) -> bool:
-    """Return whether a file is a sound, by its suffix or its first bytes."""
-    if isinstance(content, Path):
-        return content.suffix.lower() in sounds.SUFFIXES
-    # WebP images start with RIFF, too.
-    return content is not None and content.startswith(_SOUND_STARTS) and content[8:12] != b"WEBP"
 
 
 def _walk(folder: Path) -> tuple[list[Path], list[Path]]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..dataset import Array, Dataset, Kind, is_labelled
 from ..messages import Log, did_you_mean, preview
+from ..schema import Naming, Schema
 from .splits import SPLIT, read_split
 
 __all__ = ["Annotations", "ReadOptions", "annotate", "choose_label", "require_column"]
@@ -30,6 +32,9 @@ class ReadOptions:
     log: Log
     progress: bool
     unlabelled: bool = False
+    drop_missing: bool = False
+    naming: Naming = field(default_factory=Naming)
+    schema: Schema | None = None  # of the model for which the data are opened
 
 
 @dataclass(frozen=True)
@@ -56,9 +61,19 @@ class Annotations:
     split: Array | None
     trainable: bool = True
 
-    def dataset(self, x: Array, kind: Kind, path: Path, rate: int | None = None) -> Dataset:
-        """Return the data set of these rows and their examples, named after its file or folder."""
-        return Dataset(
+    def dataset(self, x: Array, kind: Kind, path: Path, **schema: Any) -> Dataset:
+        """Return the data set of these rows and their examples, named after its file or folder.
+
+        Parameters
+        ----------
+        x, kind
+            The examples and their kind.
+        path
+            The file or folder.
+        schema
+            Fields of `Schema` that the reader decided: ``columns``, ``white``, ``rate`` …
+        """
+        data = Dataset(
             x,
             self.y,
             self.factors,
@@ -67,8 +82,10 @@ class Annotations:
             self.label_name,
             name=path.resolve().name if path.is_dir() else path.stem,
             source=str(path),
-            rate=rate,
+            rate=schema.get("rate"),
         )
+        learnt = Schema(kind, data.shape, **schema)
+        return replace(data, schema=learnt.with_labels(data.label_name, data.classes, data.factors))
 
     def subset(self, rows: Array, where: str) -> Annotations:
         """Return the rows of a mask, (n,) bool; check the classes again, which may be too small."""

@@ -15,12 +15,28 @@ from ..dataset import Array
 from ..messages import Log, one_line
 from .media import Content, MediaSource, progress_bar, report_unreadable
 
-__all__ = ["SUFFIXES", "read_sounds"]
+__all__ = ["FRAMES", "MELS", "SUFFIXES", "holds_sounds", "read_sounds"]
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 MAX_RATE = 16_000  # Hz, if no rate is given: enough for speech
 CHUNK = 64  # waves held in memory at once
 MELS, FRAMES = 64, 64
+_SOUND_STARTS = (b"RIFF", b"fLaC", b"OggS", b"ID3")
+
+
+def holds_sounds(source: MediaSource) -> bool:
+    """Return whether the files are sounds, by the suffix or the first bytes of the first one.
+
+    Parameters
+    ----------
+    source
+        Yields the name and the content of each file.
+    """
+    content = next(iter(source()))[1]
+    if isinstance(content, Path):
+        return content.suffix.lower() in SUFFIXES
+    # WebP images start with RIFF, too.
+    return content is not None and content.startswith(_SOUND_STARTS) and content[8:12] != b"WEBP"
 
 
 def read_sounds(
