@@ -9,6 +9,11 @@ from sklearn.utils.validation import column_or_1d
 
 Array = np.ndarray
 UNLABELLED = -1  # index of an unknown label
+# Words for a missing value, as programs write them; among labels they are no classes.
+MISSING_WORDS = (
+    *("", "NA", "N/A", "n/a", "NaN", "nan", "NaT", "<NA>"),
+    *("null", "NULL", "None", "#N/A"),
+)
 
 
 def rows_by_class(y: Array, n: int) -> list[Array]:

@@ -23,8 +23,8 @@ class Dataset:
     Parameters
     ----------
     x
-        Examples, (n, \\*shape), numbers of any type; images as uint8. It may be a memory map
-        or `wvae.datasets.shards.Shards`; it is never copied as a whole.
+        Examples, (n, \\*shape), numbers of any type; images as uint8. It may be a memory
+        map or `wvae.datasets.shards.Shards`; it is never copied as a whole.
     y
         Labels, (n,): integers or strings. If some labels are missing, the dtype is object and the
         missing ones are None.
