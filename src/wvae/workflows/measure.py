@@ -18,6 +18,7 @@ from ..estimator import WVAE
 from ..evaluation import images, leakage, retrieval, style, sufficiency, swap
 from ..evaluation.probes import Kind
 from ..evaluation.supervised import ImageClassifier, train_cnn
+from ..nn.torch_state import default_torch_state
 from .encoded_split import EncodedSplit, Pair, encode_split, is_learnable
 from .inputs import is_categorical
 from .progress import Progress, Silent
@@ -35,6 +36,7 @@ QUICK_KINDS: tuple[Kind, ...] = ("logistic", "mlp", "knn")
 PEOPLE_NAMES = ("writer", "speaker")
 
 
+@default_torch_state()
 def measure(
     model: WVAE,
     data: Dataset,
