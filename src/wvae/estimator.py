@@ -548,7 +548,8 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         ValueError
             If the codes have wrong shapes.
         """
-        return self.scale_.invert(decode(self._fitted(), z_label, z_rest))
+        x = decode(self._fitted(), z_label, z_rest)
+        return self.scale_.invert(x)
 
     def inverse_transform(self, Z: Array, y: Array | None = None) -> Array:
         """Return the examples, (n, \\*shape), that are decoded from the result of `transform`.

@@ -68,13 +68,13 @@ class ValueScale:
         """
         if not np.any(self.offset):
             return x
-        return (x.astype(np.float64) + self.offset).astype(np.float64)
+        return x.astype(np.float64) + self.offset
 
     def for_array(self, x: Array, low: float, high: float) -> ValueScale:
         """Return the scale to use for new examples: this one, or none for fractions of white.
 
         Whole numbers are on the scale of the training data, and so are floating numbers, unless
-        all are in [0, 1] and training numbers went further: these are fractions of white, as
+        none is above 1 and training numbers were: these are fractions of white, as
         `wvae.WVAE.decode` returns them.
 
         Parameters
@@ -91,7 +91,7 @@ class ValueScale:
         """
         if not self.unit_range:
             return self
-        is_fraction = x.dtype.kind == "b" or (x.dtype.kind == "f" and low >= 0 and high <= 1)
+        is_fraction = x.dtype.kind == "b" or (x.dtype.kind == "f" and high <= 1 + MARGIN)
         scale = ValueScale(unit_range=True) if is_fraction else self
         if low < -MARGIN * scale.white or high > (1 + MARGIN) * scale.white:
             top = f"{scale.white:g}"

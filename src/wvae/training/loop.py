@@ -271,4 +271,4 @@ def _warn_of_faults(model: SplitVAE, data: Examples, warned: set[str]) -> None:
         if fault not in warned:
             warned.add(fault)
             # The fifth frame is the caller of WVAE.fit.
-            warnings.warn(message, TrainingWarning, stacklevel=5)
+            warnings.warn(message, TrainingWarning, stacklevel=6)

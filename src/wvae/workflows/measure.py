@@ -131,7 +131,7 @@ def measure(
     Examples
     --------
     >>> from wvae.datasets import load
-    >>> from wvae.workflows.inputs import holdout_mask
+    >>> from wvae.datasets.holdout import holdout_mask
     >>> data = load("digits8x8")
     >>> train = data.subset(~holdout_mask(data, seed=0))
     >>> model = WVAE(epochs=1, width=16, backbone="mlp").fit(train.x, train.y)
