@@ -25,6 +25,10 @@ IMAGES = RNG.integers(0, 256, (60, 6, 6)).astype(np.uint8)
 TABLE = np.c_[RNG.integers(0, 60, 60) + 60 * Y, RNG.integers(0, 100, 60)].astype(np.uint8)
 
 
+def small(**changes: Any) -> WVAE:
+    return WVAE(**SMALL | changes)
+
+
 def codes(model: WVAE, x: Any) -> np.ndarray:
     return np.hstack(model.encode(x))
 
@@ -32,7 +36,7 @@ def codes(model: WVAE, x: Any) -> np.ndarray:
 @pytest.fixture(scope="module", params=["image", "table"])
 def fitted(request: pytest.FixtureRequest) -> tuple[WVAE, np.ndarray]:
     x = IMAGES if request.param == "image" else TABLE
-    return WVAE(**SMALL).fit(x, Y), x
+    return small().fit(x, Y), x
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -44,13 +48,13 @@ def test_a_model_reads_the_same_numbers_of_any_type(fitted: tuple[WVAE, np.ndarr
 @pytest.mark.parametrize("x", [IMAGES, TABLE], ids=["image", "table"])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_type_of_the_numbers_does_not_change_the_training(x: np.ndarray, dtype: str):
-    a, b = WVAE(**SMALL).fit(x, Y), WVAE(**SMALL).fit(x.astype(dtype), Y)
+    a, b = small().fit(x, Y), small().fit(x.astype(dtype), Y)
     np.testing.assert_array_equal(codes(a, x), codes(b, x))
 
 
 def test_a_frame_has_the_codes_of_its_numbers():
     frame = pd.DataFrame(TABLE, columns=["p", "q"]).astype({"p": "int16", "q": "float32"})
-    model = WVAE(**SMALL).fit(frame, Y)
+    model = small().fit(frame, Y)
     np.testing.assert_allclose(codes(model, frame), codes(model, frame.astype("int64")), atol=1e-6)
 
 
@@ -65,7 +69,7 @@ def test_a_constant_that_is_added_to_a_column_changes_nothing(
 ):
     x = np.random.default_rng(seed).normal(0, spread, (60, 2))
     shifted = x + np.array([offset, 0])
-    a, b = WVAE(**SMALL).fit(x, Y), WVAE(**SMALL).fit(shifted, Y)
+    a, b = small().fit(x, Y), small().fit(shifted, Y)
     rounding = 1e-3 + 1e3 * abs(np.spacing(offset)) / spread
     np.testing.assert_allclose(codes(a, x), codes(b, shifted), atol=rounding)
 
@@ -75,7 +79,7 @@ def test_unix_seconds_keep_their_digits():
     """A class that differs by three seconds in 2023 is learnt, and the column decoded."""
     seconds = 1.7e9 + 3 * Y + RNG.normal(0, 0.5, 60)
     table = np.c_[seconds, RNG.normal(size=60)]
-    model = WVAE(**SMALL | {"epochs": 40, "learning_rate": 0.02}).fit(table, Y)
+    model = small(epochs=40, learning_rate=0.02).fit(table, Y)
     assert model.score(table, Y) > 0.9
     assert np.abs(model.reconstruct(table)[:, 0] - 1.7e9).max() < 10
 
@@ -94,7 +98,7 @@ def test_unix_seconds_keep_their_digits():
     ],
 )
 def test_images_are_brought_to_the_unit_range_by_one_factor(x: np.ndarray, white: float):
-    model = WVAE(**SMALL).fit(x, Y)
+    model = small().fit(x, Y)
     assert (model.scale_.white, model.likelihood_) == (white, "bernoulli")
 
 
@@ -102,18 +106,18 @@ def test_images_are_brought_to_the_unit_range_by_one_factor(x: np.ndarray, white
     "x", [IMAGES / 100, IMAGES / 255 - 0.5, IMAGES * 300.0, IMAGES.astype(int) - 9]
 )
 def test_other_images_are_gaussian(x: np.ndarray):
-    assert WVAE(**SMALL).fit(x, Y).likelihood_ == "gaussian"
+    assert small().fit(x, Y).likelihood_ == "gaussian"
 
 
 def test_fractions_of_white_are_read_by_a_model_of_whole_numbers():
-    model = WVAE(**SMALL).fit(IMAGES, Y)
+    model = small().fit(IMAGES, Y)
     np.testing.assert_allclose(codes(model, IMAGES / 255), codes(model, IMAGES), atol=1e-6)
     assert np.isfinite(codes(model, model.reconstruct(IMAGES))).all()
 
 
 @pytest.mark.parametrize("x", [IMAGES * 2.0, IMAGES.astype(int) - 30, IMAGES / 255 - 0.2])
 def test_values_far_outside_the_training_range_are_rejected(x: np.ndarray):
-    model = WVAE(**SMALL).fit(IMAGES, Y)
+    model = small().fit(IMAGES, Y)
     with pytest.raises(ValueError, match=r"X holds values from .* expected \[0, (1|255)\]"):
         model.encode(x)
 
@@ -121,7 +125,7 @@ def test_values_far_outside_the_training_range_are_rejected(x: np.ndarray):
 def test_values_slightly_outside_are_read():
     table = RNG.random((60, 3))
     for likelihood in ("auto", "gaussian", "bernoulli"):
-        model = WVAE(**SMALL | {"likelihood": likelihood}).fit(table, Y)
+        model = small(likelihood=likelihood).fit(table, Y)
         assert np.isfinite(model.encode(table + 0.03)[1]).all()
         assert np.isfinite(model.evaluate(table + 0.03, Y)["loss"])
 
@@ -135,11 +139,11 @@ def test_the_scale_is_kept_in_the_model_folder(tmp_path: Any, fitted: tuple[WVAE
 
 
 def test_partial_fit_and_warm_start_keep_the_scale():
-    model = WVAE(**SMALL).partial_fit(TABLE, Y)
+    model = small().partial_fit(TABLE, Y)
     offset = model.scale_.offset
     model.partial_fit(TABLE + 100.0, Y)
     np.testing.assert_array_equal(model.scale_.offset, offset)
-    warm = WVAE(**SMALL, warm_start=True).fit(IMAGES, Y).fit(IMAGES / 255, Y)
+    warm = small(warm_start=True).fit(IMAGES, Y).fit(IMAGES / 255, Y)
     assert warm.scale_.white == 255
 
 
@@ -203,7 +207,7 @@ def test_settings_of_the_program_change_nothing(setting: str, tmp_path: Any):
 
 def test_labels_of_objects_can_be_scored():
     y = np.array([None if i % 9 == 0 else int(k) for i, k in enumerate(Y)], dtype=object)
-    model = WVAE(**SMALL).fit(TABLE, y)
+    model = small().fit(TABLE, y)
     has_label = np.arange(60) % 9 != 0
     accuracy = (model.predict(TABLE)[has_label] == Y[has_label]).mean()
     assert model.score(TABLE, y) == pytest.approx(accuracy)
@@ -211,13 +215,13 @@ def test_labels_of_objects_can_be_scored():
 
 def test_column_names_of_several_types_are_rejected_before_training():
     frame = pd.DataFrame(TABLE, columns=["p", 3])
-    model = WVAE(**SMALL | {"epochs": 10**6})
+    model = small(epochs=10**6)
     with pytest.raises(TypeError, match=r"int, str.*astype\(str\)"):
         model.fit(frame, Y)
 
 
 def test_nan_weights_are_rejected_at_load(tmp_path: Any):
-    model = WVAE(**SMALL).fit(TABLE, Y)
+    model = small().fit(TABLE, Y)
     with torch.no_grad():
         next(model.model_.parameters()).fill_(float("nan"))
     model.save(tmp_path / "m")
