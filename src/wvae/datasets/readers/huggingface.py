@@ -2,65 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..messages import one_line, preview
+from ..messages import Log, one_line
 from . import arrow
-from .splits import SPLIT
+from .merge import check_columns, concatenate, name_all_classes
+from .splits import SPLIT, SPLITS
 from .tables import Table, checked
 
 __all__ = ["is_saved", "read_saved"]
 
 
 def is_saved(folder: Path) -> bool:
-    """Return whether Hugging Face's ``save_to_disk`` wrote this folder."""
-    return (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file()
+    """Return whether Hugging Face's ``save_to_disk`` wrote this folder, or one for each split."""
+    names = ("dataset_dict.json", "state.json")
+    if any((folder / name).is_file() for name in names) or next(folder.glob("*.arrow"), None):
+        return True
+    return bool(_folders_of_splits(folder))
 
 
-def read_saved(folder: Path, progress: bool) -> Table:
+def _folders_of_splits(folder: Path) -> dict[str, Path]:
+    """Return the sub-folders called train, test …, by name, if all are saved datasets."""
+    if (folder / "dataset_dict.json").is_file():
+        return {}
+    folders = [path for path in sorted(folder.iterdir()) if path.is_dir()]
+    folders = [path for path in folders if not path.name.startswith((".", "_"))]
+    if all(path.name.lower() in SPLITS and (path / "state.json").is_file() for path in folders):
+        return {path.name: path for path in folders}
+    return {}
+
+
+def read_saved(folder: Path, progress: bool, log: Log) -> Table:
     """Read a saved `datasets.Dataset` or `datasets.DatasetDict` as a table.
 
-    The splits of a `datasets.DatasetDict` become the column ``split``.
+    The splits of a `datasets.DatasetDict` become the column ``split``. Columns and classes are
+    matched by name, so the splits may number the classes differently.
 
     Parameters
     ----------
     folder
-        A folder of ``save_to_disk``. Its files are memory maps; encoded images and sounds stay on
-        disk.
+        A folder of ``save_to_disk``, or of several, called train, test …. Its files are memory
+        maps; encoded images and sounds stay on disk.
     progress
         Show the package's progress bars on stderr.
+    log
+        Called with a line on each decision.
 
     Raises
     ------
     ModuleNotFoundError
         If the package `datasets` is not installed.
     ValueError
-        If files are missing or damaged, or the splits have different columns.
+        If files are missing or damaged, or the splits have different columns or types.
     """
     import pyarrow as pa
 
     parts = _load(folder, progress)
-    first = next(iter(parts.values()))
-    for split, part in parts.items():
+    for split, part in [*parts.items()]:
         if split is not None and SPLIT in part.column_names:
             raise ValueError(f"{folder}: the split {split} has a column {SPLIT!r}: rename it")
-        _check_features(first, part, list(parts), folder)
-    schema = first.features.arrow_schema
-    encoded = tuple(column.name for column in schema if arrow.is_encoded(column.type))
+        if not len(part) and len(parts) > 1:
+            log(f"passed over, no rows: the split {split}")
+            del parts[split]
+    wheres = [str(folder) if split is None else f"{folder}/{split}" for split in parts]
+    schemas = [part.features.arrow_schema for part in parts.values()]
+    check_columns(schemas, wheres)
+    encoded = tuple(column.name for column in schemas[0] if arrow.is_encoded(column.type))
+    _log_left_out(schemas[0], log)
     tables = list[Any]()
-    for split, part in parts.items():
+    for (split, part), schema, where in zip(parts.items(), schemas, wheres, strict=True):
         table = part.with_format("arrow")[:]  # a view of the memory map
+        table = name_all_classes(table, where, arrow.class_names(schema))
         if split is not None:
-            table = table.append_column(SPLIT, pa.array([split] * len(part), pa.string()))
+            table = table.append_column(SPLIT, pa.repeat(pa.scalar(split, pa.string()), len(part)))
         tables.append(table)
-    whole = pa.concat_tables(tables)
-    columns = whole.drop_columns(list(encoded))
-    read_encoded = partial(_chunks, whole)
-    return checked(Table(folder, columns, encoded, read_encoded, arrow.class_names(schema)))
+    columns = concatenate([table.drop_columns(list(encoded)) for table in tables], wheres)
+    return checked(Table(folder, columns, encoded, partial(_chunks, tables)))
+
+
+def _log_left_out(schema: Any, log: Log) -> None:
+    """Log the columns that are neither scalars, nor encoded files, nor lists of numbers."""
+    kept = (arrow.is_scalar, arrow.is_encoded, arrow.is_list)
+    left_out = list[str]()
+    for column in schema:
+        if not any(is_kind(column.type) for is_kind in kept):
+            left_out.append(column.name)
+    if left_out:
+        log(f"left out, neither values nor lists of numbers: {', '.join(left_out)}")
 
 
 def _load(folder: Path, progress: bool) -> dict[str | None, Any]:
@@ -73,20 +105,33 @@ def _load(folder: Path, progress: bool) -> dict[str | None, Any]:
             "datasets: pip install 'wvae[hf]'",
             name="datasets",
         ) from error
-    try:
-        with _progress_bars(progress):
-            loaded = datasets.load_from_disk(str(folder))
-    # pyarrow's and json's errors are ValueErrors.
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = one_line(error)
-        raise ValueError(
-            f"{folder} is not a complete dataset of save_to_disk ({reason}): save it again"
-        ) from error
+    splits = _folders_of_splits(folder)
+    with _progress_bars(progress):
+        if splits:
+            return {name: _undecoded(_load_one(path)) for name, path in splits.items()}
+        loaded = _load_one(folder)
     if not isinstance(loaded, datasets.DatasetDict):
         return {None: _undecoded(loaded)}
     if not loaded:
         raise ValueError(f"{folder} has no splits")
     return {str(split): _undecoded(part) for split, part in loaded.items()}
+
+
+def _load_one(folder: Path) -> Any:
+    """Return what was saved to a folder."""
+    import datasets
+    import pyarrow as pa
+
+    # Damaged JSON and other versions' formats end in errors of many types.
+    errors = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError)
+    try:
+        return datasets.load_from_disk(str(folder))
+    except errors as error:
+        reason = one_line(error)
+        raise ValueError(
+            f"{folder} is not a complete dataset of save_to_disk, or of another version of the "
+            f"package datasets than {datasets.__version__} ({reason}): save it again"
+        ) from error
 
 
 def _undecoded(part: Any) -> Any:
@@ -101,19 +146,9 @@ def _undecoded(part: Any) -> Any:
     return part
 
 
-def _check_features(first: Any, part: Any, splits: Sequence[str | None], folder: Path) -> None:
-    """Raise a ValueError if a split and the first differ in columns, types or class names."""
-    names = sorted({*first.features, *part.features})
-    different = [name for name in names if first.features.get(name) != part.features.get(name)]
-    if different:
-        raise ValueError(
-            f"{folder}: the splits {preview(splits)} differ in the columns {preview(different)}, "
-            "expected the same names, types and classes"
-        )
-
-
-def _chunks(table: Any, name: str) -> list[Any]:
-    return table.column(name).chunks
+def _chunks(tables: Sequence[Any], name: str) -> Iterator[Any]:
+    for table in tables:
+        yield from table.column(name).chunks
 
 
 @contextmanager
