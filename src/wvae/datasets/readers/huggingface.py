@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..messages import Log, one_line
+from ..messages import Log, one_line, preview
 from . import arrow
 from .merge import check_columns, concatenate, name_all_classes
 from .splits import SPLIT, SPLITS
@@ -61,7 +62,7 @@ def read_saved(folder: Path, progress: bool, log: Log) -> Table:
     """
     import pyarrow as pa
 
-    parts = _load(folder, progress)
+    parts = _load(folder, progress, log)
     for split, part in [*parts.items()]:
         if split is not None and SPLIT in part.column_names:
             raise ValueError(f"{folder}: the split {split} has a column {SPLIT!r}: rename it")
@@ -95,8 +96,10 @@ def _log_left_out(schema: Any, log: Log) -> None:
         log(f"left out, neither values nor lists of numbers: {', '.join(left_out)}")
 
 
-def _load(folder: Path, progress: bool) -> dict[str | None, Any]:
+def _load(folder: Path, progress: bool, log: Log) -> dict[str | None, Any]:
     """Return the saved parts by split; a dataset without splits is one part called None."""
+    import pyarrow as pa
+
     try:
         import datasets
     except ModuleNotFoundError as error:
@@ -105,33 +108,43 @@ def _load(folder: Path, progress: bool) -> dict[str | None, Any]:
             "datasets: pip install 'wvae[hf]'",
             name="datasets",
         ) from error
-    splits = _folders_of_splits(folder)
-    with _progress_bars(progress):
-        if splits:
-            return {name: _undecoded(_load_one(path)) for name, path in splits.items()}
-        loaded = _load_one(folder)
-    if not isinstance(loaded, datasets.DatasetDict):
-        return {None: _undecoded(loaded)}
-    if not loaded:
-        raise ValueError(f"{folder} has no splits")
-    return {str(split): _undecoded(part) for split, part in loaded.items()}
-
-
-def _load_one(folder: Path) -> Any:
-    """Return what was saved to a folder."""
-    import datasets
-    import pyarrow as pa
-
     # Damaged JSON and other versions' formats end in errors of many types.
     errors = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError)
     try:
-        return datasets.load_from_disk(str(folder))
+        with _progress_bars(progress):
+            parts = dict[str | None, Any]()
+            for split, path in _folders_of_parts(folder).items():
+                parts[split] = _undecoded(_load_part(path, log))
     except errors as error:
-        reason = one_line(error)
         raise ValueError(
             f"{folder} is not a complete dataset of save_to_disk, or of another version of the "
-            f"package datasets than {datasets.__version__} ({reason}): save it again"
+            f"package datasets than {datasets.__version__} ({one_line(error)}): save it again"
         ) from error
+    if not parts:
+        raise ValueError(f"{folder} has no splits")
+    return parts
+
+
+def _folders_of_parts(folder: Path) -> dict[str | None, Path]:
+    """Return the folder of each split; a dataset without splits is one part called None."""
+    listed = folder / "dataset_dict.json"
+    if listed.is_file():
+        splits = json.loads(listed.read_text(encoding="utf-8"))["splits"]
+        return {str(split): folder / str(split) for split in splits}
+    return {**_folders_of_splits(folder)} or {None: folder}
+
+
+def _load_part(folder: Path, log: Log) -> Any:
+    """Return a saved `datasets.Dataset`; its columns may be described in its Arrow files only."""
+    import datasets
+
+    state = folder / "state.json"
+    if (folder / "dataset_info.json").is_file() or not state.is_file():
+        return datasets.load_from_disk(str(folder))
+    files = [item["filename"] for item in json.loads(state.read_text("utf-8"))["_data_files"]]
+    log(f"{folder} has no dataset_info.json: the columns are those of {preview(files)}")
+    parts = [datasets.Dataset.from_file(str(folder / file)) for file in files]
+    return datasets.concatenate_datasets(parts)
 
 
 def _undecoded(part: Any) -> Any:

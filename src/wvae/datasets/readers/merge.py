@@ -105,6 +105,9 @@ def concatenate(tables: Sequence[Any], wheres: Sequence[str]) -> Any:
     import pyarrow as pa
 
     names = tables[0].column_names
+    if not names:  # pyarrow would forget the number of rows
+        n_rows = sum(table.num_rows for table in tables)
+        return pa.table({"none": pa.nulls(n_rows)}).select([])
     plain = [_plain(table.select(names)) for table in tables]
     kinds = dict[str, Any]()
     for name in names:
