@@ -77,7 +77,7 @@ def test_null_in_lists_of_a_fixed_size_is_named(
 def test_slices_of_all_kinds_of_lists_keep_their_rows(kind: str) -> None:
     column = pa.array([[9], None, [1, 2], [3, 4], [5], [6, 7]], LISTS[kind](pa.int32()))
     assert stack_lists(column[2:4], "x", "a").tolist() == [[1, 2], [3, 4]]
-    with pytest.raises(ValueError, match="a: row 13 of .* list of 1 values, expected 2"):
+    with pytest.raises(ValueError, match=r"a: row 13 of .* list of 1 values, expected 2"):
         stack_lists(column[2:], "x", "a", first_row=10)
     chunked = pa.chunked_array([column[2:4], column[2:2], column[5:]])
     assert stack_lists(chunked, "x", "a").tolist() == [[1, 2], [3, 4], [6, 7]]
@@ -187,7 +187,8 @@ def test_memory_holds_one_row_group_of_all_files(reader: Reader, tmp_path: Path)
         write(tmp_path / f"{i}.parquet", [[float(i), 1.0]] * 8)
     data = reader(tmp_path)
     assert data.x[:][::8, 0].tolist() == [0.0, 1.0, 2.0]
-    caches = {id(part._cache) for part in data.x.parts}  # pyright: ignore[reportPrivateUsage]
+    shards: Any = data.x
+    caches = {id(part._cache) for part in shards.parts}  # pyright: ignore[reportPrivateUsage]
     assert len(caches) == 1
 
 

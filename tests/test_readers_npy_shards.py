@@ -114,7 +114,8 @@ def test_channels_come_first_and_fortran_order_is_said(reader: Reader, tmp_path:
     save(tmp_path, "0", np.asfortranarray(x))
     data = reader(tmp_path)
     np.testing.assert_array_equal(data.x[:], np.moveaxis(x, 3, 1))
-    assert on_disk(data.x.parts[0])
+    shards: Any = data.x
+    assert on_disk(shards.parts[0])
     reader.line("0.npy is in Fortran order")
 
 

@@ -63,12 +63,9 @@ def read_saved(folder: Path, progress: bool, log: Log) -> Table:
     import pyarrow as pa
 
     parts = _load(folder, progress, log)
-    for split, part in [*parts.items()]:
+    for split, part in parts.items():
         if split is not None and SPLIT in part.column_names:
             raise ValueError(f"{folder}: the split {split} has a column {SPLIT!r}: rename it")
-        if not len(part) and len(parts) > 1:
-            log(f"passed over, no rows: the split {split}")
-            del parts[split]
     wheres = [str(folder) if split is None else f"{folder}/{split}" for split in parts]
     schemas = [part.features.arrow_schema for part in parts.values()]
     check_columns(schemas, wheres)
@@ -114,14 +111,16 @@ def _load(folder: Path, progress: bool, log: Log) -> dict[str | None, Any]:
         with _progress_bars(progress):
             parts = dict[str | None, Any]()
             for split, path in _folders_of_parts(folder).items():
-                parts[split] = _undecoded(_load_part(path, log))
+                part = _load_part(path, log)
+                if part is not None:
+                    parts[split] = _undecoded(part)
     except errors as error:
         raise ValueError(
             f"{folder} is not a complete dataset of save_to_disk, or of another version of the "
             f"package datasets than {datasets.__version__} ({one_line(error)}): save it again"
         ) from error
     if not parts:
-        raise ValueError(f"{folder} has no splits")
+        raise ValueError(f"{folder} has no rows in any split, expected examples")
     return parts
 
 
@@ -135,16 +134,29 @@ def _folders_of_parts(folder: Path) -> dict[str | None, Path]:
 
 
 def _load_part(folder: Path, log: Log) -> Any:
-    """Return a saved `datasets.Dataset`; its columns may be described in its Arrow files only."""
+    """Return a saved `datasets.Dataset`, or None if it has no rows.
+
+    Its columns may be described in its Arrow files only.
+    """
     import datasets
 
     state = folder / "state.json"
-    if (folder / "dataset_info.json").is_file() or not state.is_file():
-        return datasets.load_from_disk(str(folder))
+    if not state.is_file():
+        return datasets.load_from_disk(str(folder))  # an error that says what is missing
     files = [item["filename"] for item in json.loads(state.read_text("utf-8"))["_data_files"]]
-    log(f"{folder} has no dataset_info.json: the columns are those of {preview(files)}")
-    parts = [datasets.Dataset.from_file(str(folder / file)) for file in files]
-    return datasets.concatenate_datasets(parts)
+    if not files:  # the package cannot read what it writes for a dataset without rows
+        log(f"passed over, no rows: {folder}")
+        return None
+    if (folder / "dataset_info.json").is_file():
+        part = datasets.load_from_disk(str(folder))
+    else:
+        log(f"{folder} has no dataset_info.json: the columns are those of {preview(files)}")
+        parts = [datasets.Dataset.from_file(str(folder / file)) for file in files]
+        part = datasets.concatenate_datasets(parts)
+    if not len(part):
+        log(f"passed over, no rows: {folder}")
+        return None
+    return part
 
 
 def _undecoded(part: Any) -> Any:
