@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -119,7 +120,7 @@ def open_npy(path: Path) -> Array:
     """
     try:
         return np.lib.format.open_memmap(path, mode="r")  # unlike numpy.load, it never unpickles
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OSError, EOFError, tokenize.TokenError) as error:
         if "Python objects" in str(error):
             problem = "holds Python objects"
         else:

@@ -73,13 +73,28 @@ def read_saved(folder: Path, progress: bool, log: Log) -> Table:
     _log_left_out(schemas[0], log)
     tables = list[Any]()
     for (split, part), schema, where in zip(parts.items(), schemas, wheres, strict=True):
-        table = part.with_format("arrow")[:]  # a view of the memory map
+        table = _checked_view(part, where)
         table = name_all_classes(table, where, arrow.class_names(schema))
         if split is not None:
             table = table.append_column(SPLIT, pa.repeat(pa.scalar(split, pa.string()), len(part)))
         tables.append(table)
     columns = concatenate([table.drop_columns(list(encoded)) for table in tables], wheres)
     return checked(Table(folder, columns, encoded, partial(_chunks, tables)))
+
+
+def _checked_view(part: Any, where: str) -> Any:
+    """Return the rows of a saved dataset as a view of its memory map, after a check of all offsets.
+
+    Damaged offsets would otherwise end the process.
+    """
+    import pyarrow as pa
+
+    try:
+        table = part.with_format("arrow")[:]
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise ValueError(f"{where} has damaged files ({one_line(error)}): save it again") from error
+    return table
 
 
 def _log_left_out(schema: Any, log: Log) -> None:
