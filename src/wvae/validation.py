@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import column_or_1d
 
 Array = np.ndarray
 UNLABELLED = -1  # index of an unknown label
@@ -168,6 +167,9 @@ def check_label_column(y: Any, n: int) -> Array:
         )
     y = np.asarray(y)
     if y.shape == (n, 1):
+        # Only here: scikit-learn is slow to import.
+        from sklearn.utils.validation import column_or_1d
+
         y = column_or_1d(y, warn=True)
     if y.shape != (n,):
         raise ValueError(f"y has shape {y.shape}, expected ({n},), one label for each row of X")

@@ -51,8 +51,8 @@ class Dataset:
     Raises
     ------
     ValueError
-        If the lengths differ, ``x`` does not hold numbers, ``split`` has other values, or ``rate`` is
-        not positive or is given for data other than audio.
+        If the lengths differ, ``x`` does not hold numbers, ``split`` has other values, or ``rate``
+        is not positive or is given for data other than audio.
 
     Examples
     --------
