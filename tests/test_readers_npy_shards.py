@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def test_every_type_and_byte_order_is_read(
     x = (np.arange(24).reshape(8, 3) * 5).astype(order + kind)
     save(tmp_path, "part-0", x)
     data = reader(tmp_path)
-    assert data.x.dtype == np.dtype(kind)
+    assert data.x.dtype == np.dtype("f4" if kind == "f2" else kind)
     assert data.x.dtype.isnative
     assert on_disk(data.x)
     np.testing.assert_array_equal(data.x[:], x)
@@ -92,12 +93,19 @@ def test_images_of_whole_numbers_are_bytes(reader: Reader, tmp_path: Path) -> No
     assert reader(tmp_path).x.dtype == np.int64
 
 
-def test_images_of_bool_are_black_and_white(reader: Reader, tmp_path: Path) -> None:
-    x = np.arange(8 * 12).reshape(8, 3, 4) % 3 == 0
+@pytest.mark.parametrize("kind", ["?", "f4", ">f8", "i8"])
+def test_images_of_whole_numbers_are_bytes_in_any_type(
+    reader: Reader, tmp_path: Path, kind: str
+) -> None:
+    x = (np.arange(8 * 12).reshape(8, 3, 4) % 3 == 0).astype(kind)
     save(tmp_path, "0", x)
-    np.testing.assert_array_equal(reader(tmp_path).x[[6, 1]], 255 * x[[6, 1]])
     save(tmp_path, "1", x.astype(np.uint8))
-    check_error(reader, tmp_path, "1.npy holds uint8", "bool")
+    data = reader(tmp_path)
+    assert data.x.dtype == np.uint8
+    np.testing.assert_array_equal(data.x[[6, 1]], x[[6, 1]])
+    if kind != "?":
+        save(tmp_path, "1", x * 0.5)
+        np.testing.assert_array_equal(reader(tmp_path).x[[6, 9]], [x[6], x[1] * 0.5])
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -107,6 +115,8 @@ def test_row_that_is_not_finite_is_named(reader: Reader, tmp_path: Path, value: 
     x[5, 1] = value
     save(tmp_path, "1", x)
     check_error(reader, tmp_path, "1.npy: row 6 ")
+    if np.isnan(value):
+        assert len(reader(tmp_path, drop_missing=True).x) == 15
 
 
 def test_channels_come_first_and_fortran_order_is_said(reader: Reader, tmp_path: Path) -> None:
@@ -194,14 +204,37 @@ def test_damaged_file_is_named(reader: Reader, tmp_path: Path, kind: str, file: 
     check_error(reader, tmp_path, f"{file} is not a complete .npy file")
 
 
-def test_model_decides_the_shape(tmp_path: Path) -> None:
-    save(tmp_path, "0", np.ones((8, 4, 4)))
-    layout = find_shards(tmp_path)
+def open_for_model(folder: Path, shape: tuple[int, ...], kind: Any = "image") -> Any:
+    layout = find_shards(folder)
     assert layout is not None
-    schema = Schema("image", (5, 5), "labels", (0, 1))
-    options = ReadOptions(None, (), None, None, print, False, schema=schema)
-    with pytest.raises(ValueError, match=r"\(4, 4\).*\(5, 5\)"):
-        read_shards(layout, options)
+    schema = Schema(kind, shape, "labels", (0, 1))
+    return read_shards(layout, ReadOptions(None, (), None, None, print, False, schema=schema))
+
+
+@pytest.mark.parametrize("model", [(5, 5), (16,), (3, 4, 5)])
+def test_shape_that_is_not_the_models_is_an_error(tmp_path: Path, model: tuple[int, ...]) -> None:
+    save(tmp_path, "0", np.ones((8, 4, 4)))
+    with pytest.raises(ValueError, match=re.escape("(4, 4)") + ".*" + re.escape(str(model))):
+        open_for_model(tmp_path, model)
+
+
+def test_model_decides_kind_and_colours(tmp_path: Path) -> None:
+    grey = np.arange(8 * 4 * 6, dtype=np.uint8).reshape(8, 4, 6)
+    save(tmp_path, "0", grey)
+    data = open_for_model(tmp_path, (3, 4, 6))
+    assert on_disk(data.x)
+    np.testing.assert_array_equal(data.x[[2, 5]], np.stack([grey[[2, 5]]] * 3, axis=1))
+    assert open_for_model(tmp_path, (4, 6), "audio").kind == "audio"
+    save(tmp_path, "0", np.stack([grey] * 3, axis=3))
+    assert np.abs(open_for_model(tmp_path, (4, 6)).x[:].astype(int) - grey).max() <= 1
+
+
+def test_model_decides_where_the_channels_are(reader: Reader, tmp_path: Path) -> None:
+    x = np.arange(8 * 3 * 5 * 3, dtype=np.uint8).reshape(8, 3, 5, 3)
+    save(tmp_path, "0", x)
+    check_error(reader, tmp_path, "0.npy", "(3, 5, 3)", "unclear")
+    np.testing.assert_array_equal(open_for_model(tmp_path, (3, 5, 3)).x[:], x)
+    np.testing.assert_array_equal(open_for_model(tmp_path, (3, 3, 5)).x[:], np.moveaxis(x, 3, 1))
 
 
 def test_columns_are_read_into_memory(reader: Reader, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -120,7 +119,7 @@ def open_npy(path: Path) -> Array:
     """
     try:
         return np.lib.format.open_memmap(path, mode="r")  # unlike numpy.load, it never unpickles
-    except (ValueError, OSError, EOFError, tokenize.TokenError) as error:
+    except (ValueError, OSError, EOFError) as error:
         if "Python objects" in str(error):
             problem = "holds Python objects"
         else:

@@ -14,7 +14,7 @@ import numpy as np
 from ..dataset import Array
 from ..messages import one_line, preview
 from .lists import stack_lists
-from .values import Limits, as_images
+from .values import Limits, channels_first
 
 __all__ = ["GroupCache", "ParquetColumn", "ParquetInfo", "open_parquet", "reading"]
 
@@ -120,6 +120,10 @@ class ParquetColumn:
         The column.
     cache
         Where the last row group is kept; None for a cache of its own.
+    model
+        Shape of the examples of the model that will read them; see `channels_first`.
+    dropped
+        Receives the rows that hold NaN, which is then no error.
 
     Attributes
     ----------
@@ -128,7 +132,7 @@ class ParquetColumn:
     groups
         First row of each row group that has rows.
     limits
-        Smallest and largest value of whole numbers.
+        Smallest and largest value, and whether all are whole.
     largest
         Bytes of the largest row group in memory.
 
@@ -138,8 +142,15 @@ class ParquetColumn:
         If lists differ in length, values are missing, or they are NaN or infinite.
     """
 
-    def __init__(self, info: ParquetInfo, name: str, cache: GroupCache | None = None) -> None:
-        self.path, self.name = info.path, name
+    def __init__(
+        self,
+        info: ParquetInfo,
+        name: str,
+        cache: GroupCache | None = None,
+        model: tuple[int, ...] | None = None,
+        dropped: list[int] | None = None,
+    ) -> None:
+        self.path, self.name, self._model = info.path, name, model
         self._metadata, self._cache = info.metadata, cache or GroupCache()
         n_groups = info.metadata.num_row_groups
         counts = np.array([info.metadata.row_group(i).num_rows for i in range(n_groups)])
@@ -151,7 +162,7 @@ class ParquetColumn:
         self.dtype, self.limits = first.dtype, Limits()
         self.shape = (int(self._ends[-1]), *first.shape[1:])
         self.largest = int(counts.max() * first[:1].nbytes)
-        self._check_groups(info, first)
+        self._check_groups(info, dropped)
 
     def __getitem__(self, rows: Any) -> Array:
         if isinstance(rows, slice):
@@ -181,11 +192,11 @@ class ParquetColumn:
         x = stack_lists(column, self.name, str(self.path), first_row, self._list_shape)
         is_tensor = isinstance(column.type, pa.FixedShapeTensorType)
         self._list_shape = (int(np.prod(x.shape[1:])),) if is_tensor else x.shape[1:]
-        x = as_images(x, str(self.path))
+        x = channels_first(x, str(self.path), self._model)
         self._cache.put(key, x)
         return x
 
-    def _check_groups(self, info: ParquetInfo, first: Array) -> None:
+    def _check_groups(self, info: ParquetInfo, dropped: list[int] | None) -> None:
         """Check the lists and values of all row groups, without reading them where possible."""
         kind = info.schema.field(self.name).type
         per_row = _values_per_row(kind)
@@ -194,7 +205,8 @@ class ParquetColumn:
             if per_row and self.dtype.kind in "iu":
                 limits = _stored_limits(self._metadata.row_group(int(number)), self.name, per_row)
             if limits is None:
-                limits = Limits().of(self._read(group), str(self.path), int(self._ends[group]))
+                x, first_row = self._read(group), int(self._ends[group])
+                limits = Limits().of(x, str(self.path), first_row, dropped)
             self.limits = self.limits | limits
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from .media import progress_bar
 from .merge import check_columns
 from .npy_shards import read_npy_shards
 from .splits import SPLIT
-from .values import BoolImages, Limits, as_images, check_values
+from .values import Limits, Recoloured, channels_first, check_values
 
 __all__ = ["read_shards"]
 
@@ -32,11 +32,12 @@ LARGE = 1 << 27  # bytes; above this size of a row group the log recommends smal
 
 @dataclass(frozen=True)
 class Part:
-    """The examples of one file, and the limits of their values if these are whole numbers."""
+    """The examples of one file, the limits of their values, and the rows that hold NaN."""
 
     path: Path
     x: Any  # a memory map or a `ParquetColumn`
     limits: Limits
+    dropped: list[int] | None = None  # None: such rows are an error
 
 
 def read_shards(layout: Layout, options: ReadOptions) -> Dataset:
@@ -103,8 +104,9 @@ def _open_lists(
     parts, cache = list[Part](), parquet.GroupCache()
     with progress_bar("Checking shards", len(infos), options.progress) as advance:
         for info in infos:
-            column = parquet.ParquetColumn(info, name, cache)
-            parts.append(Part(info.path, column, column.limits))
+            dropped = list[int]() if options.drop_missing else None
+            column = parquet.ParquetColumn(info, name, cache, _model_shape(options), dropped)
+            parts.append(Part(info.path, column, column.limits, dropped))
             advance()
     largest = max(part.x.largest for part in parts)
     if largest > LARGE:
@@ -126,7 +128,10 @@ def _check_arrays(arrays: dict[Path, Array], options: ReadOptions) -> list[Part]
                     f"{path} has shape {array.shape} and dtype {array.dtype}, expected numbers of "
                     "at most 64 bits, (n, *shape): convert it with astype"
                 )
-            parts.append(Part(path, as_images(array, str(path)), check_values(array, str(path))))
+            x = channels_first(array, str(path), _model_shape(options))
+            dropped = list[int]() if options.drop_missing else None
+            limits = check_values(array, str(path), dropped)
+            parts.append(Part(path, x, limits, dropped))
             advance()
     return parts
 
@@ -149,13 +154,38 @@ def _dataset(
 ) -> Dataset:
     """Return the examples of all files and what their columns say about them."""
     reject(f"{folder} holds shards of arrays", size=options.size, rate=options.rate)
-    shape = _common_shape(parts)
-    _check_model(shape, folder, options)
-    x: Any = _join(parts, folder, options)
+    shape, schema = _common_shape(parts), options.schema
+    x: Any = _join(_for_model(parts, shape, folder, options), options)
     label = choose_label([*columns], options, str(folder))
     annotations = annotate(columns, label, len(x), str(folder), options)
-    options.log(f"{len(x):,} examples of shape {shape} in {len(parts)} files, which stay on disk")
-    return annotations.dataset(x, kind_of(x), folder)
+    kept = _complete_rows(parts, len(x), folder, options)
+    if not kept.all():
+        x, annotations = x.take(kept), annotations.subset(kept, str(folder))
+    options.log(
+        f"{len(x):,} examples of shape {x.shape[1:]} in {len(parts)} files, which stay on disk"
+    )
+    if schema is None:
+        return annotations.dataset(x, kind_of(x), folder)
+    learnt = {"rate": schema.rate, "mels": schema.mels, "frames": schema.frames}
+    return annotations.dataset(x, schema.kind, folder, columns=schema.columns, **learnt)
+
+
+def _complete_rows(parts: Sequence[Part], n: int, folder: Path, options: ReadOptions) -> Array:
+    """Return the mask of the rows without NaN, (n,)."""
+    kept, start = np.ones(n, bool), 0
+    for part in parts:
+        if part.dropped:
+            kept[start + np.array(part.dropped)] = False
+        start += part.x.shape[0]
+    if not kept.any():
+        raise ValueError(f"{folder}: each of the {n:,} rows holds NaN: fill the values")
+    if not kept.all():
+        options.log(f"left out: {n - kept.sum():,} of {n:,} rows, in which a number is NaN")
+    return kept
+
+
+def _model_shape(options: ReadOptions) -> tuple[int, ...] | None:
+    return None if options.schema is None else tuple(options.schema.shape)
 
 
 def _common_shape(parts: Sequence[Part]) -> tuple[int, ...]:
@@ -170,46 +200,46 @@ def _common_shape(parts: Sequence[Part]) -> tuple[int, ...]:
     return shape
 
 
-def _check_model(shape: tuple[int, ...], folder: Path, options: ReadOptions) -> None:
-    """Raise a ValueError if the model that will read the data expects another shape."""
-    schema = options.schema
-    if schema is None:
-        return
-    if shape != tuple(schema.shape):
-        raise ValueError(
-            f"{folder} holds examples of shape {shape}, but the model was fitted to shape "
-            f"{tuple(schema.shape)}: give data of that shape, or fit a model to these"
-        )
-    if schema.columns is not None:
+def _for_model(
+    parts: Sequence[Part], shape: tuple[int, ...], folder: Path, options: ReadOptions
+) -> Sequence[Part]:
+    """Return examples in the shape of the model that will read them, or raise a ValueError."""
+    schema, expected = options.schema, _model_shape(options)
+    if schema is None or expected is None:
+        return parts
+    if schema.columns and shape == expected:
         options.log(
-            f"the values of each example have no names: they are taken as {preview(schema.columns)}"
-            ", in this order"
+            f"the values of each example have no names: they are taken as "
+            f"{preview(schema.columns, 8)}, in this order"
         )
+    if shape == expected:
+        return parts
+    colours = {shape[:-2], expected[:-2]}
+    if schema.kind == "image" and shape[-2:] == expected[-2:] and colours == {(), (3,)}:
+        kinds = ("grey", "colour") if expected[:-2] else ("in colour", "grey")
+        options.log(f"{folder} is {kinds[0]}, the model was trained on {kinds[1]}: converted")
+        return [replace(part, x=Recoloured(part.x)) for part in parts]
+    raise ValueError(
+        f"{folder} holds examples of shape {shape}, but the model was trained on {expected}: give "
+        "data of that shape, or fit a model to these"
+    )
 
 
-def _join(parts: Sequence[Part], folder: Path, options: ReadOptions) -> Shards:
+def _join(parts: Sequence[Part], options: ReadOptions) -> Shards:
     """Return the examples of all files with the type that holds all their values exactly."""
     kinds = sorted({part.x.dtype.newbyteorder("=").name for part in parts})
     dtype = np.result_type(*kinds)
-    is_image, limits = len(parts[0].x.shape) > 2, Limits()
+    limits = Limits()
     for part in parts:
         limits |= part.limits
-    if kinds == ["bool"]:
-        options.log(f"the examples are bool: read as {'0 and 255' if is_image else '0 and 1'}")
-        xs = [BoolImages(part.x) if is_image else part.x for part in parts]
-        return Shards(xs, dtype=np.dtype(np.uint8))
-    if "bool" in kinds:
-        other = next(part for part in parts if part.x.dtype != parts[0].x.dtype)
-        raise ValueError(
-            f"{other.path} holds {other.x.dtype}, but {parts[0].path} {parts[0].x.dtype}: write "
-            "all shards alike"
-        )
-    if is_image and dtype.kind in "iu" and limits.within(0, 255):
+    if dtype == np.bool_ or (len(parts[0].x.shape) > 2 and limits.within(0, 255)):
         dtype = np.dtype(np.uint8)
-    if dtype.kind == "f":
+    elif dtype == np.float16:
+        dtype = np.dtype(np.float32)
+    elif dtype.kind == "f":
         _check_exact(parts, dtype)
     if kinds != [dtype.name]:
-        options.log(f"the examples are {' and '.join(kinds)}: read as {dtype.name}")
+        options.log(f"the examples are {' and '.join(kinds)}: read as {dtype.name}, without loss")
     return Shards([part.x for part in parts], dtype=dtype)
 
 
