@@ -371,3 +371,38 @@ def test_model_decides_the_shape(tmp_path: Path, columns: tuple[str, str] | None
     assert any("'w', 'h'" in line for line in lines) == (columns is not None)
     with pytest.raises(ValueError, match=r"shape \(2,\).* \(3,\)"):
         read_shards(layout, options((3,)))
+
+
+def test_bytes_beside_lists_are_left_out_with_a_line(reader: Reader, tmp_path: Path) -> None:
+    write(tmp_path / "0.parquet", **lists(raw=[b"\xff"] * 8))
+    np.testing.assert_array_equal(reader(tmp_path).x[:], X)
+    reader.line("the bytes in 'raw'")
+    boxes = images_table(8).append_column("boxes", pa.array(X.tolist()))
+    write(tmp_path / "0.parquet", boxes)
+    assert reader(tmp_path).shape == (12, 12)
+
+
+def test_iceberg_and_names_that_cannot_be_shown_are_errors(reader: Reader, tmp_path: Path) -> None:
+    write(tmp_path / "a" / "data" / "0.parquet", **lists())
+    (tmp_path / "a" / "metadata").mkdir()
+    (tmp_path / "a" / "metadata" / "v1.metadata.json").write_text("{}")
+    check_error(reader, tmp_path / "a", "old versions")
+    write(tmp_path / "b" / "0\n1.parquet", **lists())
+    check_error(reader, tmp_path / "b", r"'0\n1.parquet'", "rename")
+
+
+def test_partitions_are_compared_in_one_normal_form(reader: Reader, tmp_path: Path) -> None:
+    write(tmp_path / "train" / "label=caf\u00e9" / "0.parquet", x=X.tolist())
+    write(tmp_path / "train" / "label=tea" / "0.parquet", x=X.tolist())
+    write(tmp_path / "test" / "label=cafe\u0301" / "0.parquet", x=X.tolist())
+    assert reader(tmp_path).classes.tolist() == ["caf\u00e9", "tea"]
+
+
+@pytest.mark.parametrize("values", [[2, 3], [0.5, 2.0]])
+def test_categories_of_numbers_are_factors(
+    reader: Reader, tmp_path: Path, values: list[float]
+) -> None:
+    who = pa.array(values * 4).dictionary_encode()
+    for i in range(2):
+        write(tmp_path / f"{i}.parquet", **lists(who=who))
+    assert reader(tmp_path).factors["who"].tolist() == values * 8

@@ -13,7 +13,7 @@ from . import arrow, parquet
 from .layout import Layout
 from .merge import concatenate, drop_index, name_all_classes
 from .splits import SPLIT
-from .tables import Table
+from .tables import Table, checked
 
 __all__ = ["FolderTable", "folder_table"]
 
@@ -34,8 +34,9 @@ class FolderTable(Table):
 
     def files(self, name: str) -> Iterator[tuple[str, bytes | Path | None]]:
         """Yield the name, and the bytes or the path, of each file of an encoded column."""
+        position = self.encoded.index(name)  # the name may differ by spaces from that in the files
         for where, part in self.parts:
-            for row, content in part.files(name):
+            for row, content in part.files(part.encoded[position]):
                 yield f"{where} {row}", content
 
 
@@ -84,7 +85,7 @@ def folder_table(
     if splits is not None and SPLIT in schema.names:
         log(f"the column {SPLIT!r} is the split, not the names of the files")
     columns = concatenate(tables, [str(info.path) for info in infos])
-    return FolderTable(layout.folder, columns, encoded, parts=tuple(parts))
+    return checked(FolderTable(layout.folder, columns, encoded, parts=tuple(parts)))
 
 
 def _log_left_out(schema: Any, used: Sequence[str], log: Log) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,11 @@ OTHER_EXAMPLES = (*TABLES, ".npz")  # beside shards, they leave open what the ex
 MEDIA = (*images.SUFFIXES, *sounds.SUFFIXES)
 SYSTEM = ("lost+found", "Thumbs.db", "desktop.ini", "System Volume Information")
 # Folders in which a program records the versions of a table; old versions lie beside the new one.
-VERSIONED = {"_delta_log": "Delta Lake", ".hoodie": "Apache Hudi"}
+VERSIONED = {
+    "_delta_log": "Delta Lake",
+    ".hoodie": "Apache Hudi",
+    ".metadata.json": "Apache Iceberg",
+}
 DEFAULT_PARTITION = "__HIVE_DEFAULT_PARTITION__"  # stands for a missing value
 
 
@@ -90,6 +95,10 @@ def find_shards(folder: Path) -> Layout | None:
             suffix = "" if _is_hidden(name) else Path(name).suffix.lower()
             if suffix in MEDIA:
                 return None
+            if name.endswith(".metadata.json"):
+                _check_not_versioned([name[-len(".metadata.json") :]], folder)
+            if suffix in (*NPY, *PARQUET) and not name.isprintable():
+                raise ValueError(f"{folder} holds {name!r}, a name that cannot be shown: rename it")
             if suffix in NPY:
                 npy.append(Path(root, name))
             elif suffix in PARQUET:
@@ -161,7 +170,8 @@ def partitions(layout: Layout, shards: Sequence[Path]) -> dict[str, Sequence[str
     values = list[dict[str, str | None]]()
     for path in shards:
         folders = path.relative_to(layout.folder).parts[:-1]
-        pairs = [unquote(name).split("=", 1) for name in folders if _is_partition(name)]
+        names = [unicodedata.normalize("NFC", unquote(name)) for name in folders]
+        pairs = [name.split("=", 1) for name in names if _is_partition(name)]
         values.append({key: None if value == DEFAULT_PARTITION else value for key, value in pairs})
     for path, pairs in zip(shards, values, strict=True):
         if pairs.keys() != values[0].keys():

@@ -108,7 +108,12 @@ def concatenate(tables: Sequence[Any], wheres: Sequence[str]) -> Any:
     if not names:  # pyarrow would forget the number of rows
         n_rows = sum(table.num_rows for table in tables)
         return pa.table({"none": pa.nulls(n_rows)}).select([])
-    plain = [_plain(table.select(names)) for table in tables]
+    tables = [table.select(names) for table in tables]
+    mixed = list[str]()
+    for name in names:
+        if any(table.field(name).type != tables[0].field(name).type for table in tables):
+            mixed.append(name)
+    plain = [_plain(table, mixed) for table in tables]
     kinds = dict[str, Any]()
     for name in names:
         kinds[name] = plain[0].schema.field(name).type
@@ -119,7 +124,8 @@ def concatenate(tables: Sequence[Any], wheres: Sequence[str]) -> Any:
                 raise _different(where, name, kind, plain[0].schema.field(name).type, wheres[0])
             kinds[name] = common
     cast = [_cast(table, kinds, where) for table, where in zip(plain, wheres, strict=True)]
-    return pa.concat_tables(cast)
+    # The metadata of the first file say which column is an index of pandas.
+    return pa.concat_tables(cast).replace_schema_metadata(tables[0].schema.metadata)
 
 
 def _cast(table: Any, kinds: dict[str, Any], where: str) -> Any:
@@ -136,18 +142,19 @@ def _cast(table: Any, kinds: dict[str, Any], where: str) -> Any:
     return table.replace_schema_metadata(None)
 
 
-def _plain(table: Any) -> Any:
-    """Return a table with categories and views of text as text."""
+def _plain(table: Any, names: Sequence[str]) -> Any:
+    """Return a table in which some columns of categories and views of text are text."""
     import pyarrow as pa
 
-    for j, field in enumerate(table.schema):
-        column, kind = table.column(j), field.type
+    for name in names:
+        j = table.schema.get_field_index(name)
+        column, kind = table.column(j), table.field(j).type
         if pa.types.is_dictionary(kind):
             kind = kind.value_type
         if pa.types.is_string_view(kind):
             kind = pa.large_string()
-        if kind != field.type:
-            table = table.set_column(j, field.name, column.cast(kind))
+        if kind != column.type:
+            table = table.set_column(j, name, column.cast(kind))
     return table
 
 

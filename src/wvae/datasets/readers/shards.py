@@ -14,9 +14,9 @@ from ..messages import preview, reject
 from ..shards import Shards
 from . import arrow, parquet
 from .arrays import kind_of
-from .features import list_column
+from .features import FEATURES, list_column
 from .folder_table import folder_table
-from .folders import from_table
+from .folders import ENCODED, from_table
 from .labels import ReadOptions, annotate, choose_label
 from .layout import Layout, partitions, splits_of_names
 from .media import progress_bar
@@ -77,11 +77,23 @@ def read_shards(layout: Layout, options: ReadOptions) -> Dataset:
     table = folder_table(
         layout, infos, splits_of_names(layout, paths), partitions(layout, paths), options.log
     )
-    if encoded or not lists:
+    if not lists or (encoded and not _are_lists_examples(lists, encoded, options)):
         return from_table(table, layout.folder, options)
     parts = _open_lists(infos, list_column(lists, str(layout.folder)), options)
     columns = {column: table.column(column) for column in table.names}
     return _dataset(parts, columns, layout.folder, options)
+
+
+def _are_lists_examples(lists: Sequence[str], encoded: Sequence[str], options: ReadOptions) -> bool:
+    """Return whether lists are the examples although other columns hold bytes."""
+    if any(name.lower() in ENCODED for name in encoded):
+        return False
+    usual = [name for name in lists if name.lower() in FEATURES]
+    if usual:
+        options.log(
+            f"left out, since {usual[0]!r} holds the examples: the bytes in {preview(encoded)}"
+        )
+    return bool(usual)
 
 
 def _open_tables(layout: Layout, options: ReadOptions) -> list[parquet.ParquetInfo]:
