@@ -242,7 +242,8 @@ def test_classes_are_matched_by_name(reader: Reader, tmp_path: Path) -> None:
 def test_class_without_a_name_is_an_error(reader: Reader, tmp_path: Path, wrong: int) -> None:
     table = pa.table(lists(label=[0, 1] * 3 + [wrong, 1]))
     write(tmp_path / "0.parquet", features(["cat", "dog"], table))
-    check_error(reader, tmp_path, "0.parquet: row 7 ", f"number {wrong},", "'label'", "0 to 1")
+    for path in (tmp_path, tmp_path / "0.parquet"):
+        check_error(reader, path, "0.parquet: row 7 ", f"number {wrong},", "'label'", "0 to 1")
 
 
 def test_numbers_without_names_beside_names_are_an_error(reader: Reader, tmp_path: Path) -> None:
