@@ -190,7 +190,7 @@ def _read_file(folder: Path, model: WVAE, path: Path) -> Array:
         rate = recorded_rate(folder)
         return sounds.read_sounds(one_file, 1, str(path), rate=rate, **options)[0]
     height, width = model.shape_[-2:]
-    return images.read_images(one_file, 1, str(path), size=(height, width), **options)[0]
+    return images.read_images(one_file, 1, str(path), size=(height, width), **options).x
 
 
 def _file_stem(text: str) -> str:
