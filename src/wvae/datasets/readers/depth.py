@@ -13,9 +13,9 @@ from ..messages import Log
 __all__ = ["BYTE", "FEW_LEVELS", "Depths", "is_deep", "read_levels", "to_bytes"]
 
 FEW_LEVELS = 16  # a set with fewer grey values after the conversion is mentioned
-BYTE = 255
+BYTE, WORD = 255, 65535
 
-_BITS, _DEEP, _FRACTIONS, _DEEP_COLOUR = "8 bits", "16 or 32 bits", "fractions", "16-bit colour"
+_BITS, _DEEP, _FRACTIONS, _DEEP_COLOUR = "8 bits", "16 bits", "fractions", "16-bit colour"
 
 
 def is_deep(image: Any) -> bool:
@@ -61,6 +61,13 @@ class Depths:
     counts: dict[str, int] = field(default_factory=dict[str, int])
     largest: float = 0
 
+    @property
+    def deep(self) -> str:
+        """Name of the depth of grey images with more than 8 bits."""
+        if _FRACTIONS in self.counts:
+            return _FRACTIONS
+        return _DEEP if self.largest <= WORD else "32 bits"
+
     def add(self, name: str, image: Any) -> None:
         """Count an image; a deep one is decoded.
 
@@ -100,27 +107,33 @@ class Depths:
         if _DEEP_COLOUR in self.counts:
             self._check_deep_colour(where, log)
         if not self.counts.keys() & {_DEEP, _FRACTIONS}:
-            if self.counts and given not in (None, BYTE):
+            if given not in (None, BYTE, WORD):
                 raise ValueError(
                     f"{where}: the images have 8 bits, expected grey values as the model was "
                     f"trained on, with {given:,g} as white: save them as those were"
                 )
             return BYTE
-        depth = next(iter(self.counts))
         if given is not None:
             return self._check_given(given, where, log)
         if not self.largest:
             raise ValueError(f"{where}: all images are black, expected grey values above 0")
         white = self.largest
-        if depth == _FRACTIONS and 0.5 < white <= 1:
+        # A set that uses most of its range keeps it, so that no new image is brighter.
+        if self.deep == _FRACTIONS and 0.5 < white <= 1:
             white = 1.0
-        log(f"images of {depth}, brightest value {self.largest:,g}: {white:,g} is taken as white")
+        elif WORD / 2 < white <= WORD:
+            white = WORD
+        brightest = f"grey values of {self.deep}, the brightest is {self.largest:,g}"
+        log(f"{brightest}: {white:,g} is taken as white")
         return white
 
     def _check_one_depth(self, where: str) -> None:
         """Raise a ValueError if images of several depths cannot be brought to one scale."""
         depths = set(self.counts)
+        uses_all_bits = WORD / 2 < self.largest <= WORD
         if len(depths) < 2 or depths == {_BITS, _DEEP_COLOUR}:
+            return
+        if depths == {_BITS, _DEEP} and uses_all_bits:
             return
         parts = [f"{n:,} of {depth} ({self.first[depth]!r} …)" for depth, n in self.counts.items()]
         raise ValueError(
@@ -129,7 +142,7 @@ class Depths:
         )
 
     def _check_deep_colour(self, where: str, log: Log) -> None:
-        """Raise a ValueError if 16-bit colours are dark, as Pillow gives their upper bytes only."""
+        """Raise a ValueError if 16-bit colours, of which Pillow gives 8 bits, are dark."""
         n = self.counts[_DEEP_COLOUR]
         if self.largest <= BYTE // 2:
             raise ValueError(
@@ -137,7 +150,7 @@ class Depths:
                 f"below {round(256 * (self.largest + 1)):,}, of which only the upper 8 bits can be "
                 "read: save them with 8 bits"
             )
-        log(f"the upper 8 bits of {n:,} images with colours of 16 bits are read")
+        log(f"the upper 8 bits of colours of 16 bits are read ({n:,} files)")
 
     def _check_given(self, given: float, where: str, log: Log) -> float:
         """Return the model's white if it suits the set."""
@@ -148,7 +161,7 @@ class Depths:
                 f"{where}: the brightest grey value is {self.largest:,g}, expected values up to "
                 f"{given:,g}, the white of the model's images: save them as those were"
             )
-        log(f"images of {next(iter(self.counts))}: the model's {given:,g} is taken as white")
+        log(f"grey values of {self.deep}: the model's {given:,g} is taken as white")
         return given
 
 

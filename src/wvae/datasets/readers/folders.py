@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -246,11 +247,13 @@ def _read_media(
         raise ValueError(f"{path} holds {held}, expected {schema.kind} data, as the model reads")
     if kind == "audio":
         reject(f"{path} holds sounds", size=options.size)
+        settings = _sound_settings(options, path)
         x, readable, rate = sounds.read_sounds(
-            source, n, where, rate=options.rate, log=log, progress=progress
+            source, n, where, log=log, progress=progress, **settings
         )
+        mels, frames = x.shape[1:]
         data = annotations.subset(readable, where).dataset(
-            x, "audio", path, rate=rate, mels=sounds.MELS, frames=sounds.FRAMES, naming=naming
+            x, "audio", path, rate=rate, mels=mels, frames=frames, naming=naming
         )
     else:
         reject(f"{path} holds images", rate=options.rate)
@@ -272,6 +275,21 @@ def _read_media(
     if not isinstance(source, Source):  # bytes in a table have no file name
         return data
     return replace(data, files=np.array(source.names, dtype=np.str_)[readable])
+
+
+def _sound_settings(options: ReadOptions, path: Path) -> dict[str, Any]:
+    """Return the rate, and a model's bands and frames, of spectrograms."""
+    schema, rate = options.schema, options.rate
+    if schema is None:
+        return {"rate": rate}
+    if rate is not None and schema.rate is not None and rate != schema.rate:
+        raise ValueError(
+            f"{path}: rate is {rate:,}, but the model reads sounds of {schema.rate:,} samples per "
+            "second: leave it out"
+        )
+    settings = {"mels": schema.mels, "frames": schema.frames}
+    given = {name: value for name, value in settings.items() if value is not None}
+    return {"rate": schema.rate or rate, **given}
 
 
 def _check_media(listing: Listing) -> None:

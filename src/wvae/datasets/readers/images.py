@@ -101,12 +101,11 @@ def read_images(
         # Pillow warns of odd metadata and of many pixels; files that it cannot read are reported.
         warnings.simplefilter("ignore")
         headers = _read_headers(images, n, progress)
-        sizes = headers.sizes[headers.sizes[:, 0] > 0]
-        if not len(sizes):
+        if not len(headers.known):
             report_unreadable(_reasons(images), n, where, log)
         white = headers.depths.white(white, where, log)
         coloured = headers.coloured if shape is None else len(shape) == 3
-        height, width = target or _default_size(sizes)
+        height, width = target or _default_size(headers.known)
         x = np.empty((n, 3, height, width) if coloured else (n, height, width), np.uint8)
         readable = np.zeros(n, bool)
         reasons: dict[str, str] = {}
@@ -123,7 +122,7 @@ def read_images(
                     k += 1
                 step()
     report_unreadable(reasons, n, where, log)
-    log(_summary(k, sizes, (height, width), coloured, counts))
+    log(_summary(k, headers, (height, width), coloured, counts))
     _warn_of_few_levels(x[:k], counts, log)
     return Images(x[:k], readable, white)
 
@@ -210,6 +209,11 @@ class _Headers:
     coloured: bool
     depths: Depths
 
+    @property
+    def known(self) -> Array:
+        """Heights and widths of the readable images, (k, 2)."""
+        return self.sizes[self.sizes[:, 0] > 0]
+
 
 def _read_headers(images: MediaSource, n: int, progress: bool) -> _Headers:
     """Return sizes, colour and depths; the pixels are read only if they decide the latter two."""
@@ -230,8 +234,11 @@ def _read_headers(images: MediaSource, n: int, progress: bool) -> _Headers:
     return _Headers(sizes, any_colour, depths)
 
 
-def _summary(n: int, sizes: Array, shape: tuple[int, int], coloured: bool, counts: Counts) -> str:
+def _summary(
+    n: int, headers: _Headers, shape: tuple[int, int], coloured: bool, counts: Counts
+) -> str:
     """Return the line for the log on the sizes, colours and conversions."""
+    sizes = headers.known
     by_area = sizes[sizes.prod(1).argsort()]
     original, target = _in_pixels(by_area[-1]), _in_pixels(shape)
     if len(np.unique(sizes, axis=0)) > 1:
@@ -247,7 +254,7 @@ def _summary(n: int, sizes: Array, shape: tuple[int, int], coloured: bool, count
     if counts.decoloured:
         parts.append(f"{counts.decoloured:,} coloured images converted to grey, as the model's are")
     if counts.deep:
-        parts.append(f"{counts.deep:,} converted to 8 bits")
+        parts.append(f"{counts.deep:,} converted from {headers.depths.deep} to 8 bits")
     if counts.clipped:
         parts.append(f"{counts.clipped:,} of them with values above white, which were cut off")
     if counts.animated:
