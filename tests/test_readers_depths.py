@@ -36,9 +36,9 @@ def test_one_factor_for_a_set_of_deep_images(
     values = np.rint(RAMP / RAMP.max() * largest).astype(int)
     classes_of(tmp_path, values, dtype, suffix)
     data, log = open_path(tmp_path)
-    expected = np.rint(values * (255 / largest))
+    expected = np.rint(values * 255 / largest)
     np.testing.assert_array_equal(data.x[0], expected)  # in bright/
-    np.testing.assert_array_equal(data.x[2], np.rint(values // 2 * (255 / largest)))
+    np.testing.assert_array_equal(data.x[2], np.rint(values // 2 * 255 / largest))
     assert data.schema is not None
     assert data.schema.white == largest
     assert sum("taken as white" in line and f"{largest:,}" in line for line in log) == 1
@@ -108,7 +108,7 @@ def test_new_images_take_the_white_of_the_model(
     for i in range(4):
         grey(tmp_path / "ab"[i % 2] / f"{i}.png", values)
     data, log = open_path(tmp_path, schema=Schema("image", (12, 12), white=200))
-    np.testing.assert_array_equal(data.x[0], np.rint(values.clip(0, 200) * (255 / 200)))
+    np.testing.assert_array_equal(data.x[0], np.rint(values.clip(0, 200) * 255 / 200))
     assert any("4 of them with values above white" in line for line in log) == clipped
 
 

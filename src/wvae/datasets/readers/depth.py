@@ -50,7 +50,7 @@ def to_bytes(values: Array, white: float) -> Array:
     >>> to_bytes(np.array([0, 100, 200, 300]), 200).tolist()
     [0, 128, 255, 255]
     """
-    return np.rint(values.clip(0, white) * (BYTE / white)).astype(np.uint8)
+    return np.rint(values.clip(0, white).astype(np.float64) * BYTE / white).astype(np.uint8)
 
 
 @dataclass

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from ..dataset import Array, Dataset
 from ..messages import preview, reject
 from ..schema import Naming
-from . import images, sounds
-from .depth import BYTE
 from .features import read_numbers
+from .files import Source, read_files
 from .labels import Annotations, ReadOptions, annotate, choose_label, require_column
 from .levels import columns_of_folders, columns_of_listed
 from .manifests import Manifest, find_manifest, name_files
-from .media import MediaSource
 from .names import naming_of
-from .sounds import holds_sounds
 from .splits import SPLIT
 from .tables import Table
 from .walk import Listing, check_one_kind, walk
@@ -67,7 +60,7 @@ def from_folder(folder: Path, options: ReadOptions) -> Dataset:
         found.columns, found.label, len(names), str(folder), options, found.factors
     )
     files = Source(names, listing.media)
-    return _read_media(files, annotations, folder, options, found.naming)
+    return read_files(files, annotations, folder, options, found.naming)
 
 
 def from_table(table: Table, base: Path, options: ReadOptions) -> Dataset:
@@ -113,7 +106,7 @@ def _from_manifest(
     if unnamed:
         options.log(f"left out: {len(unnamed):,} files that {table.path.name} does not name")
     files = Source(manifest.names, manifest.paths)
-    return _read_media(files, annotations, path, options, naming)
+    return read_files(files, annotations, path, options, naming)
 
 
 def _from_encoded(table: Table, encoded: str, options: ReadOptions) -> Dataset:
@@ -131,7 +124,7 @@ def _from_encoded(table: Table, encoded: str, options: ReadOptions) -> Dataset:
         )
     else:
         annotations, naming = _annotate_named(table, [], None, options)
-    return _read_media(lambda: table.files(encoded), annotations, table.path, options, naming)
+    return read_files(lambda: table.files(encoded), annotations, table.path, options, naming)
 
 
 def _annotate_named(
@@ -211,85 +204,6 @@ def _annotate(
     candidates = [name for name in table.names if name not in examples]
     columns = {name: table.column(name) for name in (reserved if options.factors else candidates)}
     return annotate(columns, label, len(table), str(table.path), options)
-
-
-class Source:
-    """Files with their names, which can be read again and again.
-
-    Parameters
-    ----------
-    names
-        Names of the files, (n,).
-    paths
-        The files, (n,).
-    """
-
-    def __init__(self, names: Sequence[str], paths: Sequence[Path]) -> None:
-        self.names, self.paths = names, paths
-
-    def __call__(self) -> Iterator[tuple[str, Path]]:
-        return zip(self.names, self.paths, strict=True)
-
-
-def _read_media(
-    source: MediaSource,
-    annotations: Annotations,
-    path: Path,
-    options: ReadOptions,
-    naming: Naming,
-) -> Dataset:
-    """Read images or sounds; the first file decides."""
-    n, where = len(annotations.y), str(path)
-    log, progress, schema = options.log, options.progress, options.schema
-    kind = "audio" if holds_sounds(source) else "image"
-    if schema is not None and schema.kind != kind:
-        held = {"audio": "sounds", "image": "images"}[kind]
-        raise ValueError(f"{path} holds {held}, expected {schema.kind} data, as the model reads")
-    if kind == "audio":
-        reject(f"{path} holds sounds", size=options.size)
-        settings = _sound_settings(options, path)
-        x, readable, rate = sounds.read_sounds(
-            source, n, where, log=log, progress=progress, **settings
-        )
-        mels, frames = x.shape[1:]
-        data = annotations.subset(readable, where).dataset(
-            x, "audio", path, rate=rate, mels=mels, frames=frames, naming=naming
-        )
-    else:
-        reject(f"{path} holds images", rate=options.rate)
-        shape, white = (schema.shape, schema.white or BYTE) if schema else (None, None)
-        read = images.read_images(
-            source,
-            n,
-            where,
-            size=options.size,
-            log=log,
-            progress=progress,
-            shape=shape,
-            white=white,
-        )
-        readable = read.readable
-        data = annotations.subset(readable, where).dataset(
-            read.x, "image", path, white=read.white, naming=naming
-        )
-    if not isinstance(source, Source):  # bytes in a table have no file name
-        return data
-    return replace(data, files=np.array(source.names, dtype=np.str_)[readable])
-
-
-def _sound_settings(options: ReadOptions, path: Path) -> dict[str, Any]:
-    """Return the rate, and a model's bands and frames, of spectrograms."""
-    schema, rate = options.schema, options.rate
-    if schema is None:
-        return {"rate": rate}
-    if rate is not None and schema.rate is not None and rate != schema.rate:
-        raise ValueError(
-            f"{path}: rate is {rate:,}, but the model reads sounds of {schema.rate:,} samples per "
-            "second: leave it out"
-        )
-    settings = {"mels": schema.mels, "frames": schema.frames}
-    given = {name: value for name, value in settings.items() if value is not None}
-    return {"rate": schema.rate or rate, **given}
 
 
 def _check_media(listing: Listing) -> None:

@@ -13,13 +13,10 @@ from ..messages import preview
 from ..schema import Naming
 from .labels import ReadOptions
 from .names import Values, as_integers, check_naming, label_group, naming_of, search_names
+from .split_folders import Parents, clean_folders, split_level
 from .splits import SPLIT, SPLITS
-from .walk import same_form
 
 __all__ = ["NameColumns", "columns_of_folders", "columns_of_listed", "columns_of_names"]
-
-_TRAIN = tuple(word for word in SPLITS if word.startswith("train"))
-Parents = list[tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -67,13 +64,13 @@ def columns_of_folders(names: Sequence[str], where: str, options: ReadOptions) -
     """
     naming, _ = naming_of(options)
     check_naming(naming, where)
-    parents = _clean(names, options)
+    parents = clean_folders(names, options)
     columns = dict[str, Array]()
-    split_level = _split_level(parents, names, where)
-    if split_level is not None:
-        columns[SPLIT] = np.array([path[split_level].casefold() for path in parents])
-        words = ", ".join(sorted({path[split_level] for path in parents}))
-        parents = [path[:split_level] + path[split_level + 1 :] for path in parents]
+    at = split_level(parents, names, where)
+    if at is not None:
+        columns[SPLIT] = np.array([path[at].casefold() for path in parents])
+        words = ", ".join(sorted({path[at] for path in parents}))
+        parents = [path[:at] + path[at + 1 :] for path in parents]
         options.log(f"the folders {words} are taken as the split")
     found = columns_of_names(names, (*columns,), where, options)
     columns |= found.columns
@@ -118,7 +115,7 @@ def columns_of_listed(
     naming, _ = naming_of(options)
     check_naming(naming, where)
     found = columns_of_names(names, taken, where, options)
-    columns, parents = dict(found.columns), _clean(names, options)
+    columns, parents = dict(found.columns), clean_folders(names, options)
     tops = {path[0].casefold() if path else "" for path in parents}
     if {SPLIT}.isdisjoint({*taken, *columns}) and len(tops) > 1 and tops <= {*SPLITS}:
         columns[SPLIT] = np.array([path[0].casefold() for path in parents])
@@ -195,56 +192,6 @@ def columns_of_names(
     groups_given = [group for group in columns if group not in (label, SPLIT)] if is_given else []
     factors = (*options.factors, *(name for name in groups_given if name not in options.factors))
     return NameColumns(columns, label, factors or None, naming)
-
-
-def _clean(names: Sequence[str], options: ReadOptions) -> Parents:
-    """Return the folders above each file, in NFC and without spaces around them."""
-    parents = Parents()
-    spellings = dict[str, set[str]]()
-    for name in names:
-        folders = name.split("/")[:-1]
-        cleaned = tuple(same_form(folder).strip() or folder for folder in folders)
-        for folder, clean in zip(folders, cleaned, strict=True):
-            spellings.setdefault(clean, set()).add(folder)
-        parents.append(cleaned)
-    merged = [name for name, raw in spellings.items() if len(raw) > 1]
-    if merged:
-        options.log(
-            f"folders whose names differ only in Unicode form or spaces are one: {preview(merged)}"
-        )
-    return parents
-
-
-def _split_level(parents: Parents, names: Sequence[str], where: str) -> int | None:
-    """Return the level of folders that is the split, from 0, or None."""
-    for level in range(max(len(path) for path in parents)):
-        words = {path[level].casefold() for path in parents if len(path) > level}
-        all_deep = all(len(path) > level for path in parents)
-        has_train = not words.isdisjoint(_TRAIN)
-        has_other = not words.isdisjoint({*SPLITS} - {*_TRAIN})
-        all_parts = all_deep and words <= {*SPLITS}
-        if level > 0:
-            if all_parts and has_train and has_other:
-                return level
-            continue
-        # A single part is the split only if there are folders of classes in it.
-        if all_parts and (len(words) > 1 or all(len(path) > 1 for path in parents)):
-            return 0
-        if has_train and has_other:
-            _reject_beside_split(parents, names, where)
-    return None
-
-
-def _reject_beside_split(parents: Parents, names: Sequence[str], where: str) -> None:
-    """Raise a ValueError that names what stands beside the folders of the split."""
-    parts, others = set[str](), set[str]()
-    for path, name in zip(parents, names, strict=True):
-        is_part = bool(path) and path[0].casefold() in SPLITS
-        (parts if is_part else others).add(f"{path[0]}/" if path else name)
-    raise ValueError(
-        f"{where}: {preview(sorted(others))} stands beside the split folders "
-        f"{', '.join(sorted(parts))}: move it elsewhere, or open the folders one by one"
-    )
 
 
 def _level_columns(

@@ -7,14 +7,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..messages import Log, one_line, preview
 from .features import FILES as FILE_COLUMNS
 from .features import files_column
 from .labels import LABELS, ReadOptions
 from .locate import Files, Rule, find_rule, locate
-from .splits import SPLIT, SPLITS
+from .parts import Manifest, join_parts, part_of, subject
+from .splits import SPLITS
 from .tables import Table, checked, read_table
 from .walk import JSON_LINES, MEDIA, Listing
 
@@ -23,31 +23,7 @@ __all__ = ["Manifest", "find_manifest", "name_files"]
 MANIFESTS = ("manifest", "metadata", "labels", "index")  # preferred if there are several tables
 # Columns of ids, which are file names without a suffix, perhaps numbers.
 _IDS = re.compile(r"(id|ids|uuid|name|key|.*[_ -]?(id|name|file))", re.IGNORECASE)
-# train.csv, train_labels.csv and trainLabels.csv list the files in train/ or train_images/.
-_ABOUT = re.compile(r"[_ -]?(labels?|metadata|data|list|ids)$", re.IGNORECASE)
 _IMAGE_FOLDERS = ("images", "imgs", "img", "files", "audio", "wavs", "wav", "sounds")
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """A table with one row for each file.
-
-    Parameters
-    ----------
-    table
-        The table.
-    column
-        Its column of file names.
-    names
-        Names of the files relative to the folder or the table, with ``/``, (n,).
-    paths
-        The files, (n,).
-    """
-
-    table: Table
-    column: str
-    names: list[str]
-    paths: list[Path]
 
 
 @dataclass(frozen=True)
@@ -128,7 +104,7 @@ def find_manifest(listing: Listing, options: ReadOptions) -> Manifest | None:
     if not found:
         return None
     manifests = [each.manifest(folder, options.log) for each in found]
-    return manifests[0] if len(manifests) == 1 else _joined(manifests, folder)
+    return manifests[0] if len(manifests) == 1 else join_parts(manifests, folder)
 
 
 def _candidates(paths: Sequence[Path], listing: Listing, options: ReadOptions) -> list[_Candidate]:
@@ -154,7 +130,7 @@ def _read(path: Path, log: Log) -> Table | None:
             _read_json_lines(path) if path.suffix.lower() == JSON_LINES else read_table(path, log)
         )
     except ValueError as error:
-        if path.stem.lower() in MANIFESTS or _part(path):
+        if path.stem.lower() in MANIFESTS or part_of(path):
             raise
         log(f"{path.name} cannot be read as a table: {one_line(error)}")
         return None
@@ -201,7 +177,7 @@ def _folders_of(path: Path) -> tuple[Path, ...]:
 
     Of folders with usual names of images or sounds, the only one is returned.
     """
-    stem = _ABOUT.sub("", path.stem)
+    stem = subject(path)
     names = (path.stem, stem, *(f"{stem}{gap}images" for gap in ("_", "-", "")))
     found = [path.parent / name for name in dict.fromkeys(names) if (path.parent / name).is_dir()]
     usual = [path.parent / name for name in _IMAGE_FOLDERS if (path.parent / name).is_dir()]
@@ -221,19 +197,13 @@ def _has_label(table: Table, options: ReadOptions) -> bool:
     return any(name.lower() in LABELS for name in table.names)
 
 
-def _part(path: Path) -> str | None:
-    """Return the part of the split that a table's name says, or None."""
-    stem = _ABOUT.sub("", path.stem).lower()
-    return stem if stem in SPLITS else None
-
-
 def _preferred(found: Sequence[_Candidate], folder: Path, options: ReadOptions) -> list[_Candidate]:
     """Return the manifest among several tables that name files, or one table for each part."""
     kept = [each for each in found if "submission" not in each.table.path.stem.lower()]
     usual = [each for each in kept if each.table.path.stem.lower() in MANIFESTS]
     if len(usual) == 1:
         return usual
-    parts = {_part(each.table.path) for each in kept}
+    parts = {part_of(each.table.path) for each in kept}
     if len(kept) > 1 and None not in parts and len(parts) == len(kept):
         kept = _labelled_parts(kept, options)
     elif len(kept) > 1:
@@ -282,7 +252,7 @@ def _above(listing: Listing, options: ReadOptions) -> list[_Candidate]:
     found = list[_Candidate]()
     for path in sorted(folder.parent.iterdir()):
         known = path.suffix.lower() in (".csv", ".tsv") and path.is_file()
-        stem = _ABOUT.sub("", path.stem).lower()
+        stem = subject(path).lower()
         if not known or stem not in (folder.name.lower(), *MANIFESTS, ""):
             continue
         table = _read(path, options.log)
@@ -299,43 +269,3 @@ def _above(listing: Listing, options: ReadOptions) -> list[_Candidate]:
     for each in found:
         options.log(f"{os.path.relpath(each.table.path, listing.folder)} names the files")
     return found
-
-
-def _joined(manifests: Sequence[Manifest], folder: Path) -> Manifest:
-    """Return the tables of several parts as one, with a column of the split."""
-    import pyarrow as pa
-
-    tables = list[Any]()
-    for each in manifests:
-        part = _part(each.table.path) or each.table.path.parent.name.lower()
-        columns = each.table.columns
-        if each.column != manifests[0].column:
-            raise ValueError(
-                f"{each.table.path} names files in the column {each.column!r}, but "
-                f"{manifests[0].table.path} in {manifests[0].column!r}: rename one of them"
-            )
-        if SPLIT in columns.column_names:
-            raise ValueError(
-                f"{each.table.path} is the part {part} and has a column {SPLIT!r}: rename it"
-            )
-        tables.append(columns.append_column(SPLIT, pa.array([part] * len(each.table))))
-    _check_types(tables, manifests)
-    table = Table(folder, pa.concat_tables(tables, promote_options="default"))
-    names, paths = list[str](), list[Path]()
-    for each in manifests:
-        names += each.names
-        paths += each.paths
-    return Manifest(table, manifests[0].column, names, paths)
-
-
-def _check_types(tables: Sequence[Any], manifests: Sequence[Manifest]) -> None:
-    """Raise a ValueError if a column has different types in several tables."""
-    types = dict[str, tuple[Any, Path]]()
-    for table, each in zip(tables, manifests, strict=True):
-        for column in table.schema:
-            kind, path = types.setdefault(column.name, (column.type, each.table.path))
-            if kind != column.type:
-                raise ValueError(
-                    f"the column {column.name!r} is {kind} in {path}, but {column.type} in "
-                    f"{each.table.path}: write it alike"
-                )
