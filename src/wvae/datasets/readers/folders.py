@@ -13,7 +13,7 @@ from .files import Source, read_files
 from .labels import Annotations, ReadOptions, annotate, choose_label, require_column
 from .levels import columns_of_folders, columns_of_listed
 from .manifests import Manifest, find_manifest, name_files
-from .names import naming_of
+from .name_patterns import naming_of
 from .splits import SPLIT
 from .tables import Table
 from .walk import Listing, check_one_kind, walk

@@ -12,7 +12,7 @@ from ..dataset import Array
 from ..messages import preview
 from ..schema import Naming
 from .labels import ReadOptions
-from .names import Values, as_integers, check_naming, label_group, naming_of, search_names
+from .name_patterns import Values, as_integers, check_naming, label_group, naming_of, search_names
 from .split_folders import Parents, clean_folders, split_level
 from .splits import SPLIT, SPLITS
 
