@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..messages import Log, one_line, preview
-from .features import FILES as FILE_COLUMNS
 from .features import files_column
 from .labels import LABELS, ReadOptions
 from .locate import Files, Rule, find_rule, locate
@@ -23,6 +22,10 @@ __all__ = ["Manifest", "find_manifest", "name_files"]
 MANIFESTS = ("manifest", "metadata", "labels", "index")  # preferred if there are several tables
 # Columns of ids, which are file names without a suffix, perhaps numbers.
 _IDS = re.compile(r"(id|ids|uuid|name|key|.*[_ -]?(id|name|file))", re.IGNORECASE)
+_USUAL = (
+    *("path", "file", "filename", "file_name", "filepath", "file_path", "image_path", "img_path"),
+    *("image", "img", "picture", "photo", "audio", "wav", "sound", "audio_path"),
+)
 _IMAGE_FOLDERS = ("images", "imgs", "img", "files", "audio", "wavs", "wav", "sounds")
 
 
@@ -157,7 +160,7 @@ def _candidate(table: Table, files: Files) -> _Candidate | None:
         return _Candidate(table, files, column, rule or Rule(files.base), sure=True)
     if files.listed is None and not files.roots:
         return None  # a table of numbers, say: there is no folder of files beside it
-    usual = [name for name in table.words if name.lower() in FILE_COLUMNS]
+    usual = [name for name in table.words if name.lower() in _USUAL]
     ids = [name for name in (*table.words, *table.numeric) if _IDS.fullmatch(name)]
     for name in dict.fromkeys((*usual, *ids)):
         if table.column(name).dtype.kind not in "Uiu":
