@@ -181,7 +181,7 @@ def test_words_of_a_model_stay_words(tmp_path: Path) -> None:
     assert open_path(tmp_path)[0].y.dtype == np.int64
 
 
-@pytest.mark.parametrize("name", ["9" * 30, "-1", "1.5", "٣", "01"])
+@pytest.mark.parametrize("name", ["9" * 30, "+1", "1.5", "٣", "01"])
 def test_names_that_are_no_plain_integers_stay_words(tmp_path: Path, name: str) -> None:
     grid(tmp_path, (name, "7"))
     assert sorted(open_path(tmp_path)[0].classes.tolist()) == sorted([name, "7"])

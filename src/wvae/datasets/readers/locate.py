@@ -176,7 +176,7 @@ def locate(
             missing.append(name or "an empty name")
         else:
             paths.append(found[0])
-            if found[0] != files.base / name:
+            if found[0] != files.base / name.strip():
                 changed.append(f"{name!r} is {os.path.relpath(found[0], files.base)!r}")
     subject = f"of {len(names):,} files of the column {column!r}"
     if missing:
