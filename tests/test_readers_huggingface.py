@@ -124,7 +124,7 @@ def test_saved_sounds_equal_sounds_from_files(reader: Reader, tmp_path: Path) ->
     table.cast_column("audio", datasets.Audio()).save_to_disk(tmp_path / "saved")
     data = reader(tmp_path / "saved")
     assert (data.kind, data.rate) == ("audio", 8000)
-    np.testing.assert_array_equal(data.x, reader(tmp_path / "tones").x)
+    np.testing.assert_array_equal(data.x, reader(tmp_path / "tones", factors=["speaker"]).x)
 
 
 def test_saved_arrays_are_examples(reader: Reader, tmp_path: Path) -> None:
