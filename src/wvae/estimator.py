@@ -18,6 +18,7 @@ from sklearn.utils.validation import validate_data
 from .config import Config, Objective, Preset
 from .io.chainer import read_original
 from .io.model_folder import Code, SavedModel, check_code, read_model_folder, write_model_folder
+from .label_values import match_classes, plain_labels
 from .model import SplitVAE
 from .training.examples import Array, Examples, check_examples, check_labelled, check_shape
 from .training.inference import (
@@ -34,7 +35,7 @@ from .training.loop import Row, evaluate
 from .training.pipeline import FitResult, copy_training, copy_weights, fit_increment, fit_model
 from .training.prepare import build_config, check_same_classes, prepare_data
 from .training.schedule import make_optimiser
-from .validation import check_label_column, check_weights, encode_labels, missing_labels
+from .validation import check_classes, check_label_column, check_weights, encode_labels
 
 
 class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
@@ -406,7 +407,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         else:
             self._examples(X)
             if classes is not None:
-                check_same_classes(np.unique(np.asarray(classes)), self.classes_)
+                check_same_classes(check_classes(classes), self.classes_)
             examples = prepare_data(self.config_, X, y, sample_weight, classes=self.classes_)
             # Copies, so that a failure leaves the model as it was.
             model, optimiser = copy_training(
@@ -673,14 +674,14 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         sklearn.exceptions.NotFittedError, ValueError, TypeError
             As `predict_proba` does; a ValueError also for unusable labels or weights.
         """
-        predictions = self.predict(X)
-        y = check_label_column(y, len(predictions))
-        weight = check_weights(sample_weight, len(predictions))
-        has_label = ~missing_labels(y, self.classes_)
+        predicted = self.predict_proba(X).argmax(1)
+        labels = plain_labels(check_label_column(y, len(predicted)), self.classes_)
+        weight = check_weights(sample_weight, len(predicted))
+        has_label = ~labels.missing
         if weight is not None:
             weight = weight[has_label]
-        accuracy = accuracy_score(y[has_label], predictions[has_label], sample_weight=weight)
-        return float(accuracy)
+        indices = match_classes(labels.known, self.classes_)  # −1, never right, for other labels
+        return float(accuracy_score(indices, predicted[has_label], sample_weight=weight))
 
     def evaluate(self, X: Any, y: Any, samples: int | None = None) -> Row:
         """Return the mean of every term of the objective, in nats, and the accuracy, by name.
