@@ -15,10 +15,11 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils import Tags
 from sklearn.utils.validation import validate_data
 
+from .class_names import match_classes
 from .config import Config, Objective, Preset
 from .io.chainer import read_original
 from .io.model_folder import Code, SavedModel, check_code, read_model_folder, write_model_folder
-from .label_values import match_classes, plain_labels
+from .label_values import plain_labels
 from .model import SplitVAE
 from .training.examples import Array, Examples, check_examples, check_labelled, check_shape
 from .training.inference import (

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from .class_names import UNLABELLED, class_key, match_classes
+
 Array = np.ndarray
-UNLABELLED = -1  # index of an unknown label
 # Words for a missing value, as programs write them; among labels they are no classes.
 MISSING_WORDS = (
     *("", "NA", "N/A", "n/a", "NaN", "nan", "NaT", "<NA>"),
@@ -22,9 +23,7 @@ DATES = (
     *("Timestamp", "Timedelta", "Period"),
 )
 MARKS = {"": "empty", "-1": "−1"}  # how messages write a missing label; others are in quotes
-_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?")
 _WHOLE = re.compile(r"[0-9]+")
-_LOGICAL = {"true": 1, "false": 0}
 _LIMIT = 2.0**53  # beyond it, a float64 stands for several integers
 
 
@@ -328,60 +327,6 @@ def _means_missing(others: Array, classes: Array | None) -> bool:
         return not len(others) or (others.min() >= 0 and bool((others != 1).any()))
     distinct = np.unique(others).tolist()
     return distinct != ["1"] and all(_WHOLE.fullmatch(word) for word in distinct)
-
-
-# --------------------------------------------------------------------------- match by name
-
-
-def class_key(value: Any) -> int | float | str:
-    """Return what a class is compared by: 1, 1.0, "1", "01" and True are alike.
-
-    Examples
-    --------
-    >>> [class_key(value) for value in (3.0, " 07", "1.50", True, "cat ")]
-    [3, 7, 1.5, 1, 'cat']
-    """
-    if isinstance(value, str):
-        word = unicodedata.normalize("NFC", value).strip()
-        if word.lower() in _LOGICAL:
-            return _LOGICAL[word.lower()]
-        if not _NUMBER.fullmatch(word):
-            return word
-        value = float(word) if "." in word else int(word)
-    if isinstance(value, float | np.floating):
-        return int(value) if value == np.round(value) and np.isfinite(value) else float(value)
-    return int(value) if isinstance(value, Integral) else str(value)
-
-
-def match_classes(labels: Array, classes: Array) -> Array:
-    """Return which class each label is, by name, (n,); −1 for a label that is none of them.
-
-    Exact equality comes first. Otherwise a label is the only class with the same `class_key`; if
-    there are several, it is none.
-
-    Parameters
-    ----------
-    labels
-        Known labels, (n,).
-    classes
-        All classes.
-
-    Examples
-    --------
-    >>> match_classes(np.array([1.0, 2.0, 5.0]), np.array(["1", "2"])).tolist()
-    [0, 1, -1]
-    """
-    exact = {value: i for i, value in enumerate(classes.tolist())}
-    alike = dict[Any, int]()
-    for i, value in enumerate(classes.tolist()):
-        key = class_key(value)
-        alike[key] = i if key not in alike else UNLABELLED
-    distinct, inverse = np.unique(labels, return_inverse=True)
-    indices = list[int]()
-    for value in distinct.tolist():
-        index = exact.get(value)
-        indices.append(alike.get(class_key(value), UNLABELLED) if index is None else index)
-    return np.array(indices, np.int64)[inverse]
 
 
 def named_as(labels: PlainLabels, classes: Array) -> PlainLabels:

@@ -6,12 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .label_values import (
-    MISSING_WORDS,
-    UNLABELLED,
-    match_classes,
-    plain_labels,
-)
+from .class_names import UNLABELLED, match_classes
+from .label_values import MISSING_WORDS, plain_labels
 
 __all__ = [
     "MISSING_WORDS",
@@ -281,7 +277,8 @@ def is_one_hot(y: Array) -> bool:
 def _as_array(y: Any, subject: str) -> Array:
     """Return labels as an array that loses neither types nor masks."""
     if isinstance(y, np.ma.MaskedArray):
-        return y.astype(object).filled(None)
+        masked: Any = y.astype(object)
+        return masked.filled(None)
     if not isinstance(y, list | tuple):
         return np.asarray(y)
     try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...label_values import PlainLabels, match_classes, named_as, plain_labels
+from ...class_names import match_classes
+from ...label_values import PlainLabels, named_as, plain_labels
 from ...validation import check_training_rows
 from ..dataset import Array
 from ..messages import Log, preview

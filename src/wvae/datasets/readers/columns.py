@@ -60,7 +60,7 @@ def choose_label(
         return usual[0]
     if usual:
         raise ValueError(
-            f"{where}: which column is the label? Several have a usual name: "
+            f"{where}: which is the label? Several columns have a usual name: "
             f"{_with_counts(usual, values)}: {FLAG}"
         )
     words = f"{', '.join(LABELS[:-1])} or {LABELS[-1]}"
@@ -73,7 +73,7 @@ def choose_label(
             "called label"
         )
     raise ValueError(
-        f"{where}: which column is the label? None is called {words}: {FLAG}, one of "
+        f"{where}: which is the label? No column is called {words}: {FLAG}, one of "
         f"{_with_counts(names, values)}"
     )
 
