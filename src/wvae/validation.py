@@ -277,8 +277,9 @@ def is_one_hot(y: Array) -> bool:
 def _as_array(y: Any, subject: str) -> Array:
     """Return labels as an array that loses neither types nor masks."""
     if isinstance(y, np.ma.MaskedArray):
-        masked: Any = y.astype(object)
-        return masked.filled(None)
+        labels = np.asarray(y).astype(object)
+        labels[np.ma.getmaskarray(y)] = None
+        return labels
     if not isinstance(y, list | tuple):
         return np.asarray(y)
     try:

@@ -19,7 +19,7 @@ __all__ = ["EXAMPLES", "Archive", "load_archive", "open_npy"]
 
 EXAMPLES = ("x", "images", "data")
 UNREADABLE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError)
-BAD_ARRAY = (ValueError, TypeError, OverflowError, MemoryError, KeyError, SyntaxError)
+BAD_ARRAY = (ValueError, TypeError, OverflowError, KeyError, SyntaxError)
 _WORDS = "|".join(sorted(SPLITS, key=len, reverse=True))
 _PART = re.compile(
     rf"(?P<before>{_WORDS})(?P<gap>[_\-. ]*)(?P<stem>.+)"
@@ -91,6 +91,8 @@ def load_archive(path: Path, unlabelled: bool, log: Log) -> Archive:
         return Archive(path, whole[0], arrays.pop(whole[0]), arrays)
     if stems:
         return _concatenated(path, stems[0], arrays, parts, unlabelled, log)
+    if not arrays:
+        raise ValueError(f"{path} holds no arrays, expected examples called x: save it again")
     held = [f"{name} {array.shape}" for name, array in arrays.items()]
     raise ValueError(
         f"{path} holds {preview([*arrays], 8)}, expected examples called x, X, images or data "
@@ -108,7 +110,7 @@ def open_npy(path: Path) -> Array:
     """
     try:
         return np.lib.format.open_memmap(path, mode="r")  # unlike numpy.load, it never unpickles
-    except (*BAD_ARRAY, OSError, EOFError) as error:
+    except (*BAD_ARRAY, MemoryError, OSError, EOFError) as error:
         problem = f"is not a complete .npy file ({one_line(error)})"
         if "Python objects" in str(error):
             problem = "holds Python objects"
@@ -135,6 +137,11 @@ def _load(path: Path) -> dict[str, Array]:
 def _load_member(archive: np.lib.npyio.NpzFile, name: str, path: Path) -> Array:
     try:
         return archive[name]
+    except MemoryError as error:
+        raise ValueError(
+            f"{path}: the array {name!r} does not fit in memory ({one_line(error)}): save it as a "
+            ".npy file, which stays on disk"
+        ) from error
     except BAD_ARRAY as error:
         if "Object arrays" in str(error):
             raise ValueError(
