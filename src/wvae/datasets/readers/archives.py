@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tokenize
 import zipfile
 import zlib
 from dataclasses import dataclass, field
@@ -19,7 +20,8 @@ __all__ = ["EXAMPLES", "Archive", "load_archive", "open_npy"]
 
 EXAMPLES = ("x", "images", "data")
 UNREADABLE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError)
-BAD_ARRAY = (ValueError, TypeError, OverflowError, KeyError, SyntaxError)
+# A damaged header of an array can raise any of these.
+BAD_ARRAY = (ValueError, TypeError, OverflowError, KeyError, SyntaxError, tokenize.TokenError)
 _WORDS = "|".join(sorted(SPLITS, key=len, reverse=True))
 _PART = re.compile(
     rf"(?P<before>{_WORDS})(?P<gap>[_\-. ]*)(?P<stem>.+)"
@@ -93,10 +95,10 @@ def load_archive(path: Path, unlabelled: bool, log: Log) -> Archive:
         return _concatenated(path, stems[0], arrays, parts, unlabelled, log)
     if not arrays:
         raise ValueError(f"{path} holds no arrays, expected examples called x: save it again")
-    held = [f"{name} {array.shape}" for name, array in arrays.items()]
+    held = [f"{name!r} {array.shape}" for name, array in arrays.items()]
     raise ValueError(
-        f"{path} holds {preview([*arrays], 8)}, expected examples called x, X, images or data "
-        f"(it holds the shapes {preview(held, 8, quote=False)}): rename the array"
+        f"{path} holds {preview(held, 8, quote=False)}, expected examples called x, X, images or "
+        "data: rename the array"
     )
 
 

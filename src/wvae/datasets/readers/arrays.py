@@ -24,7 +24,7 @@ __all__ = [
     "to_float32",
 ]
 
-LABEL_FILES = ("labels.npy", "y.npy")  # beside the examples
+LABEL_FILES = ("labels.npy", "label.npy", "y.npy")  # beside the examples
 
 
 def read_npz(path: Path, options: ReadOptions) -> Dataset:
@@ -94,7 +94,8 @@ def read_npy(path: Path, options: ReadOptions) -> Dataset:
     """Read examples as a memory map, and their columns from .npy files in the same folder.
 
     The label and the factors are paths, or names that stand for NAME.npy or DATA-NAME.npy in the
-    same folder. If the label is not named, it is DATA-labels.npy, labels.npy or y.npy.
+    same folder. If the label is not named, it is DATA-labels.npy, labels.npy or y.npy, with or
+    without the s.
 
     Parameters
     ----------
@@ -118,7 +119,7 @@ def read_npy(path: Path, options: ReadOptions) -> Dataset:
         options.log(f"no labels: {path.parent} holds no .npy file of them")
     else:
         file = label_files[0] if label_files else _column_file(path, options.label, "label")
-        has_usual_name = file.name in (f"{path.stem}-labels.npy", *LABEL_FILES)
+        has_usual_name = file.name in _usual_names(path)
         label = "label" if has_usual_name else _column_name(file, path)
         columns[label] = open_npy(file)
     for factor in options.factors:
@@ -141,6 +142,11 @@ def read_npy(path: Path, options: ReadOptions) -> Dataset:
     return _dataset(x, annotations, path, options)
 
 
+def _usual_names(path: Path) -> list[str]:
+    """Return the names that a file of the labels of examples can have."""
+    return [f"{path.stem}-labels.npy", f"{path.stem}-label.npy", *LABEL_FILES]
+
+
 def _label_files(path: Path, options: ReadOptions) -> list[Path]:
     """Return the files of the label: those named by the user, by the model, or by custom."""
     if options.label is not None or options.schema is None:
@@ -155,7 +161,7 @@ def _column_files(path: Path, name: str | None) -> list[Path]:
         candidates += [Path(name), path.parent / name]
         candidates += [path.parent / f"{path.stem}-{name}.npy", path.parent / f"{name}.npy"]
     if name in (None, "label"):  # a label that nothing names is called label
-        candidates += [path.with_name(file) for file in (f"{path.stem}-labels.npy", *LABEL_FILES)]
+        candidates += [path.with_name(file) for file in _usual_names(path)]
     return [file for file in candidates if file.is_file() and file.suffix == ".npy"]
 
 
@@ -166,7 +172,7 @@ def _column_file(path: Path, name: str | None, role: str) -> Path:
         return files[0]
     present = [file.name for file in sorted(path.parent.glob("*.npy")) if file.name != path.name]
     if name is None:
-        expected = ", ".join((f"{path.stem}-labels.npy", *LABEL_FILES))
+        expected = ", ".join(_usual_names(path))
         example = f", such as {present[0]}" if present else ""
         raise ValueError(
             f"{path.parent} holds no labels for {path.name}, expected one of {expected}: name the "
