@@ -321,7 +321,7 @@ def encode_row(data: Examples) -> None:
     model = build_model(Config.preset("article", device="cpu"), (28, 28), 10).eval()
     x, w = torch.rand(1000, PIXELS), torch.rand(WIDTH, PIXELS)
     product = 1000 / best_seconds(lambda: x @ w.T, 50)
-    rate = len(data.x) / best_seconds(lambda: posterior(model, data.x), 1)
+    rate = len(data.x) / best_seconds(lambda: posterior(model, data), 1)
     ratio = f"{rate / product:.2f} of the matrix product"
     row(f"encode {len(data.x):,}", f"{rate / 1e3:.0f} k/s", ratio, "≥ 0.8")
 

@@ -22,6 +22,7 @@ class Reader:
         self.lines: list[str] = []
 
     def __call__(self, source: str | Path, **options: Any) -> Dataset:
+        options = {"seed": None} | options
         return open_data(source, log=self.lines.append, progress=False, **options)
 
     def line(self, text: str) -> str:

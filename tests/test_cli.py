@@ -654,6 +654,9 @@ def test_flags_reach_the_measurement(
     factors = ("--factor", "writer", "--factor", "pen")
     result = command("measure", "m", "own.npz", "--seed", "9", *factors, "--quiet")
     assert (passed["seed"], passed["factors"]) == (9, ["writer", "pen"])
+    assert "(seed" not in result.out  # the rows that training held out are known
+    np.savez("half.npz", x=digits.x[::2], digit=digits.y[::2])
+    result = command("measure", "m", "half.npz", "--seed", "9", "--quiet")
     assert "(seed 9)" in result.out  # the model was trained on other rows
 
 
@@ -724,8 +727,8 @@ def test_what_own_data_do_not_allow_is_one_line(
 def test_encode_writes_a_table(command: Command, own: Path):
     assert command("encode", own, "own.npz", "--quiet") == (0, "own-codes.parquet\n", "")
     names = parquet.read_table("own-codes.parquet").column_names
-    assert names[-3:] == ["number", "pen", "predicted"]
-    assert len(names) == 10 + 16 + 3
+    assert names[-4:] == ["number", "pen", "split", "predicted"]
+    assert len(names) == 10 + 16 + 4
     result = command("encode", own, "own.npz", "--out", "c.parquet")
     assert (result.out, "encoding own" in result.err) == ("c.parquet\n", True)
 
@@ -745,7 +748,7 @@ def test_cluster_prints_scores_and_writes_a_table(command: Command, own: Path):
     assert [line.split()[0] for line in lines[1:5]] == ["number", "at", "pen", "at"]
     assert lines[-1].startswith("4 clusters of z_rest")
     table = parquet.read_table("deep/c.parquet")
-    assert (table.column_names, len(table)) == (["cluster", "number", "pen"], 600)
+    assert (table.column_names, len(table)) == (["cluster", "number", "pen", "split"], 600)
     flags = ("--k", "4", "--quiet", "--method", "gmm", "--on", "label")
     result = command("cluster", own, "own.npz", *flags)
     assert (result.code, result.err, result.out.count("\n")) == (0, "", 1)

@@ -204,7 +204,7 @@ def test_other_data_on_a_node_are_an_error(
 
 
 def test_missing_data_on_a_node_are_an_error(work: Path, tmp_path: Path):
-    job = EncodingJob(work / "model", str(tmp_path / "own.npz"), None, (), tmp_path, "")
+    job = EncodingJob(work / "model", str(tmp_path / "own.npz"), None, (), False, tmp_path, "")
     with pytest.raises(
         ValueError,
         match=r"there is no .*own.npz",
@@ -219,7 +219,7 @@ def test_a_missing_package_on_a_node_is_named(
     monkeypatch: pytest.MonkeyPatch, work: Path, tmp_path: Path
 ):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    job = EncodingJob(work / "model", str(work / "own.npz"), None, (), tmp_path, "")
+    job = EncodingJob(work / "model", str(work / "own.npz"), None, (), False, tmp_path, "")
     assert (
         "pyarrow" in PartWriter(job)({"start": np.array([0]), "stop": np.array([1000])})["error"][0]
     )

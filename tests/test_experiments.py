@@ -18,11 +18,11 @@ from pyarrow import parquet
 import wvae
 from wvae.config import Config
 from wvae.datasets import Dataset
+from wvae.datasets.holdout import holdout_mask
 from wvae.experiments import plane, writers
 from wvae.experiments.reproduce import RunError, reproduce
 from wvae.io.files import OutputExistsError
 from wvae.workflows import measure
-from wvae.workflows.inputs import holdout_mask
 from wvae.workflows.progress import Advance, Silent
 from wvae.workflows.run_folder import Run
 

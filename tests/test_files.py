@@ -92,9 +92,9 @@ def test_a_model_folder_has_two_files_of_data(saved: Path):
         "example_shape",
         "classes",
         "epochs_trained",
-        "values_in_0_to_1",
+        "values",
     ]
-    assert about["format"] == model_folder.FORMAT == 3
+    assert about["format"] == model_folder.FORMAT == 4
     assert about["classes"] == ["ant", "bee", "cat", "dog"]
     assert (about["example_shape"], about["epochs_trained"]) == ([8, 8], 25)
     with safe_open(saved / "model.safetensors", "np") as file:
@@ -394,7 +394,7 @@ def edited(folder: Path, **changes: Any) -> Path:
 
 @pytest.mark.parametrize(
     ("version", "remedy"),
-    [(1, "train again"), (2, "train again"), (4, "update wvae"), ("3", "update wvae")],
+    [(1, "train again"), (3, "train again"), (5, "newer version"), ("4", "train again")],
 )
 def test_other_formats_are_rejected(saved: Path, version: Any, remedy: str):
     message = error_of(edited(saved, format=version))
@@ -410,7 +410,9 @@ def test_every_key_is_needed(saved: Path, key: str, value: Any):
 
 @pytest.mark.parametrize("value", [..., None, "?", 1, [True]])
 def test_the_unit_range_is_true_or_false(saved: Path, value: Any):
-    assert "values_in_0_to_1" in error_of(edited(saved, values_in_0_to_1=value))
+    values = {"offset": 0.0, "white": 1.0, "in_0_to_1": value}
+    kept = {name: part for name, part in values.items() if part is not ...}
+    assert "in_0_to_1" in error_of(edited(saved, values=kept))
 
 
 def test_missing_hyper_parameters_have_their_defaults(
@@ -428,7 +430,7 @@ def test_missing_hyper_parameters_have_their_defaults(
     [
         {"classes": ["one", "two"]},
         {"example_shape": [9, 9]},
-        {"values_in_0_to_1": False},
+        {"values": {"offset": 0.0, "white": 1.0, "in_0_to_1": False}},
         {"config": {"width": 7}},
         {"config": {"width": -1}},
         {"config": {"wings": 2}},

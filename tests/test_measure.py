@@ -15,11 +15,11 @@ import torch
 
 from conftest import LABELS, plant
 from wvae.datasets import Dataset
+from wvae.datasets.holdout import holdout_mask
 from wvae.estimator import WVAE
 from wvae.reporting.summary import rows, summarise
 from wvae.workflows import measure as protocol
 from wvae.workflows.encoded_split import encode_split
-from wvae.workflows.inputs import holdout_mask
 from wvae.workflows.measure import measure
 from wvae.workflows.progress import Silent
 

@@ -161,7 +161,7 @@ def test_networks_run_on_whole_blocks(x: np.ndarray, monkeypatch: pytest.MonkeyP
 
     for name, function in {"encode": encode, "align": align, "classify": classify}.items():
         monkeypatch.setattr(model, name, recorded(function))
-    (z_label, _), (z_rest, _) = inference.posterior(model, x[:11])
+    (z_label, _), (z_rest, _) = inference.posterior(model, Examples(x[:11], np.zeros(11)))
     assert z_label.shape == (11, 2)
     assert inference.align(model, z_label, z_rest).shape == (11, 3)
     assert inference.probabilities(model, z_label).shape == (11, 2)
@@ -178,11 +178,11 @@ def test_values_that_are_not_finite_are_rejected_with_their_rows(value: float, f
         check_examples(x)
 
 
-def test_value_range_decides_on_unit_range():
+def test_the_range_of_the_values_is_that_of_all_blocks():
     assert check_finite_values(np.array([[0.0, -2.0], [1.0, 0.5]]), 0) == (-2.0, 1.0)
-    assert check_examples(np.array([[0.0, 1.0]])).unit_range
-    assert not check_examples(np.array([[0.0, 1.1]])).unit_range
-    assert not check_examples(np.array([[-0.1, 1.0]])).unit_range
+    x = np.zeros((20_001, 1))
+    x[3], x[20_000] = -4, 7
+    assert check_examples(x)[1:] == (-4, 7)
 
 
 def test_a_weight_that_is_not_finite_is_reported_although_the_loss_is_finite():

@@ -11,9 +11,9 @@ import pytest
 
 from reader_cases import Reader, check_error, picture
 from wvae.datasets import Dataset
+from wvae.datasets.holdout import holdout_mask
 from wvae.datasets.readers.labels import ReadOptions, annotate, choose_label, reserved_columns
 from wvae.datasets.schema import Schema
-from wvae.workflows.inputs import holdout_mask
 
 LABELS: list[tuple[Any, str]] = [
     ([1] * 6, "'y' has one class only, 1"),

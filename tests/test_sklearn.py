@@ -104,15 +104,15 @@ def test_swapped_images_of_a_gaussian_model_are_in_the_unit_range(planted: Datas
     assert np.isfinite(model.transform(swapped)).all()
 
 
-def test_likelihood_depends_on_the_range_of_values(wine: tuple[np.ndarray, np.ndarray]):
+def test_a_table_is_gaussian_unless_asked(wine: tuple[np.ndarray, np.ndarray]):
     X, y = wine
     unit = (X - X.min(0)) / np.ptp(X, 0)
-    model = small().fit(unit, y)
-    assert model.likelihood_ == "bernoulli"
-    assert small(likelihood="gaussian").fit(unit, y).likelihood_ == "gaussian"
-    assert small().fit((255 * unit).astype(np.uint8), y).likelihood_ == "bernoulli"
+    assert small().fit(unit, y).likelihood_ == "gaussian"
+    assert small(likelihood="bernoulli").fit(unit, y).likelihood_ == "bernoulli"
+    assert small().fit((255 * unit).astype(np.uint8), y).likelihood_ == "gaussian"
     with pytest.raises(ValueError, match="likelihood is 'bernoulli'"):
         small(likelihood="bernoulli").fit(X, y)
+    model = small(likelihood="bernoulli").fit(unit, y)
     with pytest.raises(ValueError, match=r"0\.13 to 1680.*\[0, 1\]"):
         model.predict(X)
 
@@ -342,7 +342,8 @@ def test_early_stopping_keeps_the_best_epoch(wine: tuple[np.ndarray, np.ndarray]
     assert model.n_iter_ == len(losses) < 60
     assert int(np.argmin(losses)) == len(losses) - 4
     indices = np.unique(y, return_inverse=True)[1]
-    holdout = split_validation(model.config_, Examples(X, indices), None)[1]
+    data = Examples(X, indices, scale=model.scale_)
+    holdout = split_validation(model.config_, data, None)[1]
     assert holdout is not None
     assert len(holdout.x) == 53
     assert evaluate(model.model_, holdout, 1)["loss"] == pytest.approx(min(losses), rel=1e-6)
@@ -394,7 +395,7 @@ def test_unusable_groups_are_rejected(
 
 
 def test_rows_of_weight_zero_are_ignored(wine: tuple[np.ndarray, np.ndarray]):
-    """The only row with another label, and with values above 1, has weight zero."""
+    """The only row with another label, and with another size, has weight zero."""
     X, y = wine
     x = ((X - X.min(0)) / np.ptp(X, axis=0)).astype(np.float32)
     x[0] = 7
@@ -404,18 +405,8 @@ def test_rows_of_weight_zero_are_ignored(wine: tuple[np.ndarray, np.ndarray]):
         small(epochs=1).fit(x, labels, sample_weight=weight),
         small().partial_fit(x, labels, sample_weight=weight),
     ):
-        assert (model.classes_.tolist(), model.likelihood_) == (np.unique(y).tolist(), "bernoulli")
-
-
-def test_the_unit_range_is_recognised():
-    for values, unit_range in (
-        ([[0.0, 1.0]], True),
-        ([[0.0, 1.1]], False),
-        ([[-0.1, 1.0]], False),
-        ([[0.5, 0.5]], True),
-    ):
-        assert check_examples(np.array(values)).unit_range == unit_range
-    assert check_examples(np.full((2, 3), 255, np.uint8)).unit_range
+        assert model.classes_.tolist() == np.unique(y).tolist()
+        assert model.scale_.offset == pytest.approx(x[1:].mean(0, dtype=float))
 
 
 def test_weight_zero_equals_dropping_the_row(wine: tuple[np.ndarray, np.ndarray]):

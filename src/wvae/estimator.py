@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -11,17 +11,19 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.exceptions import NotFittedError
-from sklearn.metrics import accuracy_score
 from sklearn.utils import Tags
 from sklearn.utils.validation import validate_data
 
 from .class_names import match_classes
 from .config import Config, Objective, Preset
+from .datasets.dataset import Dataset
+from .datasets.schema import Schema
+from .datasets.values import ValueScale
 from .io.chainer import read_original
 from .io.model_folder import Code, SavedModel, check_code, read_model_folder, write_model_folder
 from .label_values import plain_labels
 from .model import SplitVAE
-from .training.examples import Array, Examples, check_examples, check_labelled, check_shape
+from .training.examples import Array, Examples, check_examples, check_fits, check_labelled
 from .training.inference import (
     Posterior,
     align,
@@ -181,6 +183,8 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
     config_: Config
     shape_: tuple[int, ...]
     classes_: Array
+    scale_: ValueScale
+    schema_: Schema | None
     label_centres_: Array
     history_: list[Row]
     likelihood_: str
@@ -295,7 +299,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         *,
         sample_weight: Any = None,
         groups: Any = None,
@@ -311,12 +315,15 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X
-            Examples, (n, \\*shape), as uint8 from 0 to 255 or as floats; or a table, (n, d), of any
-            numbers, also as a data frame. A memory map is read batch by batch.
+            Examples, (n, \\*shape), numbers of any type, as an array, a memory map, which is read
+            batch by batch, or for a table, (n, d), a data frame. Images in [0, 1], of whole numbers
+            up to 255, or up to 65,535, are brought to [0, 1] by one factor, ``scale_``, which the
+            model keeps. A `wvae.datasets.dataset.Dataset` brings its labels, its kind and its
+            schema; its test rows are left out.
         y
             Labels, (n,), integers or strings: at least two classes with two examples each. None,
             NaN, and −1 among integers from 0 on, mark rows without a label. These train everything
-            but the classifier.
+            but the classifier. None if X is a Dataset.
         sample_weight
             Weights from 0 on, (n,); None for equal weights. They are scaled to a mean of 1 and
             multiply the terms of the objective. Rows of weight 0 are left out. The scale of the
@@ -348,10 +355,14 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         wvae.training.diagnostics.TrainingWarning
             If the training shows a known fault, such as a collapsed code.
         """
-        config = self._config()
-        examples = prepare_data(config, X, y, sample_weight, groups=groups)
+        config, schema = self._config(), None
+        if isinstance(X, Dataset):
+            X, y, config, schema = _training_rows(X, y, config)
+        _check_column_names(X)
         # Attributes are set at the very end, so that a failed fit leaves the estimator as it was.
         warm = self.warm_start and hasattr(self, "model_")
+        scale = self.scale_ if warm else None
+        examples = prepare_data(config, X, y, sample_weight, groups=groups, scale=scale)
         if warm:
             self._examples(X)
             check_same_classes(examples.classes, self.classes_)
@@ -360,7 +371,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             model = examples.build_model(config)
         test_examples = None
         if test is not None:
-            test_examples = check_labelled(*test, model.shape, examples.classes, model.unit_range)
+            test_examples = check_labelled(*test, model.shape, examples.classes, examples.scale)
         result = fit_model(
             model,
             examples.data,
@@ -371,7 +382,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             on_epoch=on_epoch,
             on_phase=on_phase,
         )
-        self._set_fitted(result, examples.classes)
+        self._set_fitted(result, examples.classes, examples.scale, schema)
         self._set_feature_names(X)
         return self
 
@@ -402,6 +413,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         first = not hasattr(self, "model_")
         if first:
             config = self._config()
+            _check_column_names(X)
             examples = prepare_data(config, X, y, sample_weight, classes=classes)
             model = examples.build_model(config)
             optimiser, history, centres = make_optimiser(model), [], None
@@ -409,14 +421,17 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             self._examples(X)
             if classes is not None:
                 check_same_classes(check_classes(classes), self.classes_)
-            examples = prepare_data(self.config_, X, y, sample_weight, classes=self.classes_)
+            examples = prepare_data(
+                self.config_, X, y, sample_weight, classes=self.classes_, scale=self.scale_
+            )
             # Copies, so that a failure leaves the model as it was.
             model, optimiser = copy_training(
                 self.model_, self._optimiser or make_optimiser(self.model_)
             )
             history, centres = self.history_, self.label_centres_
         result = fit_increment(model, examples.data, optimiser, history, centres)
-        self._set_fitted(result, examples.classes)
+        schema = None if first else self.schema_
+        self._set_fitted(result, examples.classes, examples.scale, schema)
         if first:
             self._set_feature_names(X)
         self._optimiser = optimiser
@@ -535,7 +550,8 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         ValueError
             If the codes have wrong shapes.
         """
-        return decode(self._fitted(), z_label, z_rest)
+        x = decode(self._fitted(), z_label, z_rest)
+        return self.scale_.invert(x)
 
     def inverse_transform(self, Z: Array, y: Array | None = None) -> Array:
         """Return the examples, (n, \\*shape), that are decoded from the result of `transform`.
@@ -682,7 +698,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         if weight is not None:
             weight = weight[has_label]
         indices = match_classes(labels.known, self.classes_)  # −1, never right, for other labels
-        return float(accuracy_score(indices, predicted[has_label], sample_weight=weight))
+        return float(np.average(indices == predicted[has_label], weights=weight))
 
     def evaluate(self, X: Any, y: Any, samples: int | None = None) -> Row:
         """Return the mean of every term of the objective, in nats, and the accuracy, by name.
@@ -701,8 +717,9 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         sklearn.exceptions.NotFittedError, ValueError, TypeError
             As `encode` does; a ValueError also for a label that is not one of ``classes_``.
         """
-        model, x = self._fitted(), self._examples(X)
-        return evaluate(model, Examples(x, encode_labels(y, len(x), self.classes_)), samples)
+        model, data = self._fitted(), self._examples(X)
+        labels = encode_labels(y, len(data.x), self.classes_)
+        return evaluate(model, replace(data, y=labels), samples)
 
     # ---------------------------------------------------------------------------------------- files
 
@@ -726,13 +743,14 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             path=Path(path),
             config=model.config,
             shape=model.shape,
-            unit_range=model.unit_range,
+            scale=self.scale_,
             classes=self.classes_,
             label_centres=self.label_centres_,
             weights=model.state_dict(),
             epochs=self.n_iter_,
             code=self._code(),
             feature_names=getattr(self, "feature_names_in_", None),
+            schema=self.schema_,
         )
         write_model_folder(saved)
 
@@ -758,7 +776,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         estimator = cls(code=saved.code, **asdict(saved.config))
         history: list[Row] = [{}] * saved.epochs  # a file keeps only their number
         result = FitResult(restore_model(saved), history, saved.label_centres)
-        estimator._set_fitted(result, saved.classes)
+        estimator._set_fitted(result, saved.classes, saved.scale, saved.schema)
         if saved.feature_names is not None:
             estimator.feature_names_in_ = saved.feature_names
         return estimator
@@ -787,7 +805,9 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             )
         return self.model_
 
-    def _set_fitted(self, result: FitResult, classes: Array) -> None:
+    def _set_fitted(
+        self, result: FitResult, classes: Array, scale: ValueScale, schema: Schema | None
+    ) -> None:
         """Set all fitted attributes but the names of columns."""
         model = result.model.eval()
         self.model_ = model
@@ -795,6 +815,8 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         self.likelihood_ = model.observation.likelihood
         self.shape_ = model.shape
         self.classes_ = classes
+        self.scale_ = scale
+        self.schema_ = schema
         self.label_centres_ = result.centres
         self.history_ = result.history
         self.n_features_in_ = int(np.prod(model.shape))
@@ -807,13 +829,14 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         if len(self.shape_) == 1:
             validate_data(self, X, reset=True, skip_check_array=True)
 
-    def _examples(self, X: Any) -> Array:
-        """Return X, or raise an error if it does not fit the training data."""
-        model, checked = self._fitted(), check_examples(X)
+    def _examples(self, X: Any) -> Examples:
+        """Return X as examples, or raise an error if it does not fit the training data."""
+        self._fitted()
+        checked = check_examples(X)
         if checked.x.ndim == 2 and len(self.shape_) == 1:
             # For a table, scikit-learn compares number and names of the columns.
             validate_data(self, X, reset=False, skip_check_array=True)
-        return check_shape(checked, self.shape_, model.unit_range)
+        return check_fits(checked, self.shape_, self.scale_)
 
     def _centres(self, y: Any) -> Array:
         """Return the mean z_label of each label, (n, d_label)."""
@@ -842,3 +865,27 @@ def import_original(path: str | Path) -> WVAE:
 
 def _sample_gaussian(mean: Array, sd: Array, rng: np.random.Generator) -> Array:
     return mean + sd * rng.standard_normal(mean.shape, np.float32)
+
+
+def _training_rows(data: Dataset, y: Any, config: Config) -> tuple[Array, Array, Config, Schema]:
+    """Return the training rows of a data set, with the config and the schema for them."""
+    if y is not None:
+        raise ValueError("X is a Dataset, which has labels of its own: leave out y")
+    if data.split is not None:
+        data = data.subset(data.split == "train")
+    schema = data.schema or Schema(data.kind, data.shape, rate=data.rate)
+    schema = schema.with_labels(data.label_name, data.classes, data.factors)
+    return data.x, data.y, replace(config, kind=data.kind), schema
+
+
+def _check_column_names(X: Any) -> None:
+    """Raise a TypeError if a data frame's columns have names of several types."""
+    columns = getattr(X, "columns", None)
+    if columns is None:
+        return
+    types = sorted({type(name).__name__ for name in columns})
+    if len(types) > 1 and "str" in types:
+        raise TypeError(
+            f"the names of X's columns are of the types {', '.join(types)}, expected str: convert "
+            "them with X.columns = X.columns.astype(str)"
+        )

@@ -252,7 +252,8 @@ def check_label_column(y: Any, n: int) -> Array:
         )
     y = _as_array(y, "y")
     if y.shape == (n, 1):
-        from sklearn.utils.validation import column_or_1d  # imports pyarrow
+        # Only here: scikit-learn is slow to import.
+        from sklearn.utils.validation import column_or_1d
 
         y = column_or_1d(y, warn=True)
     if y.shape != (n,):

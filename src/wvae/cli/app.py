@@ -15,7 +15,17 @@ import typer
 from .. import __version__
 from ..config import Config, Objective, Preset
 from . import commands
-from .options import HelpAll, ObjectiveOption, PresetOption, with_hyper_parameters
+from .options import (
+    DropMissing,
+    FactorFromName,
+    HelpAll,
+    LabelFromFolder,
+    LabelFromName,
+    ObjectiveOption,
+    PresetOption,
+    parse_levels,
+    with_hyper_parameters,
+)
 from .terminal import handle_signals, make_log, progress_bars, report_interrupt, short_warnings
 
 # The optional dependency group in pyproject.toml that installs a package, by module name.
@@ -162,6 +172,10 @@ def fit(
     rate: Annotated[
         int | None, typer.Option(help="Resample sounds to HZ samples per second.", metavar="HZ")
     ] = None,
+    label_from_folder: LabelFromFolder = None,
+    label_from_name: LabelFromName = None,
+    factor_from_name: FactorFromName = None,
+    drop_missing: DropMissing = False,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Model folder to write. (default: models/DATA-PRESET)"),
@@ -212,9 +226,20 @@ def fit(
     from .. import datasets
     from ..workflows.fit import fit_to_folder
 
-    reading: dict[str, Any] = {"label": label, "factors": factor or (), "size": size, "rate": rate}
-    reading |= {"log": make_log(quiet), "progress": not quiet}
-    loaded = datasets.open_data(data, **reading)
+    loaded = datasets.open_data(
+        data,
+        label=label,
+        factors=factor or (),
+        size=size,
+        rate=rate,
+        label_from_folder=parse_levels(label_from_folder),
+        label_from_name=label_from_name,
+        factors_from_name=factor_from_name or (),
+        drop_missing=drop_missing,
+        seed=seed,
+        log=make_log(quiet),
+        progress=not quiet,
+    )
     with report_interrupt(out, quiet), progress_bars(quiet) as progress:
         fit_to_folder(loaded, config, out, progress=progress, overwrite=overwrite, resume=resume)
     if is_first_process:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from .options import Data, Factor, Label, Model, Quiet
+from .options import Data, DropMissing, Factor, Label, Model, Quiet
 from .terminal import (
     make_log,
     print_metrics,
@@ -29,6 +29,7 @@ def open_model_and_data(
     factors: list[str] | None,
     quiet: bool,
     *,
+    drop_missing: bool,
     unlabelled: bool = False,
 ) -> tuple[WVAE, Dataset]:
     """Load the model of a folder, and open data in the same way as its training did."""
@@ -37,6 +38,7 @@ def open_model_and_data(
 
     estimator = load(str(model))
     options: dict[str, Any] = {"label": label, "factors": factors or (), "unlabelled": unlabelled}
+    options["drop_missing"] = drop_missing
     options |= {"log": make_log(quiet), "progress": not quiet}
     return estimator, open_for_model(model, estimator, data, **options)
 
@@ -51,10 +53,14 @@ def measure(
     ],
     label: Label = None,
     factor: Factor = None,
+    drop_missing: DropMissing = False,
     seed: Annotated[
         int | None,
         typer.Option(
-            min=0, metavar="N", help="Seed of test rows and probes. (default: the model's)"
+            min=0,
+            metavar="N",
+            help="Seed of the probes, and of the test rows of data that the model was not trained "
+            "on and that have no split. (default: the model's)",
         ),
     ] = None,
     out: Annotated[
@@ -75,7 +81,9 @@ def measure(
     from ..workflows.inputs import training_rows_warning
     from ..workflows.measure import measure as run
 
-    estimator, loaded = open_model_and_data(model, data, label, factor, quiet)
+    estimator, loaded = open_model_and_data(
+        model, data, label, factor, quiet, drop_missing=drop_missing
+    )
     seed = estimator.config_.random_state if seed is None else seed
     with progress_bars(quiet) as progress:
         metrics = run(estimator, loaded, factors=factor or None, seed=seed, progress=progress)
@@ -95,6 +103,7 @@ def encode(
     data: Data,
     label: Label = None,
     factor: Factor = None,
+    drop_missing: DropMissing = False,
     k: Annotated[
         int | None,
         typer.Option(
@@ -154,7 +163,9 @@ def encode(
         raise ValueError(f"--out {out} is a file, expected a folder such as {out.with_suffix('')}")
     from ..workflows.encode import encode_to_file
 
-    estimator, loaded = open_model_and_data(model, data, label, factor, quiet, unlabelled=True)
+    estimator, loaded = open_model_and_data(
+        model, data, label, factor, quiet, drop_missing=drop_missing, unlabelled=True
+    )
     out = out or Path(f"{loaded.name}-codes{'' if on else '.parquet'}")
     options: dict[str, Any] = {"k": k, "seed": seed}
     if on is None:
@@ -163,7 +174,7 @@ def encode(
     else:
         from ..workflows.encode_ray import encode_on_ray
 
-        options |= {"label": label, "factors": factor or ()}
+        options |= {"label": label, "factors": factor or (), "drop_missing": drop_missing}
         options |= {"overwrite": overwrite, "log": make_log(quiet)}
         with report_interrupt(out, quiet), progress_bars(quiet) as progress:
             encode_on_ray(model, estimator, data, loaded, out, **options, progress=progress)
@@ -186,6 +197,7 @@ def cluster(
     ] = "kmeans",
     label: Label = None,
     factor: Factor = None,
+    drop_missing: DropMissing = False,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Random seed.")] = 0,
     out: Annotated[
         Path | None,
@@ -207,7 +219,9 @@ def cluster(
     from ..workflows.cluster import describe
     from ..workflows.encode import write_columns
 
-    estimator, loaded = open_model_and_data(model, data, label, factor, quiet, unlabelled=True)
+    estimator, loaded = open_model_and_data(
+        model, data, label, factor, quiet, drop_missing=drop_missing, unlabelled=True
+    )
     options: dict[str, Any] = {"k": n_clusters, "on": on, "method": method}
     options |= {"factors": factor, "seed": seed}
     with progress_bars(quiet) as progress:

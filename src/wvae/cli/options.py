@@ -28,6 +28,36 @@ Factor = Annotated[
         help="Column of a hidden factor; repeat for several. (default: all)", metavar="NAME"
     ),
 ]
+DropMissing = Annotated[
+    bool,
+    typer.Option(
+        "--drop-missing",
+        metavar="",
+        help="Leave out rows of a table that lack a number, instead of stopping.",
+    ),
+]
+FactorFromName = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Regular expression whose named groups find hidden factors in the files' paths, such "
+        "as 'drawer=(?P<drawer>\\d+)'; repeat for several.",
+        metavar="REGEX",
+    ),
+]
+LabelFromName = Annotated[
+    str | None,
+    typer.Option(
+        help="Regular expression whose group finds the label in the files' paths.",
+        metavar="REGEX",
+    ),
+]
+LabelFromFolder = Annotated[
+    str | None,
+    typer.Option(
+        help="Levels of sub-folders that are the label, such as 2, or 1,2 for both. (default: 1)",
+        metavar="LEVELS",
+    ),
+]
 Quiet = Annotated[
     bool, typer.Option("--quiet", metavar="", help="Print only the path of the file.")
 ]
@@ -68,6 +98,25 @@ HelpAll = Annotated[
         callback=_show_all_help,
     ),
 ]
+
+
+def parse_levels(text: str | None) -> tuple[int, ...] | None:
+    """Return the levels of ``--label-from-folder``, such as (1, 2) for "1,2".
+
+    Raises
+    ------
+    ValueError
+        If the text holds anything but whole numbers from 1 on, each once.
+
+    >>> parse_levels("1,2"), parse_levels(None)
+    ((1, 2), None)
+    """
+    if text is None:
+        return None
+    words = [word.strip() for word in text.split(",")]
+    if len(set(words)) < len(words) or not all(w.isdecimal() and int(w) > 0 for w in words):
+        raise ValueError(f"--label-from-folder is {text}, expected levels from 1 such as 2 or 1,2")
+    return tuple(int(word) for word in words)
 
 
 def with_hyper_parameters(command: Callable[..., None]) -> Callable[..., None]:

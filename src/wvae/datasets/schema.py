@@ -47,7 +47,8 @@ class Schema:
     shape
         Shape of one example: (h, w) for grey images, (3, h, w) for colour, (d,) for a table.
     label
-        Name of the label's column, or of the label if it comes from names of folders or files.
+        Name of the label's column, or of the label if it comes from names of folders or files;
+        empty if it is unknown.
     classes
         The labels, sorted.
     factors

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..datasets import Dataset
+from ..datasets.holdout import holdout_mask
 from ..estimator import WVAE
 from ..reporting import figures
-from ..workflows.inputs import holdout_mask
 from ..workflows.measure import KINDS, measure
 from ..workflows.run_folder import Run
 

@@ -9,11 +9,12 @@ import numpy as np
 
 from ..config import Config
 from ..datasets import Dataset
+from ..datasets.holdout import holdout_mask
 from ..estimator import WVAE
 from ..reporting import figures
 from ..workflows.encode import code_columns, encode_rows, write_columns
 from ..workflows.fit import fit_in_run
-from ..workflows.inputs import first_categorical_factor, holdout_mask
+from ..workflows.inputs import first_categorical_factor
 from ..workflows.run_folder import Run
 from .panels import measure_in_run, unit_values
 

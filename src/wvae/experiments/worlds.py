@@ -14,13 +14,14 @@ import numpy as np
 
 from ..config import Config
 from ..datasets import Dataset
+from ..datasets.holdout import holdout_mask
 from ..estimator import WVAE
 from ..evaluation.clustering import agreement, kmeans
 from ..evaluation.embedding import tsne
 from ..reporting import figures
 from ..workflows.encode import code_columns, encode_rows, write_columns
 from ..workflows.fit import fit_in_run
-from ..workflows.inputs import first_categorical_factor, holdout_mask
+from ..workflows.inputs import first_categorical_factor
 from ..workflows.measure import measure
 from ..workflows.progress import Progress
 from ..workflows.run_folder import Run

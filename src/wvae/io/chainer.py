@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..config import Config
+from ..datasets.values import ValueScale
 from .files import ModelFileError
 from .model_folder import SavedModel
 
@@ -67,7 +68,7 @@ def read_original(path: Path) -> SavedModel:
         path=path,
         config=config,
         shape=(side, side),
-        unit_range=True,
+        scale=ValueScale(white=255, unit_range=True),
         classes=np.arange(n_classes),
         label_centres=np.full((n_classes, config.d_label), np.nan, np.float32),
         weights=_tensors(weights),

@@ -9,8 +9,11 @@
 ``example_shape``     shape of one example
 ``classes``           the labels, sorted
 ``epochs_trained``    number of epochs
-``values_in_0_to_1``  whether all training values were in [0, 1]
+``values``            from the numbers of the data to the network's input:
+                      `wvae.datasets.values.ValueScale`
 ``column_names``      names of a data frame's columns; only if the model was fitted to one
+``schema``            how files become examples: `wvae.datasets.schema.Schema`; only if the model
+                      was fitted to a `wvae.datasets.dataset.Dataset`
 ====================  ===========================================================================
 
 ``model.safetensors`` has the parameters and buffers of the network, and ``label_centres``.
@@ -26,6 +29,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..config import Config
+from ..datasets.schema import Schema
+from ..datasets.values import ValueScale
 from .files import (
     ModelFileError,
     atomic_folder,
@@ -41,7 +46,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 Code = Literal["rest", "label", "both"]
-FORMAT = 3
+FORMAT = 4
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 LABEL_CENTRES = "label_centres"  # name of this tensor in model.safetensors
 
@@ -58,8 +63,8 @@ class SavedModel:
         The hyper-parameters.
     shape
         Shape of one example.
-    unit_range
-        Whether all training values were in [0, 1].
+    scale
+        From the numbers of the data to the network's input.
     classes
         The labels, sorted, (classes,).
     label_centres
@@ -72,18 +77,21 @@ class SavedModel:
         What ``WVAE.transform`` returns.
     feature_names
         Column names of the data frame that the model was fitted to, or None.
+    schema
+        How files become examples, or None.
     """
 
     path: Path
     config: Config
     shape: tuple[int, ...]
-    unit_range: bool
+    scale: ValueScale
     classes: Array
     label_centres: Array
     weights: dict[str, Tensor]
     epochs: int
     code: Code = "rest"
     feature_names: Array | None = None
+    schema: Schema | None = None
 
 
 def check_code(code: Any) -> Code:
@@ -115,10 +123,12 @@ def write_model_folder(saved: SavedModel) -> None:
         "example_shape": list(saved.shape),
         "classes": saved.classes.tolist(),
         "epochs_trained": saved.epochs,
-        "values_in_0_to_1": saved.unit_range,
+        "values": saved.scale.to_json(),
     }
     if saved.feature_names is not None:
         about["column_names"] = saved.feature_names.tolist()
+    if saved.schema is not None:
+        about["schema"] = saved.schema.to_json()
     tensors = saved.weights | {LABEL_CENTRES: torch.from_numpy(saved.label_centres)}
     check_replaceable(saved.path, markers={WEIGHTS_FILE}, what="a model folder", overwrite=True)
     saved.path.parent.mkdir(parents=True, exist_ok=True)
@@ -143,21 +153,19 @@ def read_model_folder(path: Path) -> SavedModel:
     about = _read_config(path)
     tensors, _ = read_tensors(path / WEIGHTS_FILE)
     try:
-        unit_range = about["values_in_0_to_1"]
-        if not isinstance(unit_range, bool):
-            raise ValueError(f"values_in_0_to_1 is {unit_range!r}, expected true or false")
-        column_names = about.get("column_names")
+        column_names, schema = about.get("column_names"), about.get("schema")
         return SavedModel(
             path=path,
             config=Config(**about["config"] | {"device": "auto"}),
             shape=tuple(about["example_shape"]),
-            unit_range=unit_range,
+            scale=ValueScale.from_json(about["values"]),
             classes=np.array(about["classes"]),
             label_centres=tensors.pop(LABEL_CENTRES).numpy(),
             weights=tensors,
             epochs=len(range(about["epochs_trained"])),  # a TypeError if it is not an integer
             code=check_code(about["code"]),
             feature_names=None if column_names is None else np.array(column_names, dtype=object),
+            schema=None if schema is None else Schema.from_json(schema),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(f"{path} is damaged: its config cannot be used ({error})") from error
@@ -188,6 +196,10 @@ def load_weights(path: Path, module: Module, tensors: dict[str, Tensor]) -> None
                 f"{path} is damaged: its weights do not fit its config ({name} has shape "
                 f"{actual.get(name, 'none')}, expected {expected.get(name, 'none')})"
             )
+        if not bool(tensors[name].isfinite().all()):
+            raise ModelFileError(
+                f"{path} holds NaN or infinity in {name}, expected finite weights: train again"
+            )
     module.load_state_dict(tensors)
 
 
@@ -202,8 +214,12 @@ def _read_config(path: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as error:
         raise ModelFileError(f"{file} is damaged ({error}): restore it or train again") from error
     if version != FORMAT:
-        remedy = "train again" if version in range(1, FORMAT) else "update wvae"
-        raise ModelFileError(f"{file} has format {version}, this version reads {FORMAT}: {remedy}")
+        if isinstance(version, int) and version > FORMAT:
+            raise ModelFileError(
+                f"{path} was written by a newer version of wvae (format {version}, this version "
+                f"reads {FORMAT}): update wvae"
+            )
+        raise ModelFileError(f"{file} has format {version}, expected {FORMAT}: train again")
     return about
 
 

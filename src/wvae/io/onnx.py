@@ -30,6 +30,7 @@ from torch import Tensor, nn
 
 from ..model import SplitVAE
 from ..nn.alignment import Alignment
+from ..nn.torch_state import default_torch_state
 from .files import atomic_folder, check_replaceable
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ Array = np.ndarray
 OPSET, IR_VERSION = 18, 10  # old enough for all common versions of onnxruntime and onnxruntime-web
 FILES = "encoder.onnx", "decoder.onnx"
 ROUNDING_ERROR = 1e-5  # typical error of z_rest in single precision
+MAX_ROUNDING = 1e-3  # of a column's values in float32, in standard deviations
 MAX_AMPLIFICATION = 50  # of rounding errors by the alignment, before a warning
 NETWORK_CODE = "network_z_rest"  # z_rest of the networks, before the alignment
 
@@ -49,13 +51,17 @@ class ExportError(ValueError):
     """A model cannot be exported; the message names the remedy."""
 
 
+@default_torch_state()
 def export_onnx(model: WVAE, out: str | Path, *, overwrite: bool = False) -> Path:
     """Write ``encoder.onnx`` and ``decoder.onnx`` into a folder, and return the folder.
 
-    Inputs and outputs are float32, with any number of rows; x is in [0, 1] if the training data
-    were. The metadata of each file describe the model: ``classes`` (JSON, in the order of the
-    probabilities), ``shape`` of an example (JSON), ``version`` of wvae and, if they are known,
-    ``label_centres`` (JSON, the mean z_label of each class). The files hold data only, no code.
+    Inputs and outputs are float32, with any number of rows. Values of a table are in the units of
+    its columns; those of images and spectrograms are divided by ``white``. The metadata of each
+    file describe the model: ``classes`` (JSON, in the order of the probabilities), ``shape`` of an
+    example (JSON), ``white``, the number that becomes 1, ``columns`` of a table (JSON) and
+    ``schema`` (JSON, `wvae.datasets.schema.Schema`) if they are known, ``version`` of wvae and, if
+    they are known, ``label_centres`` (JSON, the mean z_label of each class). The files hold data
+    only, no code.
 
     Parameters
     ----------
@@ -71,7 +77,7 @@ def export_onnx(model: WVAE, out: str | Path, *, overwrite: bool = False) -> Pat
     wvae.io.files.OutputExistsError
         If `out` is an earlier export and `overwrite` is False, or holds anything else.
     ExportError
-        If PyTorch cannot translate the networks.
+        If PyTorch cannot translate the networks, or float32 cannot hold the values of a column.
     ModuleNotFoundError
         If the packages of the extra ``onnx`` are not installed.
 
@@ -87,6 +93,7 @@ def export_onnx(model: WVAE, out: str | Path, *, overwrite: bool = False) -> Pat
     from onnx import checker, save
 
     network = copy.deepcopy(model.model_).cpu().eval()
+    _take_raw_columns(network, model)
     out.parent.mkdir(parents=True, exist_ok=True)
     with atomic_folder(out) as folder:
         for name, make in zip(FILES, (_encoder, _decoder), strict=True):
@@ -104,6 +111,36 @@ def export_onnx(model: WVAE, out: str | Path, *, overwrite: bool = False) -> Pat
             stacklevel=2,
         )
     return out
+
+
+@torch.no_grad()
+def _take_raw_columns(network: SplitVAE, model: WVAE) -> None:
+    """Let the network of a table take and return the columns in their own units.
+
+    `WVAE` subtracts ``scale_.offset`` in float64. In the file, the network's own mean includes it.
+    """
+    offset = model.scale_.offset
+    if not np.any(offset):
+        return
+    observation = network.observation
+    spacing = np.spacing(np.abs(offset).astype(np.float32))
+    lost = np.flatnonzero(spacing > MAX_ROUNDING * _numpy(observation.input_sd))
+    if lost.size:
+        names = _column_names(model)
+        column = repr(names[lost[0]]) if names else f"{lost[0]}"
+        raise ExportError(
+            f"the column {column} has values about {np.ravel(offset)[lost[0]]:.6g}, whose "
+            "differences float32 would round away, and ONNX files of wvae take float32: subtract a "
+            "constant from this column and train again"
+        )
+    observation.input_mean += torch.from_numpy(np.asarray(offset)).float()
+
+
+def _column_names(model: WVAE) -> list[str]:
+    """Return the names of a table's columns, or an empty list if they are unknown."""
+    if hasattr(model, "feature_names_in_"):
+        return model.feature_names_in_.tolist()
+    return list(model.schema_.columns or ()) if model.schema_ is not None else []
 
 
 @torch.no_grad()
@@ -127,7 +164,12 @@ def _metadata(model: WVAE) -> dict[str, str]:
         "version": version("wvae"),
         "classes": json.dumps(model.classes_.tolist()),
         "shape": json.dumps(list(model.shape_)),
+        "white": f"{model.scale_.white:g}",
     }
+    if names := _column_names(model):
+        metadata["columns"] = json.dumps(names, ensure_ascii=False)
+    if model.schema_ is not None:
+        metadata["schema"] = json.dumps(model.schema_.to_json(), ensure_ascii=False)
     if np.isfinite(model.label_centres_).all():
         metadata["label_centres"] = json.dumps(model.label_centres_.tolist())
     return metadata

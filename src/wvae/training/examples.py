@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_array
 from torch import Tensor
 
 from ..datasets.shards import Shards, take
+from ..datasets.values import ValueScale, learn_scale
 from ..model import ExampleWeights
 from ..validation import UNLABELLED, encode_labels
 from .finite import check_finite_values
@@ -26,22 +27,33 @@ BLOCK = 8  # batches are padded to a multiple of this
 
 
 class CheckedArray(NamedTuple):
-    """Examples (n, \\*shape), and whether all values are uint8 or lie in [0, 1]."""
+    """Examples (n, \\*shape), and their smallest and largest value."""
 
     x: Array
-    unit_range: bool
+    low: float
+    high: float
 
 
 @dataclass
 class Examples:
     """Examples and their label indices. `x` keeps its dtype and place until a batch is taken."""
 
-    x: Array  # (n, *shape), uint8 in [0, 255] or floating; in memory or on disk
+    x: Array  # (n, *shape), numbers of any type; in memory or on disk
     y: Array  # (n,), int64; −1 for an unlabelled example
     weight: Array | None = None  # (n,), of mean 1; None if all are 1
+    # From the numbers in x to the network's input. None: of uint8, 255 becomes 1, and all other
+    # numbers stay as they are.
+    scale: ValueScale | None = None
+
+    @property
+    def value_scale(self) -> ValueScale:
+        """The scale; never None."""
+        if self.scale is not None:
+            return self.scale
+        return ValueScale(white=255 if self.x.dtype == np.uint8 else 1)
 
     def batch(self, rows: Array | slice, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Return x as float32, (B, \\*shape), with uint8 scaled to [0, 1], and y, (B,).
+        """Return x as the network's input, float32 (B, \\*shape), and y, (B,).
 
         Parameters
         ----------
@@ -50,9 +62,8 @@ class Examples:
         device
             Where the tensors go.
         """
-        # np.array copies: torch must neither write to nor warn about a read-only memory map.
-        x = torch.from_numpy(np.array(self.x[rows])).to(device, non_blocking=True)
-        x = x.float().div_(255) if x.dtype == torch.uint8 else x.float()
+        # A copy: torch must neither write to nor warn about a read-only memory map.
+        x = torch.from_numpy(self.value_scale.apply(self.x[rows])).to(device, non_blocking=True)
         return x, torch.from_numpy(np.array(self.y[rows])).to(device, non_blocking=True)
 
     @cached_property
@@ -88,7 +99,7 @@ class Examples:
         Examples in memory are copied; those on disk stay there.
         """
         weight = None if self.weight is None else self.weight[rows] / self.weight[rows].mean()
-        return Examples(take(self.x, rows), self.y[rows], weight)
+        return Examples(take(self.x, rows), self.y[rows], weight, self.scale)
 
     def subsample(self, max_rows: int, seed: int) -> Examples:
         """Return at most `max_rows` random rows, in memory; `self` if there are no more."""
@@ -97,7 +108,7 @@ class Examples:
         rng = np.random.default_rng(seed)
         rows = np.sort(rng.choice(len(self.x), max_rows, replace=False, shuffle=False))
         weight = None if self.weight is None else self.weight[rows]
-        return Examples(self.x[rows], self.y[rows], weight)
+        return Examples(self.x[rows], self.y[rows], weight, self.scale)
 
     def fingerprint(self) -> str:
         """Return shape, dtype, and a checksum of labels, weights and some examples."""
@@ -133,13 +144,13 @@ def pad_to_block(x: Tensor) -> Tensor:
 
 
 def check_examples(X: Any) -> CheckedArray:
-    """Return X as an array that training can use. Arrays of uint8 or floats are not copied.
+    """Return X as an array that training can use. Arrays of numbers are not copied.
 
     Parameters
     ----------
     X
-        (n, \\*shape), uint8 or floating, as an array, a memory map or `Shards`. A table (n, d) may
-        be anything that scikit-learn accepts: a data frame, a list, integers.
+        (n, \\*shape), numbers, as an array, a memory map or `Shards`. A table (n, d) may be
+        anything that scikit-learn accepts: a data frame, a list.
 
     Raises
     ------
@@ -151,12 +162,14 @@ def check_examples(X: Any) -> CheckedArray:
 
     Examples
     --------
-    >>> check_examples([[0, 1], [2, 3]]).unit_range
-    False
+    >>> check_examples([[0, 1], [2, 3]]).high
+    3.0
     """
     n_axes = X.ndim if hasattr(X, "ndim") else np.ndim(np.asarray(X))
     if n_axes == 2 and not isinstance(X, Shards):
-        dtypes: Any = [np.float64, np.float32, np.float16, np.uint8]
+        numeric = [np.float64, np.float32, np.float16]
+        integers = [np.dtype(f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64)]
+        dtypes: Any = [*numeric, *integers]
         X = check_array(X, dtype=dtypes, ensure_all_finite=False, estimator="WVAE", input_name="X")
     X = np.asarray(X) if not isinstance(X, np.ndarray | Shards) else X
     if X.ndim < 2 or 0 in X.shape:
@@ -164,47 +177,54 @@ def check_examples(X: Any) -> CheckedArray:
             f"X has shape {X.shape}, expected (n, *shape) with n ≥ 1, such as (n, 28, 28). "
             "Reshape your data: one example x is x[None]"
         )
-    if X.dtype == np.uint8:
-        return CheckedArray(X, unit_range=True)
-    if X.dtype.kind != "f":
-        raise TypeError(
-            f"X has dtype {X.dtype}, expected uint8 in [0, 255] or floating numbers: convert it"
-        )
-    unit_range = True
+    if X.dtype.kind not in "buif":
+        raise TypeError(f"X has dtype {X.dtype}, expected numbers: convert it")
+    lows: list[float] = []
+    highs: list[float] = []
     for rows in batches(len(X), CHECK_ROWS):
         low, high = check_finite_values(X[rows], rows.start)
-        unit_range = unit_range and low >= 0 and high <= 1
-    return CheckedArray(X, unit_range)
+        lows.append(low)
+        highs.append(high)
+    return CheckedArray(X, min(lows), max(highs))
 
 
-def check_shape(checked: CheckedArray, shape: tuple[int, ...], unit_range: bool) -> Array:
-    """Return checked examples if they have the shape and the value range of a model.
+def learn_scale_of(checked: CheckedArray, *, per_column: bool, bernoulli: bool) -> ValueScale:
+    """Return the scale of training data; see `wvae.datasets.values.learn_scale`."""
+    x = checked.x
+    blocks = (x[rows] for rows in batches(len(x), CHECK_ROWS))
+    return learn_scale(
+        blocks, checked.low, checked.high, per_column=per_column, bernoulli=bernoulli
+    )
+
+
+def check_fits(
+    checked: CheckedArray, shape: tuple[int, ...], scale: ValueScale, y: Array | None = None
+) -> Examples:
+    """Return checked examples for a model, if they have its shape and its range of values.
 
     Parameters
     ----------
     checked
         As `check_examples` returns it.
-    shape, unit_range
+    shape, scale
         The model's.
+    y
+        Label indices, (n,), or None.
 
     Raises
     ------
     ValueError
-        If the shape differs, or the model expects [0, 1] and a value is outside.
+        If the shape differs, or the training values were in [0, 1] and a value is far outside.
     """
     x = checked.x
     if x.shape[1:] != shape:
         raise ValueError(f"X has examples of shape {x.shape[1:]}, the model was trained on {shape}")
-    if unit_range and not checked.unit_range:
-        raise ValueError(
-            f"X holds values from {x.min():g} to {x.max():g}, expected [0, 1] as in training: "
-            "scale it alike, or train on data of this range, too"
-        )
-    return x
+    scale = scale.for_array(x, checked.low, checked.high)
+    return Examples(x, np.zeros(len(x), np.int64) if y is None else y, scale=scale)
 
 
 def check_labelled(
-    X: Any, y: Any, shape: tuple[int, ...], classes: Array, unit_range: bool
+    X: Any, y: Any, shape: tuple[int, ...], classes: Array, scale: ValueScale
 ) -> Examples:
     """Return examples that fit a model; labels may be missing.
 
@@ -212,7 +232,7 @@ def check_labelled(
     ----------
     X, y
         As users give them.
-    shape, classes, unit_range
+    shape, classes, scale
         The model's.
 
     Raises
@@ -220,5 +240,5 @@ def check_labelled(
     ValueError, TypeError
         If X does not fit the model, or a label is not among `classes`.
     """
-    x = check_shape(check_examples(X), shape, unit_range)
-    return Examples(x, encode_labels(y, len(x), classes))
+    checked = check_examples(X)
+    return check_fits(checked, shape, scale, encode_labels(y, len(checked.x), classes))

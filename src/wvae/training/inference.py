@@ -10,6 +10,7 @@ import torch
 from ..config import Config
 from ..io.model_folder import Code
 from ..model import SplitVAE
+from ..nn.torch_state import default_torch_state
 from ..validation import class_indices
 from .examples import Array, Examples, batches, pad_to_block
 
@@ -17,28 +18,28 @@ ALIGNMENT_BATCH = 16_000  # rows at once: each is a few numbers, and many small 
 Posterior = tuple[tuple[Array, Array], tuple[Array, Array]]
 
 
+@default_torch_state()
 @torch.no_grad()
-def posterior(model: SplitVAE, X: Array) -> Posterior:
+def posterior(model: SplitVAE, data: Examples) -> Posterior:
     """Return (mean, standard deviation) of q(z_label|x) and of q(z_rest|x), before the alignment.
 
     Parameters
     ----------
     model
         In evaluation mode.
-    X
-        (n, \\*shape), checked.
+    data
+        The examples; their labels are not used.
 
     Returns
     -------
     tuple
         ``((label_mean, label_sd), (rest_mean, rest_sd))``: (n, d_label) and (n, d_rest), float32.
     """
-    data = Examples(X, np.zeros(len(X), np.int64))
     label_mean: list[Array] = []
     label_sd: list[Array] = []
     rest_mean: list[Array] = []
     rest_sd: list[Array] = []
-    for rows in batches(len(X)):
+    for rows in batches(len(data.x)):
         n = rows.stop - rows.start
         x, _ = data.batch(rows, _device(model))
         q_label, q_rest = model.encode(pad_to_block(x))
@@ -52,6 +53,7 @@ def posterior(model: SplitVAE, X: Array) -> Posterior:
     )
 
 
+@default_torch_state()
 @torch.no_grad()
 def align(model: SplitVAE, z_label: Array, z_rest: Array) -> Array:
     """Return z_rest after the alignment, (n, d_rest), given the label that z_label predicts.
@@ -71,6 +73,7 @@ def align(model: SplitVAE, z_label: Array, z_rest: Array) -> Array:
     return np.concatenate(parts)
 
 
+@default_torch_state()
 @torch.no_grad()
 def decode(model: SplitVAE, z_label: Array, z_rest: Array) -> Array:
     """Return the mean of p(x|codes), (n, \\*shape), for aligned codes.
@@ -101,6 +104,7 @@ def decode(model: SplitVAE, z_label: Array, z_rest: Array) -> Array:
     return np.concatenate(parts) if parts else np.zeros((0, *model.shape), np.float32)
 
 
+@default_torch_state()
 @torch.no_grad()
 def probabilities(model: SplitVAE, z_label: Array) -> Array:
     """Return p(y|z_label), (n, classes).

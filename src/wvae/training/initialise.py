@@ -12,6 +12,7 @@ from ..io.files import ModelFileError
 from ..io.model_folder import SavedModel, load_weights
 from ..model import SplitVAE
 from ..nn.style_features import AudioStyleFeatures
+from ..nn.torch_state import default_torch_state
 from ..validation import UNLABELLED, rows_by_class
 from .examples import Examples, batches
 
@@ -20,6 +21,7 @@ MIN_STYLE_SD = 1e-3
 MIN_RELATIVE_SD = 1e-6  # a spread below this share of the mean is rounding
 
 
+@default_torch_state()
 def build_model(
     config: Config, shape: tuple[int, ...], n_classes: int, unit_range: bool = True
 ) -> SplitVAE:
@@ -63,6 +65,7 @@ def resolve_device(config: Config) -> torch.device:
     return torch.device(config.device)
 
 
+@default_torch_state()
 def restore_model(saved: SavedModel) -> SplitVAE:
     """Return the model of a model folder, or of a file of the original program.
 
@@ -77,7 +80,8 @@ def restore_model(saved: SavedModel) -> SplitVAE:
         If the weights do not fit the config.
     """
     try:
-        model = build_model(saved.config, saved.shape, len(saved.classes), saved.unit_range)
+        n_classes, unit_range = len(saved.classes), saved.scale.unit_range
+        model = build_model(saved.config, saved.shape, n_classes, unit_range)
         if model.alignment.kind != "none" and "alignment.axes" in saved.weights:
             model.alignment.allocate_steps(len(saved.weights["alignment.axes"]))
     except (TypeError, ValueError, RuntimeError) as error:

@@ -92,7 +92,7 @@ class BatchLoader:
         if on_disk(x) and x.nbytes > BUFFER_BYTES:
             self.shards = x if isinstance(x, Shards) else Shards([x])
         else:
-            self.x_in_memory = _to_gpu_if_it_fits(_as_tensor(x[:]), device)
+            self.x_in_memory = _to_gpu_if_it_fits(self._as_tensor(x[:]), device)
 
     def batches(self, key: Key, first: int = 0) -> Iterator[Batch]:
         """Yield the batches of one pass.
@@ -116,9 +116,10 @@ class BatchLoader:
             yield self._batch(self.x_in_memory.index_select(0, index), rows, rank_slice)
 
     def _batch(self, x: Tensor, rows: Array, rank_slice: RankSlice) -> Batch:
-        """Return a batch on the device, with uint8 scaled to [0, 1]."""
+        """Return a batch on the device, as the network's input."""
         x = x.to(self.device, non_blocking=True)
-        x = x.float().div_(255) if x.dtype == torch.uint8 else x.float()
+        if x.dtype == torch.uint8:
+            x = x.float().div_(self.data.value_scale.white)
         y = torch.from_numpy(self.data.y[rows]).to(self.device, non_blocking=True)
         return Batch(x, y, self.data.weights(rows, self.device), rank_slice)
 
@@ -154,11 +155,20 @@ class BatchLoader:
         self, job: Future[Array], rows: Array, rank_slices: list[RankSlice]
     ) -> Iterator[Batch]:
         """Yield the batches of a buffer, once it is read."""
-        x, start = _as_tensor(job.result()), 0
+        x, start = self._as_tensor(job.result()), 0
         for rank_slice in rank_slices:
             stop = start + rank_slice.rows.stop - rank_slice.rows.start
             yield self._batch(x[start:stop], rows[start:stop], rank_slice)
             start = stop
+
+    def _as_tensor(self, x: Array) -> Tensor:
+        """Return examples as a tensor: the network's input, or uint8 to scale in batches."""
+        scale = self.data.value_scale
+        if x.dtype == np.uint8 and not np.any(scale.offset):
+            return _without_copy(x)
+        if x.dtype == np.float32 and scale.is_identity:
+            return _without_copy(x)
+        return torch.from_numpy(scale.apply(x))
 
 
 def shuffle_buffers(
@@ -216,7 +226,7 @@ def _mixing(n: int, batch_size: int, rng: np.random.Generator) -> Array:
     return by_batch.ravel()
 
 
-def _as_tensor(x: Array) -> Tensor:
+def _without_copy(x: Array) -> Tensor:
     """Return an array as a tensor, without a copy where possible. Nothing ever writes to it."""
     if not x.dtype.isnative or any(stride < 0 for stride in x.strides):
         x = np.ascontiguousarray(x, x.dtype.newbyteorder("="))

@@ -16,6 +16,7 @@ from ..io.files import write_json
 from ..model import Codes, SplitVAE
 from ..nn import distributed
 from ..nn.distributed import RankSlice
+from ..nn.torch_state import default_torch_state
 from ..validation import UNLABELLED
 from .checkpoint import Checkpointer, Row, RunningMeans, TrainingState
 from .diagnostics import TrainingWarning, diagnose
@@ -189,6 +190,7 @@ def train_epoch(
     return row
 
 
+@default_torch_state()
 @torch.no_grad()
 def evaluate(model: SplitVAE, data: Examples, samples: int | None = None, prefix: str = "") -> Row:
     """Return the means of all terms of the objective over some data.
@@ -269,4 +271,4 @@ def _warn_of_faults(model: SplitVAE, data: Examples, warned: set[str]) -> None:
         if fault not in warned:
             warned.add(fault)
             # The fifth frame is the caller of WVAE.fit.
-            warnings.warn(message, TrainingWarning, stacklevel=5)
+            warnings.warn(message, TrainingWarning, stacklevel=6)

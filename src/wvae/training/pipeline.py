@@ -13,6 +13,7 @@ import torch
 from ..config import Config
 from ..model import SplitVAE
 from ..nn.alignment import Alignment
+from ..nn.torch_state import default_torch_state
 from ..validation import rows_by_class
 from .examples import Array, Examples
 from .finetune import OnPhase, finetune_decoder
@@ -36,6 +37,7 @@ class FitResult:
     centres: Array
 
 
+@default_torch_state()
 def fit_model(
     model: SplitVAE,
     data: Examples,
@@ -97,6 +99,7 @@ def alignment_rows(data: Examples) -> int:
     return max(MIN_ALIGNMENT_ROWS, min(MAX_ALIGNMENT_ROWS, fitting_rows))
 
 
+@default_torch_state()
 def fit_increment(
     model: SplitVAE,
     data: Examples,
@@ -130,6 +133,7 @@ def fit_increment(
     return FitResult(model, [*history, row], new_centres)
 
 
+@default_torch_state()
 def copy_weights(fitted: SplitVAE, config: Config) -> SplitVAE:
     """Return a model of a config with the weights of a fitted one, but not aligned.
 
@@ -163,6 +167,7 @@ def _weights_before_alignment(model: SplitVAE) -> dict[str, torch.Tensor]:
     return {n: v for n, v in model.state_dict().items() if not n.startswith("alignment.")}
 
 
+@default_torch_state()
 def copy_training(
     model: SplitVAE, optimiser: torch.optim.Optimizer
 ) -> tuple[SplitVAE, torch.optim.Optimizer]:
@@ -184,7 +189,7 @@ def _align(
     config = model.config
     if on_phase is not None:
         on_phase("alignment", 0, max(1, config.alignment_steps))
-    (z_label, _), (rest_mean, rest_sd) = posterior(model, data.x)
+    (z_label, _), (rest_mean, rest_sd) = posterior(model, data)
     if not config.classifier_weight:
         return z_label, None
     # The predicted label, not the true one: only that is available when new examples are encoded.

@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 
 from ..config import Config
 from ..datasets.shards import take
+from ..datasets.values import ValueScale
 from ..model import SplitVAE
 from ..validation import (
     UNLABELLED,
@@ -21,7 +22,7 @@ from ..validation import (
     encode_labels,
     rows_by_class,
 )
-from .examples import Array, Examples, check_examples
+from .examples import Array, Examples, check_examples, learn_scale_of
 from .initialise import build_model
 
 
@@ -31,12 +32,13 @@ class PreparedData:
 
     data: Examples
     classes: Array  # all labels, sorted
-    unit_range: bool  # whether all values lie in [0, 1]
+    scale: ValueScale  # from the numbers of the data to the network's input
     groups: Array | None  # (n,), of which none is split between training and validation
 
     def build_model(self, config: Config) -> SplitVAE:
         """Return an untrained model for these data."""
-        return build_model(config, self.data.x.shape[1:], len(self.classes), self.unit_range)
+        shape, n_classes = self.data.x.shape[1:], len(self.classes)
+        return build_model(config, shape, n_classes, self.scale.unit_range)
 
 
 def build_config(parameters: dict[str, Any]) -> Config:
@@ -62,6 +64,7 @@ def prepare_data(
     *,
     groups: Any = None,
     classes: Any = None,
+    scale: ValueScale | None = None,
 ) -> PreparedData:
     """Check what `fit` or `partial_fit` was given, and return it in the form that training takes.
 
@@ -73,19 +76,23 @@ def prepare_data(
         As `wvae.WVAE.fit` takes them.
     classes
         All labels. If None, they are the labels of `y`, of which each must occur twice.
+    scale
+        Scale of the values if training goes on; None to learn it.
 
     Raises
     ------
     ValueError, TypeError
         If a value is not valid, or the objective cannot use it.
     """
-    x, unit_range = check_examples(X)
+    checked = check_examples(X)
+    x = checked.x
     weight = check_weights(sample_weight, len(x))
     y = check_label_column(y, len(x))
     groups = check_groups(groups, len(x))
     if weight is not None and not weight.all():
         rows = np.flatnonzero(weight)
-        x, unit_range = check_examples(take(x, rows))
+        checked = check_examples(take(x, rows))
+        x = checked.x
         y, weight = y[rows], weight[rows]
         groups = None if groups is None else groups[rows]
     if classes is None:
@@ -97,9 +104,16 @@ def prepare_data(
                 f"classes holds one class only ({classes.tolist()}), expected at least two"
             )
         indices = encode_labels(y, len(x), classes)
-    data = Examples(x, indices, None if weight is None else weight / weight.mean())
+    if scale is None:
+        per_column = config.kind == "table" or x.ndim == 2
+        bernoulli = config.likelihood == "bernoulli"
+        scale = learn_scale_of(checked, per_column=per_column, bernoulli=bernoulli)
+        of_array = scale
+    else:
+        of_array = scale.for_array(x, checked.low, checked.high)
+    data = Examples(x, indices, None if weight is None else weight / weight.mean(), of_array)
     check_objective(config, data)
-    return PreparedData(data, classes, unit_range, groups)
+    return PreparedData(data, classes, scale, groups)
 
 
 def check_same_classes(classes: Array, fitted_classes: Array) -> None:

@@ -54,6 +54,7 @@ class EncodingJob:
     source: str
     label: str | None
     factors: tuple[str, ...]
+    drop_missing: bool
     folder: Path
     fingerprint: str  # of the examples
 
@@ -110,6 +111,7 @@ def encode_on_ray(
     *,
     label: str | None = None,
     factors: Sequence[str] = (),
+    drop_missing: bool = False,
     k: int | None = None,
     seed: int | None = None,
     overwrite: bool = False,
@@ -129,7 +131,7 @@ def encode_on_ray(
         The model folder.
     model
         The model in that folder.
-    source, label, factors
+    source, label, factors, drop_missing
         The arguments of `open_for_model`; every actor opens the data again.
     data
         What `open_for_model` returned.
@@ -173,7 +175,15 @@ def encode_on_ray(
     check_folder(out, partial, settings, overwrite)
     source = source if source in CATALOGUE else str(Path(source).resolve())
     model_path, partial_path = folder.resolve(), partial.resolve()
-    job = EncodingJob(model_path, source, label, tuple(factors), partial_path, fingerprint)
+    job = EncodingJob(
+        model=model_path,
+        source=source,
+        label=label,
+        factors=tuple(factors),
+        drop_missing=drop_missing,
+        folder=partial_path,
+        fingerprint=fingerprint,
+    )
     with connected(log):
         partial.mkdir(parents=True, exist_ok=True)
         with locked(partial):
@@ -215,6 +225,7 @@ def open_encoder(job: EncodingJob) -> Encoder:
         job.source,
         label=job.label,
         factors=job.factors,
+        drop_missing=job.drop_missing,
         unlabelled=True,
         log=lambda text: None,
         progress=False,

@@ -10,10 +10,11 @@ import numpy as np
 
 from ..datasets import Dataset
 from ..datasets.dataset import Array
+from ..datasets.holdout import holdout_mask
 from ..estimator import WVAE
 from ..evaluation import images
 from ..evaluation.checks import MAX_CATEGORIES
-from .inputs import holdout_mask, is_categorical
+from .inputs import is_categorical
 
 MEASURED_STYLE = ("slant", "width", "thickness")
 
@@ -93,7 +94,7 @@ def encode_split(
     model
         A fitted model.
     data
-        Data in the form of its training data; `wvae.workflows.inputs.holdout_mask` splits them.
+        Data in the form of its training data; `wvae.datasets.holdout.holdout_mask` splits them.
     factors
         Names of factors; None is all. Constants and ids, which have as many categories as rows,
         are left out.

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..config import Config
 from ..datasets import Dataset
+from ..datasets.holdout import holdout_mask
 from ..estimator import WVAE
 from ..io.files import check_replaceable, replace_folder
 from ..io.model_folder import WEIGHTS_FILE
@@ -18,7 +19,7 @@ from ..training.checkpoint import CHECKPOINT_FILE
 from ..training.examples import check_examples
 from ..training.loop import write_history
 from ..validation import check_labels
-from .inputs import holdout_mask, write_training_record
+from .inputs import write_training_record
 from .progress import Phases, Progress, Silent
 from .run_folder import Run, RunError, locked
 
@@ -160,8 +161,7 @@ def _fit(
     with Phases(progress, subject) as phases:
         show_epoch = phases.start("training", config.epochs)
         return model.fit(
-            train.x,
-            train.y,
+            train,
             test=None if test is None or not len(test) else (test.x, test.y),
             checkpoint=checkpoint,
             on_epoch=lambda row: show_epoch(int(row["epoch"])),

@@ -18,6 +18,7 @@ from ..estimator import WVAE
 from ..evaluation import images, leakage, retrieval, style, sufficiency, swap
 from ..evaluation.probes import Kind
 from ..evaluation.supervised import ImageClassifier, train_cnn
+from ..nn.torch_state import default_torch_state
 from .encoded_split import EncodedSplit, Pair, encode_split, is_learnable
 from .inputs import is_categorical
 from .progress import Progress, Silent
@@ -35,6 +36,7 @@ QUICK_KINDS: tuple[Kind, ...] = ("logistic", "mlp", "knn")
 PEOPLE_NAMES = ("writer", "speaker")
 
 
+@default_torch_state()
 def measure(
     model: WVAE,
     data: Dataset,
@@ -129,7 +131,7 @@ def measure(
     Examples
     --------
     >>> from wvae.datasets import load
-    >>> from wvae.workflows.inputs import holdout_mask
+    >>> from wvae.datasets.holdout import holdout_mask
     >>> data = load("digits8x8")
     >>> train = data.subset(~holdout_mask(data, seed=0))
     >>> model = WVAE(epochs=1, width=16, backbone="mlp").fit(train.x, train.y)

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from ..datasets.conform import match_channels
 from ..datasets.dataset import Array
 from ..datasets.messages import Log, did_you_mean
 from ..estimator import WVAE
 from ..io.files import atomic
-from .inputs import match_channels, open_for_model, recorded_rate
+from .inputs import open_for_model
 
 
 def swap(
@@ -53,7 +54,7 @@ def swap(
     x_a = read_example(folder, model, a, log=log)
     x_b = read_example(folder, model, b, log=log)
     swapped = model.swap(x_a, x_b)
-    write_example(out, swapped[0], model, rate or recorded_rate(folder))
+    write_example(out, swapped[0], model, rate or _rate(model))
     if model.config_.classifier_weight:
         label_a, label_b, label = (model.predict(x)[0] for x in (x_a, x_b, swapped))
         log(f"predicted labels: {label_a} for A, {label_b} for B, {label} for A in B's style")
@@ -81,7 +82,8 @@ def read_example(folder: Path, model: WVAE, text: str, *, log: Log) -> Array:
     """
     path = Path(text)
     if path.is_file():
-        return match_channels(_read_file(folder, model, path), model, text, log)
+        x = _read_file(model, path)
+        return match_channels(x, model.config_.kind, model.shape_, text, log)
     source, colon, row = text.rpartition(":")
     if not (colon and row.isdecimal()):
         siblings = os.listdir(path.parent) if path.parent.is_dir() and not path.exists() else []
@@ -160,7 +162,7 @@ def _discard(text: str) -> None:
     """Drop a message."""
 
 
-def _read_file(folder: Path, model: WVAE, path: Path) -> Array:
+def _read_file(model: WVAE, path: Path) -> Array:
     """Return the example in a file, (1, \\*shape)."""
     from ..datasets.readers import images, sounds
     from ..datasets.readers.arrays import examples
@@ -187,10 +189,14 @@ def _read_file(folder: Path, model: WVAE, path: Path) -> Array:
 
     options: dict[str, Any] = {"log": _discard, "progress": False}
     if kind == "audio":
-        rate = recorded_rate(folder)
-        return sounds.read_sounds(one_file, 1, str(path), rate=rate, **options)[0]
+        return sounds.read_sounds(one_file, 1, str(path), rate=_rate(model), **options)[0]
     height, width = model.shape_[-2:]
     return images.read_images(one_file, 1, str(path), size=(height, width), **options)[0]
+
+
+def _rate(model: WVAE) -> int | None:
+    """Return the samples per second of the training sounds, or None if they are not known."""
+    return None if model.schema_ is None else model.schema_.rate
 
 
 def _file_stem(text: str) -> str:

@@ -149,7 +149,7 @@ def _usual_names(path: Path) -> list[str]:
 
 def _label_files(path: Path, options: ReadOptions) -> list[Path]:
     """Return the files of the label: those named by the user, by the model, or by custom."""
-    if options.label is not None or options.schema is None:
+    if options.schema is None or options.label not in (None, options.schema.label):
         return _column_files(path, options.label)
     return [*_column_files(path, options.schema.label), *_column_files(path, None)]
 

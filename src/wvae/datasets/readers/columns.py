@@ -42,14 +42,14 @@ def choose_label(
     """
     schema = options.schema
     named = options.label or (schema.label if schema else None)
-    if named is not None:
+    if named:  # a model that was fitted to arrays does not know the label's name
         if named in names:
             return named
         hint = did_you_mean(named, names)
         if options.unlabelled:
             options.log(f"no labels: there is no column {named!r}{hint}")
             return None
-        if options.label is None:
+        if schema is not None and named == schema.label:
             raise ValueError(
                 f"{where}: there is no column {named!r}, the model's label{hint}: {FLAG}, one of "
                 f"{_with_counts(names, values)}"

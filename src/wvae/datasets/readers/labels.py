@@ -127,7 +127,7 @@ def annotate(
         The arguments of `open_data`; ``log`` is called with a line on each decision.
     factors
         Names of the factors; None: those of the options, or else those of the model's schema. If
-        none is named, and there is no schema, all columns that group the rows are factors.
+        none is named, and no schema names the label, all columns that group the rows are factors.
 
     Raises
     ------
@@ -149,14 +149,14 @@ def annotate(
     if has_split:
         values = plain_values(columns[SPLIT], f"{where}: the column {SPLIT!r}")
         split = read_split(values, where, log)
-    schema_label = options.schema.label if options.schema is not None else LABELS[0]
-    label_name = label or options.label or schema_label
+    model_label = options.schema.label if options.schema is not None else ""
+    label_name = label or options.label or model_label or LABELS[0]
     annotations = Annotations(label_name, y, {}, split, trainable=options.trainable)
     annotations.check(where)
     if factors:
         named = {name: read_factor(columns[name], name, where) for name in factors}
         return replace(annotations, factors=named)
-    if options.schema is not None:
+    if model_label:  # a model that was fitted to arrays knows no names
         names = factor_names(columns, label, options)
         return replace(annotations, factors=known_factors(columns, names, where, log))
     used = {label, SPLIT} if has_split else {label}

@@ -6,10 +6,16 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from ..catalogue import CATALOGUE, load
-from ..dataset import Dataset
+from ..conform import conform, schema_of
+from ..dataset import Array, Dataset
+from ..holdout import holdout_mask
 from ..messages import Log, did_you_mean, reject
+from ..schema import Naming, Schema
 from . import images, sounds
 from .arrays import read_npy, read_npz
 from .folders import from_folder, from_table
@@ -19,6 +25,8 @@ from .shards import read_shards, shard_files
 from .tables import TABLES, read_table
 
 __all__ = ["open_data"]
+
+ARRAYS = (".npz", ".npy")
 
 
 def _to_stderr(text: str) -> None:
@@ -35,6 +43,12 @@ def open_data(
     log: Log = _to_stderr,
     progress: bool = True,
     unlabelled: bool = False,
+    drop_missing: bool = False,
+    label_from_name: str | None = None,
+    factors_from_name: Sequence[str] = (),
+    label_from_folder: Sequence[int] | None = None,
+    like: Any = None,
+    seed: int | None = 0,
 ) -> Dataset:
     """Open a data set of the catalogue by name, or a user's own data by path, as a `Dataset`.
 
@@ -90,6 +104,23 @@ def open_data(
     unlabelled
         Accept data without labels, for encoding: y is then None for all rows, with dtype object.
         Files may be in the folder itself, and labels need not be suitable for training.
+    drop_missing
+        Leave out rows of a table in which a number is missing, instead of rejecting the table.
+    label_from_name
+        Regular expression that finds the label in the path of each file, relative to the folder:
+        ``r"speaker(\\d+)"``, or with a name ``r"(?P<speaker>\\d+)_"``.
+    factors_from_name
+        Regular expressions of the same kind, whose named groups are hidden factors:
+        ``r"drawer=(?P<drawer>\\d+)"``.
+    label_from_folder
+        Levels of sub-folders that are the label, from 1: ``[2]``, or ``[1, 2]`` for both.
+    like
+        A fitted `wvae.WVAE` or its folder: the data are read as its training data were, by the
+        same columns, classes, size, colours, sample rate and names. Numeric columns that are
+        missing are an error, others are left out.
+    seed
+        Seed of the test rows of data without a split: a random tenth of every class, as
+        `wvae fit` chooses it. None leaves ``split`` None.
 
     Raises
     ------
@@ -97,7 +128,7 @@ def open_data(
         If there is no such data set or file, or it cannot be used; the message names the file,
         column or row, and the fix.
     TypeError
-        If `factors` is a string.
+        If `factors` or `factors_from_name` is a string.
     ModuleNotFoundError
         If an optional package is required; the message names the extra.
 
@@ -112,13 +143,60 @@ def open_data(
     ...     data = open_data(path, log=print)
     label 'y': 2 classes in 6 rows
     factors (none was named): plate
-    the examples are float64: converted to float32
     >>> data.name, data.shape, data.label_name, data.kind
     ('cells', (8, 8), 'y', 'image')
     """
-    if isinstance(factors, str):
-        raise TypeError(f"factors is {factors!r}, expected a list of names: [{factors!r}]")
-    options = ReadOptions(label, tuple(factors), size, rate, log, progress, unlabelled)
+    for name, value in {"factors": factors, "factors_from_name": factors_from_name}.items():
+        if isinstance(value, str):
+            raise TypeError(f"{name} is {value!r}, expected a list: [{value!r}]")
+    levels = None if label_from_folder is None else tuple(label_from_folder)
+    options = ReadOptions(
+        label=label,
+        factors=tuple(factors),
+        size=size,
+        rate=rate,
+        log=log,
+        progress=progress,
+        unlabelled=unlabelled,
+        drop_missing=drop_missing,
+        naming=Naming(label_from_name, tuple(factors_from_name), levels),
+    )
+    schema = None if like is None else schema_of(like)
+    if schema is not None:
+        options = _for_model(source, options, schema)
+    data = _open(source, options)
+    if schema is not None:
+        data = conform(data, schema, log)
+    if data.split is None and seed is not None:
+        data = replace(data, split=random_split(data, seed))
+    return data
+
+
+def _for_model(source: str | Path, options: ReadOptions, schema: Schema) -> ReadOptions:
+    """Return the options for reading new data of a model."""
+    if isinstance(source, str) and source in CATALOGUE:
+        has_label = options.label is None and schema.label in CATALOGUE[source].labels
+        return replace(options, label=schema.label) if has_label else options
+    naming = schema.naming if options.naming == Naming() else options.naming
+    label = options.label or schema.label or None
+    options = replace(options, schema=schema, naming=naming, label=label)
+    if Path(source).suffix.lower() in ARRAYS:  # arrays keep their own shape and rate
+        return options
+    if schema.kind == "image" and len(schema.shape) >= 2:
+        return replace(options, size=options.size or schema.shape[-2:])
+    if schema.kind == "audio":
+        return replace(options, rate=options.rate or schema.rate)
+    return options
+
+
+def random_split(data: Dataset, seed: int) -> Array:
+    """Return ``"train"`` and ``"test"``, (n,): see `wvae.datasets.holdout.holdout_mask`."""
+    return np.where(holdout_mask(data, seed), "test", "train")
+
+
+def _open(source: str | Path, options: ReadOptions) -> Dataset:
+    """Open a data set of the catalogue, or a file or folder."""
+    log = options.log
     if isinstance(source, str) and source in CATALOGUE:
         return _from_catalogue(source, options)
     path = Path(source)

@@ -1,0 +1,136 @@
+"""Bring new data to the form of a model's training data, or reject them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .dataset import Array, Dataset
+from .messages import Log, one_line
+from .schema import Schema
+
+__all__ = ["conform", "match_channels", "schema_of"]
+
+GREY = (0.299, 0.587, 0.114)  # weights of red, green and blue, ITU-R BT.601
+BLOCK = 1000  # images converted at once
+
+
+def schema_of(like: Any) -> Schema:
+    """Return the schema of a model.
+
+    Parameters
+    ----------
+    like
+        A `Schema`, a fitted `wvae.WVAE`, or the path of a model folder.
+
+    Raises
+    ------
+    ValueError
+        If the model was fitted to arrays and has no schema, or the folder is no model folder.
+    TypeError
+        If it is anything else.
+    """
+    if isinstance(like, Schema):
+        return like
+    if isinstance(like, str | Path):
+        return _read_schema(Path(like))
+    if not hasattr(like, "classes_"):
+        raise TypeError(
+            f"like is of the type {type(like).__name__}, expected a fitted WVAE, the path of a "
+            "model folder, or a Schema"
+        )
+    if like.schema_ is None:
+        shape, kind = like.shape_, like.config_.kind
+        kind = "table" if len(shape) == 1 else kind
+        return Schema(kind, tuple(shape), label="", classes=tuple(like.classes_.tolist()))
+    return like.schema_
+
+
+def _read_schema(folder: Path) -> Schema:
+    """Return the schema in a model folder."""
+    file = folder / "config.json"
+    try:
+        about = json.loads(file.read_text(encoding="utf-8"))
+        if "schema" in about:
+            return Schema.from_json(about["schema"])
+        classes = tuple(about["classes"])
+        shape = tuple(about["example_shape"])
+        kind = "table" if len(shape) == 1 else about["config"]["kind"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{folder} is no model folder that can be read: {one_line(error)}"
+        ) from error
+    return Schema(kind, shape, label="", classes=classes)
+
+
+def conform(data: Dataset, schema: Schema, log: Log) -> Dataset:
+    """Return data in the form of a model's training data.
+
+    Parameters
+    ----------
+    data
+        The data, as `wvae.datasets.open_data` reads them for this schema.
+    schema
+        The model's.
+    log
+        Receives a line if images are converted between grey and colour.
+
+    Raises
+    ------
+    ValueError
+        If the kind, the shape or the sample rate differ.
+    """
+    if data.kind != schema.kind:
+        raise ValueError(
+            f"{data.name} holds {data.kind} data, the model was trained on {schema.kind} data: "
+            f"expected {schema.kind} data"
+        )
+    if data.rate and schema.rate and data.rate != schema.rate:
+        raise ValueError(
+            f"{data.name} has {data.rate:,} samples per second, the model was trained on "
+            f"{schema.rate:,}: resample the sounds, or fit a model to these data"
+        )
+    x = match_channels(data.x, schema.kind, schema.shape, data.name, log)
+    return replace(data, x=x)
+
+
+def match_channels(x: Array, kind: str, shape: tuple[int, ...], name: str, log: Log) -> Array:
+    """Convert images between grey and colour if the model needs it, and check the shape.
+
+    Parameters
+    ----------
+    x
+        Examples, (n, \\*shape).
+    kind, shape
+        Kind and shape of the training data.
+    name
+        Name of the data in messages.
+    log
+        Receives a line if the images were converted.
+
+    Raises
+    ------
+    ValueError
+        If the shape differs from that of the training data.
+    """
+    if kind == "image" and x.shape[-2:] == shape[-2:]:
+        if shape[:-2] == (3,) and x.ndim == 3:
+            log(f"{name} is grey, the model was trained on colour: converted to colour")
+            x = np.broadcast_to(x[:, None], (len(x), *shape))  # a view: nothing is copied
+        elif len(shape) == 2 and x.shape[1:-2] == (3,):
+            log(f"{name} is in colour, the model was trained on grey: converted to grey")
+            blocks: list[Array] = []
+            for start in range(0, len(x), BLOCK):
+                grey = np.tensordot(x[start : start + BLOCK], GREY, (1, 0))
+                blocks.append(grey.astype(x.dtype))
+            x = np.concatenate(blocks)
+    if x.shape[1:] != shape:
+        raise ValueError(
+            f"{name} has examples of shape {x.shape[1:]}, the model was trained on {shape}: "
+            "use data of that shape, or fit a model to these data"
+        )
+    return x

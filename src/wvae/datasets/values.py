@@ -1,0 +1,174 @@
+"""`ValueScale`: from the numbers of the data to those of the network, learnt once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["ROUNDING", "ValueScale", "learn_scale"]
+
+Array = np.ndarray
+ROUNDING = 1e-6  # values that are less than this outside [0, 1] are in it but for rounding
+MARGIN = 0.1  # new values may lie this far outside [0, 1], for instance after interpolation
+BYTE, DEEP = 255, 65535  # the largest numbers of 8 and of 16 bits
+
+
+@dataclass(frozen=True)
+class ValueScale:
+    """The network's input, (x − offset) / white, computed in float64 from numbers of any type.
+
+    The same numbers give the same input, whatever their type and byte order.
+
+    Parameters
+    ----------
+    offset
+        Tables: the mean of each training column, (d,), so that large numbers that differ little,
+        such as Unix seconds, keep their digits in float32. Else 0.
+    white
+        Images and spectrograms: the number that becomes 1. It is 1 for values in [0, 1], 255 for
+        whole numbers from 0 to 255, and the largest training value for whole numbers up to 65,535.
+        For all other values it is 1, and the network has a scale of its own.
+    unit_range
+        Whether the training values are in [0, 1] after that.
+
+    Examples
+    --------
+    >>> scale = ValueScale(white=255, unit_range=True)
+    >>> scale.apply(np.array([[0, 51]], np.uint8)).tolist()
+    [[0.0, 0.20000000298023224]]
+    >>> scale.apply(np.array([[0.0, 51.0]])).tolist()
+    [[0.0, 0.20000000298023224]]
+    """
+
+    offset: Array | float = 0.0
+    white: float = 1.0
+    unit_range: bool = False
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether the network takes the numbers as they are."""
+        return self.white == 1 and not np.any(self.offset)
+
+    def apply(self, x: Array) -> Array:
+        """Return x, (n, \\*shape), as the network's input, float32."""
+        if self.is_identity:
+            return x.astype(np.float32)
+        if np.any(self.offset):
+            x = x.astype(np.float64) - self.offset
+        # In float32 as in PyTorch: whole numbers below 2²⁴ and their quotients are exact enough.
+        return x.astype(np.float32) / np.float32(self.white)
+
+    def invert(self, x: Array) -> Array:
+        """Return the network's output, (n, \\*shape), in the units of a table's columns.
+
+        Images and spectrograms stay in [0, 1].
+        """
+        if not np.any(self.offset):
+            return x
+        return x.astype(np.float64) + self.offset
+
+    def for_array(self, x: Array, low: float, high: float) -> ValueScale:
+        """Return the scale to use for new examples: this one, or none for fractions of white.
+
+        Whole numbers are on the scale of the training data, and so are floating numbers, unless
+        none is above 1 and training numbers were: these are fractions of white, as
+        `wvae.WVAE.decode` returns them.
+
+        Parameters
+        ----------
+        x
+            (n, \\*shape); its type is used.
+        low, high
+            The smallest and the largest value.
+
+        Raises
+        ------
+        ValueError
+            If training values were in [0, 1], and a value is far outside.
+        """
+        if not self.unit_range:
+            return self
+        is_fraction = x.dtype.kind == "b" or (x.dtype.kind == "f" and high <= 1 + MARGIN)
+        scale = ValueScale(unit_range=True) if is_fraction else self
+        if low < -MARGIN * scale.white or high > (1 + MARGIN) * scale.white:
+            top = f"{scale.white:g}"
+            fractions = "" if self.white == 1 else ", or fractions from 0 to 1"
+            raise ValueError(
+                f"X holds values from {low:g} to {high:g}, expected [0, {top}] as in training"
+                f"{fractions}: scale it alike, or train on data of this range, too"
+            )
+        return scale
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the scale as values that JSON can hold."""
+        offset = self.offset.tolist() if isinstance(self.offset, np.ndarray) else self.offset
+        return {"offset": offset, "white": self.white, "in_0_to_1": self.unit_range}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> ValueScale:
+        """Return the scale that `to_json` wrote.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If a value is missing or wrong.
+        """
+        offset: Any = np.asarray(values["offset"], np.float64)
+        white, unit_range = float(values["white"]), values["in_0_to_1"]
+        if not isinstance(unit_range, bool):
+            raise ValueError(f"in_0_to_1 is {unit_range!r}, expected true or false")
+        if not (np.isfinite(offset).all() and np.isfinite(white) and white > 0):
+            raise ValueError("offset and white are not finite, or white is not positive")
+        return cls(offset if offset.ndim else float(offset), white, unit_range)
+
+
+def learn_scale(
+    blocks: Iterable[Array], low: float, high: float, *, per_column: bool, bernoulli: bool
+) -> ValueScale:
+    """Return the scale of training data.
+
+    Parameters
+    ----------
+    blocks
+        The examples, in arrays of (rows, \\*shape).
+    low, high
+        The smallest and the largest value.
+    per_column
+        Whether each column has its own unit, as in a table.
+    bernoulli
+        Whether the likelihood is to be Bernoulli even for a table.
+
+    Examples
+    --------
+    >>> table = np.array([[1.7e9, 1.0], [1.7e9 + 2, 3.0]])
+    >>> learn_scale([table], 1, 1.7e9 + 2, per_column=True, bernoulli=False).offset.tolist()
+    [1700000001.0, 2.0]
+    """
+    if not per_column or bernoulli:
+        return _scale_of_values(blocks, low, high)
+    n, total = 0, np.zeros(())
+    for block in blocks:
+        n += len(block)
+        total = total + block.sum(0, dtype=np.float64)
+    return ValueScale(offset=total / n)
+
+
+def _scale_of_values(blocks: Iterable[Array], low: float, high: float) -> ValueScale:
+    """Return the scale of values that share one unit."""
+    if low < -ROUNDING:
+        return ValueScale()
+    if high <= 1 + ROUNDING:
+        return ValueScale(unit_range=True)
+    if high > DEEP or not _all_whole(blocks):
+        return ValueScale()
+    return ValueScale(white=BYTE if high <= BYTE else high, unit_range=True)
+
+
+def _all_whole(blocks: Iterable[Array]) -> bool:
+    for block in blocks:
+        if block.dtype.kind == "f" and not (block == np.round(block)).all():
+            return False
+    return True
