@@ -400,7 +400,7 @@ def test_a_swapped_sound_is_written_as_wav(
         ("cut.npy", r"cut.npy is not a complete .npy file"),
         (
             "all.npy",
-            r"all.npy .*\(400, 8, 8\)",
+            r"all.npy.*\(400, 8, 8\)",
         ),
         ("bad.png", r"bad.png"),
     ],

@@ -14,12 +14,14 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import Tags
 from sklearn.utils.validation import validate_data
 
+from .class_names import match_classes
 from .config import Config, Objective, Preset
 from .datasets.dataset import Dataset
 from .datasets.schema import Schema
 from .datasets.values import ValueScale
 from .io.chainer import read_original
 from .io.model_folder import Code, SavedModel, check_code, read_model_folder, write_model_folder
+from .label_values import plain_labels
 from .model import SplitVAE
 from .training.examples import Array, Examples, check_examples, check_fits, check_labelled
 from .training.inference import (
@@ -36,7 +38,7 @@ from .training.loop import Row, evaluate
 from .training.pipeline import FitResult, copy_training, copy_weights, fit_increment, fit_model
 from .training.prepare import build_config, check_same_classes, prepare_data
 from .training.schedule import make_optimiser
-from .validation import check_label_column, check_weights, encode_labels, missing_labels
+from .validation import check_classes, check_label_column, check_weights, encode_labels
 
 
 class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
@@ -418,7 +420,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         else:
             self._examples(X)
             if classes is not None:
-                check_same_classes(np.unique(np.asarray(classes)), self.classes_)
+                check_same_classes(check_classes(classes), self.classes_)
             examples = prepare_data(
                 self.config_, X, y, sample_weight, classes=self.classes_, scale=self.scale_
             )
@@ -689,14 +691,14 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         sklearn.exceptions.NotFittedError, ValueError, TypeError
             As `predict_proba` does; a ValueError also for unusable labels or weights.
         """
-        predictions = self.predict(X)
-        y = check_label_column(y, len(predictions))
-        weight = check_weights(sample_weight, len(predictions))
-        has_label = ~missing_labels(y, self.classes_)
+        predicted = self.predict_proba(X).argmax(1)
+        labels = plain_labels(check_label_column(y, len(predicted)), self.classes_)
+        weight = check_weights(sample_weight, len(predicted))
+        has_label = ~labels.missing
         if weight is not None:
             weight = weight[has_label]
-        is_right = y[has_label] == predictions[has_label]
-        return float(np.average(is_right, weights=weight))
+        indices = match_classes(labels.known, self.classes_)  # −1, never right, for other labels
+        return float(np.average(indices == predicted[has_label], weights=weight))
 
     def evaluate(self, X: Any, y: Any, samples: int | None = None) -> Row:
         """Return the mean of every term of the objective, in nats, and the accuracy, by name.

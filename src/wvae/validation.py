@@ -6,13 +6,25 @@ from typing import Any
 
 import numpy as np
 
+from .class_names import UNLABELLED, match_classes
+from .label_values import MISSING_WORDS, plain_labels
+
+__all__ = [
+    "MISSING_WORDS",
+    "UNLABELLED",
+    "check_classes",
+    "check_groups",
+    "check_label_column",
+    "check_labels",
+    "check_training_rows",
+    "check_weights",
+    "class_indices",
+    "encode_labels",
+    "missing_labels",
+    "rows_by_class",
+]
+
 Array = np.ndarray
-UNLABELLED = -1  # index of an unknown label
-# Words for a missing value, as programs write them; among labels they are no classes.
-MISSING_WORDS = (
-    *("", "NA", "N/A", "n/a", "NaN", "nan", "NaT", "<NA>"),
-    *("null", "NULL", "None", "#N/A"),
-)
 
 
 def rows_by_class(y: Array, n: int) -> list[Array]:
@@ -34,11 +46,12 @@ def rows_by_class(y: Array, n: int) -> list[Array]:
     return np.split(order, np.searchsorted(y, np.arange(n + 1), sorter=order))[1:-1]
 
 
-def check_labels(y: Any, n: int) -> tuple[Array, Array]:
+def check_labels(y: Any, n: int, train: Array | None = None) -> tuple[Array, Array]:
     """Return the classes, sorted, and the index of each label among them, −1 where it is unknown.
 
-    A label is unknown where it is None, NaN or pandas' NA; or where it is −1 and all others are
-    integers from 0 on. If the others are all 1, −1 is a class: the labels −1 and 1 are common.
+    The classes are integers, words or booleans, so that a model folder can keep them. Which labels
+    are unknown is the rule of `wvae.label_values.plain_labels`: None, NaN, words such as ``"NA"``,
+    and −1 where all others are integers from 0 on.
 
     Parameters
     ----------
@@ -46,63 +59,111 @@ def check_labels(y: Any, n: int) -> tuple[Array, Array]:
         Labels, (n,) or (n, 1).
     n
         Number of rows of X.
+    train
+        Mask of the rows for training, (n,); None for all. Each class needs two of them.
 
     Raises
     ------
     ValueError
-        If the length is wrong, there are fewer than two classes, or a class has only one example.
+        If the length is wrong, there are fewer than two classes, a class has fewer than two
+        examples, or the labels cannot be classes.
     TypeError
         If the labels have several types.
 
     Examples
     --------
     >>> check_labels(["b", "a", None, "a", "b"], 5)
-    (array(['a', 'b'], dtype=object), array([ 1,  0, -1,  0,  1]))
+    (array(['a', 'b'], dtype='<U1'), array([ 1,  0, -1,  0,  1]))
     """
-    y = check_label_column(y, n)
-    missing = missing_labels(y)
-    if y.dtype.kind in "if" and not missing.any() and (y == UNLABELLED).any():
-        others = np.unique(y[y != UNLABELLED])
-        if others.min(initial=0) >= 0 and others.tolist() != [1]:
-            missing = y == UNLABELLED
-    labels = y[~missing]
-    _check_label_types(labels)
-    classes = np.unique(labels)
-    indices = np.searchsorted(classes, labels)  # needs less memory than unique's return_inverse
+    labels = plain_labels(check_label_column(y, n))
+    known, missing = labels.known, labels.missing
+    if known.dtype.kind == "f":
+        # scikit-learn's checks look for the words "Unknown label type" and "continuous".
+        raise ValueError(
+            "Unknown label type: y holds fractions (it is continuous), expected classes (integers "
+            "or strings): cut it into bins"
+        )
+    classes = np.unique(known)
+    indices = np.searchsorted(classes, known)  # needs less memory than unique's return_inverse
     if len(classes) < 2:
-        content = f"one class only ({classes[0]!r})" if len(classes) else "no class at all"
+        content = f"one class only ({classes.tolist()[0]!r})" if len(classes) else "no class at all"
         unlabelled = f", and {missing.sum()} rows without a label" if missing.any() else ""
         raise ValueError(
             f"y holds {content}{unlabelled}: expected at least two classes to separate"
         )
-    counts = np.bincount(indices, minlength=len(classes))
-    if counts.min() < 2:
-        rare = classes[counts.argmin()]
-        raise ValueError(
-            f"label {rare!r} has one example, expected at least two: drop it or merge it with "
-            "another label"
-        )
+    check_training_rows(classes, indices, None if train is None else train[~missing])
+    if not missing.any():
+        return classes, indices.astype(np.int64, copy=False)
     out = np.full(n, UNLABELLED, np.int64)
     out[~missing] = indices
     return classes, out
 
 
-def _check_label_types(labels: Array) -> None:
-    """Raise an error unless the labels, (n,), have one type and are no fractions."""
-    if labels.dtype.kind == "O":
-        types = {type(value).__name__ for value in labels}
-        if len(types) > 1:
-            raise TypeError(
-                f"y mixes {' and '.join(sorted(types))}, expected labels of one type: convert them"
-            )
-    if labels.dtype.kind == "f":
-        whole = np.isfinite(labels).all() and (labels == np.round(labels)).all()
-        if not whole:
-            # scikit-learn's checks look for the words "Unknown label type" and "continuous".
-            raise ValueError(
-                "Unknown label type: y holds fractions or infinity (it is continuous), expected "
-                "classes (integers or strings): cut it into bins"
-            )
+def check_training_rows(
+    classes: Array, indices: Array, train: Array | None = None, subject: str = "y"
+) -> None:
+    """Raise a ValueError unless each class has two rows for training.
+
+    Parameters
+    ----------
+    classes
+        All classes.
+    indices
+        Index of each row's class, (n,).
+    train
+        Mask of the rows for training, (n,); None for all.
+    subject
+        The subject of the message.
+
+    Examples
+    --------
+    >>> check_training_rows(np.array(["a", "b"]), np.array([0, 0, 1, 1]))
+    """
+    counts = np.bincount(indices, minlength=len(classes))
+    in_train = counts if train is None else np.bincount(indices[train], minlength=len(classes))
+    absent, rare = in_train == 0, in_train < 2
+    if not rare.any():
+        return
+    wrong = classes[absent] if absent.any() else classes[rare]
+    held = f"{len(wrong):,} of {len(classes):,} classes have"
+    names = _listed(wrong, 3)
+    if train is None:
+        problem = f"{held} one example ({names}), expected at least two"
+        fix = "drop them or merge them with others"
+    elif absent.any():
+        problem = f"{held} rows in the split test only ({names}), expected two of each in train"
+        fix = "move rows to train, or drop those classes"
+    else:
+        problem = f"{held} one row only in the split train ({names}), expected at least two"
+        fix = "move rows to train, or drop those classes"
+    raise ValueError(f"{subject}: {problem}: {fix}")
+
+
+def check_classes(classes: Any) -> Array:
+    """Return the classes that a user lists, sorted and distinct, as integers, words or booleans.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If they cannot be classes, or one is a mark of a missing label.
+
+    Examples
+    --------
+    >>> check_classes([3.0, 1.0, 3.0]).tolist()
+    [1, 3]
+    """
+    column = _as_array(classes, "classes")
+    if column.ndim != 1:
+        raise ValueError(f"classes has shape {column.shape}, expected one list of labels")
+    # −1 is a class here, because the user lists it.
+    labels = plain_labels(column, np.array([UNLABELLED]), subject="classes")
+    if labels.missing.any():
+        raise ValueError(
+            f"classes holds {', '.join(labels.marks)}, which marks a missing label: leave it out"
+        )
+    if labels.known.dtype.kind == "f":
+        raise ValueError("classes holds fractions, expected integers or strings: cut y into bins")
+    return np.unique(labels.known)
 
 
 def encode_labels(y: Any, n: int, classes: Array) -> Array:
@@ -115,7 +176,7 @@ def encode_labels(y: Any, n: int, classes: Array) -> Array:
     n
         Number of rows of X.
     classes
-        All classes, sorted, (classes,).
+        All classes, sorted, (classes,). Labels are matched by name: 1, 1.0 and "1" are the same.
 
     Raises
     ------
@@ -127,10 +188,12 @@ def encode_labels(y: Any, n: int, classes: Array) -> Array:
     >>> encode_labels([7, -1, 3], 3, np.array([3, 7]))
     array([ 1, -1,  0])
     """
-    y = check_label_column(y, n)
-    missing = missing_labels(y, classes)
+    labels = plain_labels(check_label_column(y, n), classes)
+    indices = _indices(labels.known, classes)
+    if not labels.missing.any():
+        return indices
     out = np.full(n, UNLABELLED, np.int64)
-    out[~missing] = class_indices(y[~missing], classes)
+    out[~labels.missing] = indices
     return out
 
 
@@ -140,16 +203,38 @@ def class_indices(y: Any, classes: Array) -> Array:
     Raises
     ------
     ValueError
-        If a label is not one of the classes.
+        If a label is missing, or is not one of the classes.
     """
-    y = np.asarray(y)
-    indices = np.searchsorted(classes, y).clip(max=len(classes) - 1)
-    wrong = classes[indices] != y
-    if len(y) and wrong.any():
+    labels = plain_labels(_as_array(y, "y"), classes)
+    if labels.missing.any():
+        row = int(np.flatnonzero(labels.missing)[0]) + 1
         raise ValueError(
-            f"label {y[wrong][0]!r} was not seen in training; the classes are {classes.tolist()}"
+            f"y has no label in row {row} ({', '.join(labels.marks)}), expected one of the "
+            f"classes {_listed(classes)}"
         )
-    return indices.astype(np.int64)
+    return _indices(labels.known, classes)
+
+
+def _indices(known: Array, classes: Array) -> Array:
+    """Return the index of each label among the sorted classes, or raise a ValueError."""
+    if known.dtype.kind == classes.dtype.kind:
+        indices = np.searchsorted(classes, known).clip(max=len(classes) - 1)
+        if (classes[indices] == known).all():
+            return indices.astype(np.int64, copy=False)
+    indices = match_classes(known, classes)
+    if (indices < 0).any():
+        wrong = known[indices < 0][0].item()
+        raise ValueError(
+            f"label {wrong!r} was not seen in training; the classes are [{_listed(classes)}]"
+        )
+    return indices
+
+
+def _listed(classes: Array, limit: int = 20) -> str:
+    """Return the first classes, and how many more there are."""
+    names = [repr(name) for name in classes[:limit].tolist()]
+    more = f" and {len(classes) - limit:,} more" if len(classes) > limit else ""
+    return ", ".join(names) + more
 
 
 def check_label_column(y: Any, n: int) -> Array:
@@ -165,38 +250,59 @@ def check_label_column(y: Any, n: int) -> Array:
         raise ValueError(
             "WVAE requires y to be passed, but the target y is None: give a label for each row of X"
         )
-    y = np.asarray(y)
+    y = _as_array(y, "y")
     if y.shape == (n, 1):
         # Only here: scikit-learn is slow to import.
         from sklearn.utils.validation import column_or_1d
 
         y = column_or_1d(y, warn=True)
     if y.shape != (n,):
-        raise ValueError(f"y has shape {y.shape}, expected ({n},), one label for each row of X")
+        fix = ": take y.argmax(1)" if is_one_hot(y) else ""
+        raise ValueError(
+            f"y has shape {y.shape}, expected ({n},), one label for each row of X{fix}"
+        )
     return y
 
 
+def is_one_hot(y: Array) -> bool:
+    """Return whether each row of an array marks one of several classes with a 1.
+
+    >>> is_one_hot(np.eye(3)), is_one_hot(np.ones((3, 3)))
+    (True, False)
+    """
+    if y.ndim != 2 or y.shape[1] < 2 or y.dtype.kind not in "biuf":
+        return False
+    return bool(((y == 0) | (y == 1)).all() and (y.sum(1) == 1).all())
+
+
+def _as_array(y: Any, subject: str) -> Array:
+    """Return labels as an array that loses neither types nor masks."""
+    if isinstance(y, np.ma.MaskedArray):
+        labels = np.asarray(y).astype(object)
+        labels[np.ma.getmaskarray(y)] = None
+        return labels
+    if not isinstance(y, list | tuple):
+        return np.asarray(y)
+    try:
+        # NumPy would turn ["a", 1] into two words.
+        return np.array(y, dtype=object)
+    except ValueError:
+        raise ValueError(
+            f"{subject} is a list of arrays, expected one label for each row"
+        ) from None
+
+
 def missing_labels(y: Array, classes: Array | None = None) -> Array:
-    """Return a mask, (n,), of the unknown labels: None, NaN, NA, or −1 if that is not a class.
+    """Return a mask, (n,), of the unknown labels; see `wvae.label_values.plain_labels`.
 
     Parameters
     ----------
     y
         Labels, (n,).
     classes
-        The classes; if None, −1 counts as a label.
+        The classes if they are known; they decide whether −1 is one.
     """
-    if y.dtype.kind == "O":
-        return np.array([_is_missing(value) for value in y], bool)
-    missing = np.isnan(y) if y.dtype.kind == "f" else np.zeros(len(y), bool)
-    if y.dtype.kind in "if" and classes is not None and UNLABELLED not in classes.tolist():
-        missing |= y == UNLABELLED
-    return missing
-
-
-def _is_missing(value: Any) -> bool:
-    # A comparison with pandas' NA is NA again, which is neither true nor false.
-    return value is None or type(value).__name__ in ("NAType", "NaTType") or value != value
+    return plain_labels(y, classes).missing
 
 
 def check_weights(sample_weight: Any, n: int) -> Array | None:

@@ -7,6 +7,8 @@ from typing import Literal
 
 import numpy as np
 
+from ..label_values import is_missing, plain_labels
+from .describe import describe
 from .schema import Schema
 from .shards import take
 
@@ -26,8 +28,8 @@ class Dataset:
         Examples, (n, \\*shape), numbers of any type; images as uint8. It may be a memory
         map or `wvae.datasets.shards.Shards`; it is never copied as a whole.
     y
-        Labels, (n,): integers or strings. If some labels are missing, the dtype is object and the
-        missing ones are None.
+        Labels, (n,): integers, strings or booleans. If some labels are missing, by the rule of
+        `wvae.label_values.plain_labels`, the dtype becomes object and the missing ones None.
     factors
         Hidden attributes by name, each (n,): ``{"writer": ..., "slant": ...}``. Training never uses
         them.
@@ -47,12 +49,14 @@ class Dataset:
     schema
         How files became these examples; a model that is fitted to the data keeps it. None for
         arrays.
+    labels_checked
+        Whether missing labels are None already; the rows of a data set keep its decision.
 
     Raises
     ------
     ValueError
-        If the lengths differ, ``x`` does not hold numbers, ``split`` has other values, or ``rate``
-        is not positive or is given for data other than audio.
+        If the lengths differ, ``x`` does not hold numbers, ``y`` does not hold labels, ``split``
+        has other values, or ``rate`` is not positive or is given for data other than audio.
 
     Examples
     --------
@@ -76,6 +80,7 @@ class Dataset:
     rate: int | None = None
     files: Array | None = None
     schema: Schema | None = None
+    labels_checked: bool = False
 
     def __post_init__(self) -> None:
         if self.x.dtype.kind not in "uif":
@@ -96,6 +101,13 @@ class Dataset:
                     f"{column} has shape {values.shape}, expected ({len(self.x)},): give one value "
                     "for each row of x"
                 )
+        if not self.labels_checked:
+            # A part of the rows could not tell whether −1 is a class or marks a missing label.
+            object.__setattr__(self, "y", plain_labels(self.y).nullable)
+            object.__setattr__(self, "labels_checked", True)
+
+    def __repr__(self) -> str:
+        return describe(self)
 
     def _columns(self) -> dict[str, Array]:
         """Return all arrays that have one value for each example, by the name used in errors."""
@@ -164,12 +176,12 @@ class Dataset:
 
 
 def is_labelled(y: Array) -> Array:
-    """Return which labels are present, as a boolean mask.
+    """Return which values are present, as a boolean mask.
 
     Parameters
     ----------
     y
-        Labels, (n,). In an array of dtype object, None and NaN mean a missing label.
+        Labels of a `Dataset`, or a factor, (n,). None, NaN and pandas' NA mean a missing value.
 
     Returns
     -------
@@ -181,7 +193,8 @@ def is_labelled(y: Array) -> Array:
     >>> is_labelled(np.array([3, None, 5], object)).tolist()
     [True, False, True]
     """
+    if y.dtype.kind == "f":
+        return ~np.isnan(y)
     if y.dtype.kind != "O":
         return np.ones(len(y), bool)
-    # NaN is the only value that differs from itself.
-    return np.array([value is not None and value == value for value in y.tolist()], bool)
+    return np.array([not is_missing(value) for value in y.tolist()], bool)

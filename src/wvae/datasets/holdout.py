@@ -13,8 +13,9 @@ __all__ = ["holdout_mask"]
 def holdout_mask(data: Dataset, seed: int) -> Array:
     """Return a boolean mask of the test rows, (n,).
 
-    They are the data's own split if there is one, and otherwise a random tenth of every class.
-    In the second case, rows without a label are never test rows, because nothing could be scored.
+    They are the data's own split if there is one, and otherwise a random tenth of every class, at
+    least one row. In the second case, a class of one or two rows has no test row, because a class
+    needs two rows for training; nor has a row without a label, because nothing could be scored.
 
     Parameters
     ----------
@@ -33,5 +34,6 @@ def holdout_mask(data: Dataset, seed: int) -> Array:
         return data.split == "test"
     rng, mask = np.random.default_rng(seed), np.zeros(len(data), bool)
     for rows in rows_by_class(data.indices, len(data.classes)):
-        mask[rng.permutation(rows)[: max(1, len(rows) // 10)]] = True
+        if len(rows) > 2:
+            mask[rng.permutation(rows)[: max(1, len(rows) // 10)]] = True
     return mask

@@ -14,6 +14,7 @@ from ..datasets.values import ValueScale
 from ..model import SplitVAE
 from ..validation import (
     UNLABELLED,
+    check_classes,
     check_groups,
     check_label_column,
     check_labels,
@@ -99,7 +100,7 @@ def prepare_data(
     if classes is None:
         classes, indices = check_labels(y, len(x))
     else:
-        classes = np.unique(np.asarray(classes))
+        classes = check_classes(classes)
         if len(classes) < 2:
             raise ValueError(
                 f"classes holds one class only ({classes.tolist()}), expected at least two"

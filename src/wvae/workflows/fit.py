@@ -79,8 +79,8 @@ def fit_to_folder(
     checkpoint = partial / "checkpoint"
     _check_folders(out, partial, overwrite=overwrite, resume=resume)
     check_examples(data.x)
-    check_labels(data.y, len(data))
     is_test = holdout_mask(data, config.random_state)
+    check_labels(data.y, len(data), None if data.split is None else ~is_test)
     train, test = data.subset(~is_test), data.subset(is_test)
     subject = f"on {data.name}"
     if rank():  # the first of several processes keeps the checkpoints and writes the model

@@ -146,7 +146,6 @@ def open_data(
     ...     data = open_data(path, log=print)
     label 'y': 2 classes in 6 rows
     factors (none was named): plate
-    the examples are float64: converted to float32
     >>> data.name, data.shape, data.label_name, data.kind
     ('cells', (8, 8), 'y', 'image')
     """

@@ -33,7 +33,7 @@ def read_split(values: Array, where: str, log: Log) -> Array | None:
     Raises
     ------
     ValueError
-        If there are other words.
+        If there are other words, or none in some rows.
 
     Examples
     --------
@@ -42,7 +42,13 @@ def read_split(values: Array, where: str, log: Log) -> Array | None:
     split: 2 train, 1 test
     ['train', 'test', 'train']
     """
-    words = np.char.lower(values.astype(np.str_))
+    words = np.char.lower(np.char.strip(values.astype(np.str_)))
+    empty = np.flatnonzero(words == "")
+    if empty.size:
+        raise ValueError(
+            f"{where}: the column {SPLIT!r} is empty in {empty.size:,} of {len(words):,} rows, "
+            f"first in row {empty[0] + 1}: fill it, or rename the column"
+        )
     present = set(np.unique(words).tolist())
     unknown = sorted(present - set(SPLITS))
     if unknown:
