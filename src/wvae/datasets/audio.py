@@ -7,19 +7,25 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from .dataset import Array
+from .sound_files import read_blocks
 
-__all__ = ["RANGE_DB", "invert", "log_mel", "read_wav"]
+__all__ = ["RANGE_DB", "invert", "log_mel", "read_log_mel", "read_wav"]
 
 RANGE_DB = 80.0  # a spectrogram covers this range below the loudest point of its sound
 TRIM_DB = 40.0  # a sound starts and ends where it is less than this below its loudest moment
 WINDOW, HOP = 0.032, 0.004  # seconds: length of a frame, and distance between frames in `log_mel`
+SILENCE = 1e-5  # a peak below this, less than the last bit of a 16-bit sample, is silence
+MAX_SAMPLES = 2**22  # of one sound, and values of its spectrogram, that are kept in memory
+MAX_BINS = 2**20  # of Fourier transforms at once
 OVERLAP = 4  # `invert`: frames that overlap at each moment; Griffin-Lim needs several
 GRIFFIN_LIM_ITERATIONS, SEED = 100, 0
 
@@ -56,28 +62,83 @@ def read_wav(path: str | Path | BinaryIO, rate: int) -> Array:
     >>> read_wav(file, 8000).shape
     (80,)
     """
-    import soundfile
-    from scipy.signal import resample_poly
-
     if rate < 1:
         raise ValueError(f"rate is {rate}, expected samples per second, such as 16000")
     if isinstance(path, str | Path):
         with open(path, "rb") as file:
             return read_wav(file, rate)
     name = getattr(path, "name", "the file")
-    try:
-        channels, file_rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise ValueError(
-            f"{name} is not a readable sound file ({error.error_string}): convert it to wav"
-        ) from error
-    if not len(channels):
+    blocks = list(read_blocks(path, rate, name))
+    if not blocks:
         raise ValueError(f"{name} is empty, expected at least one sample: leave it out")
-    wave = channels.mean(1)
-    if file_rate != rate:
-        divisor = math.gcd(file_rate, rate)
-        wave = resample_poly(wave, rate // divisor, file_rate // divisor)
-    return wave.astype(np.float32)
+    return np.concatenate(blocks)
+
+
+def read_log_mel(
+    path: str | Path | BinaryIO, rate: int, *, mels: int = 64, frames: int = 64
+) -> tuple[Array, float]:
+    """Read a sound file of any length as one log-mel spectrogram, in bounded memory.
+
+    A sound of up to 4 million samples is read once and kept in memory. A longer one is decoded
+    three times, block by block: for its mean, for the moments at which it starts and ends, and for
+    its spectrogram. Only the energy of each frame is kept, 4 MB for an hour.
+
+    Parameters
+    ----------
+    path
+        Path of a file in any format that libsndfile reads, or the opened file.
+    rate
+        Sample rate of the wave from which the spectrogram is computed, in samples per second.
+    mels, frames
+        As for `log_mel`.
+
+    Returns
+    -------
+    spectrogram
+        (mels, frames) float32 in [0, 1], as `log_mel` computes it from the whole wave.
+    seconds
+        Length of the sound.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened.
+    ValueError
+        If it is not a sound file, is cut off, empty, silent or not finite.
+
+    Examples
+    --------
+    >>> import io, soundfile
+    >>> file = io.BytesIO()
+    >>> time = np.arange(4000) / 8000
+    >>> soundfile.write(file, np.sin(2 * np.pi * 440 * time), 8000, format="WAV")
+    >>> spectrogram, seconds = read_log_mel(file, 8000)
+    >>> spectrogram.shape, seconds
+    ((64, 64), 0.5)
+    """
+    if isinstance(path, str | Path):
+        with open(path, "rb") as file:
+            return read_log_mel(file, rate, mels=mels, frames=frames)
+    name = getattr(path, "name", "the file")
+    kept = list[Array]()
+    statistics = _Statistics()
+    for block in read_blocks(path, rate, name):
+        statistics.add(block)
+        if statistics.n <= MAX_SAMPLES:
+            kept.append(block)
+        else:
+            kept.clear()
+    seconds = statistics.n / rate
+    if statistics.n <= MAX_SAMPLES:
+        wave = np.concatenate([np.zeros(0, np.float32), *kept])
+        return log_mel([wave], rate, mels=mels, frames=frames, names=[name])[0], seconds
+    mean, scale = statistics.check(name)
+
+    def blocks() -> Iterator[Array]:
+        for block in read_blocks(path, rate, name):
+            yield block * scale - mean
+
+    return _spectrogram(blocks, rate, mels, frames), seconds
 
 
 def log_mel(
@@ -135,25 +196,14 @@ def log_mel(
     >>> x.shape, x.dtype.name, float(x.max()), x.mean(2).argmax(1).tolist()
     ((2, 64, 64), 'float32', 1.0, [7, 56])
     """
-    from scipy.sparse import csr_array
-
     for name, value in (("rate", rate), ("mels", mels), ("frames", frames)):
         if value < 1:
             raise ValueError(f"{name} is {value}, expected at least 1")
-    n_fft, window, hop = _lengths(rate)
-    # Sparse, since a band spans few frequencies; threads cost more than they save here.
-    bands = csr_array(_mel_bands(rate, n_fft, mels))
-    taper = np.hanning(window + 1)[:-1].astype(np.float32)
+    _mel_bands(rate, _lengths(rate)[0], mels)  # rejects too many bands
     out = np.empty((len(waves), mels, frames), np.float32)
     for i, wave in enumerate(waves):
-        wave = _check_wave(wave, names[i] if names is not None else f"sound {i}")
-        padded = np.pad(wave, (window // 2, window // 2 + hop))  # the time of a frame is its middle
-        parts = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]  # (T, window)
-        power = np.abs(np.fft.rfft(parts * taper, n_fft)) ** 2  # (T, n_fft / 2 + 1)
-        band_power = (bands @ _trim(power).T).T  # (T, mels)
-        averages = _average(band_power, frames).T  # (mels, frames)
-        decibels = 10 * np.log10(np.maximum(averages / averages.max(), 1e-30))
-        out[i] = 1 + np.maximum(decibels, -RANGE_DB) / RANGE_DB
+        centred = _centre(wave, names[i] if names is not None else f"sound {i}")
+        out[i] = _spectrogram(lambda wave=centred: iter([wave]), rate, mels, frames)
     return out
 
 
@@ -235,9 +285,11 @@ def _lengths(rate: int) -> tuple[int, int, int]:
     return 2 * 2 ** math.ceil(math.log2(window)), window, hop
 
 
-def _mel_bands(rate: int, n_fft: int, mels: int) -> Array:
-    """Return the weight of each frequency in each band, (mels, n_fft / 2 + 1)."""
+@lru_cache(maxsize=8)
+def _mel_bands(rate: int, n_fft: int, mels: int) -> Any:
+    """Return the weight of each frequency in each band, (mels, n_fft / 2 + 1), sparse."""
     import librosa
+    from scipy.sparse import csr_array
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # about empty bands, which raise below
@@ -247,10 +299,36 @@ def _mel_bands(rate: int, n_fft: int, mels: int) -> Array:
             f"mels is {mels}, expected fewer, such as 64: at {rate} samples per second some bands "
             "contain no frequency"
         )
-    return bands
+    # Sparse, since a band spans few frequencies; threads cost more than they save here.
+    return csr_array(bands)
 
 
-def _check_wave(wave: Array, name: str) -> Array:
+class _Statistics:
+    """Number, sum and range of the samples of a long wave."""
+
+    def __init__(self) -> None:
+        self.n, self.total, self.low, self.high = 0, 0.0, math.inf, -math.inf
+
+    def add(self, block: Array) -> None:
+        """Add the samples of a block."""
+        self.n += len(block)
+        self.total += float(block.sum(dtype=np.float64))
+        # A NaN stays in the sum, whatever the range says.
+        self.low = min(self.low, float(block.min()))
+        self.high = max(self.high, float(block.max()))
+
+    def check(self, name: str) -> tuple[np.float32, np.float32]:
+        """Return the mean of the scaled wave and the scale; raise an error for an unusable wave."""
+        if not (math.isfinite(self.total) and math.isfinite(self.high - self.low)):
+            raise ValueError(f"{name} holds NaN or infinity: leave it out")
+        scale = _scale(max(abs(self.low), abs(self.high)))
+        mean = np.float32(scale * self.total / self.n)
+        if max(scale * self.high - mean, mean - scale * self.low) < SILENCE:
+            raise ValueError(f"{name} is silent, expected a sound: leave it out")
+        return mean, np.float32(scale)
+
+
+def _centre(wave: Array, name: str) -> Array:
     """Return the wave as float32 without its mean, or raise an error that names it."""
     wave = np.asarray(wave)
     if wave.ndim != 1 or wave.dtype.kind != "f":
@@ -261,23 +339,79 @@ def _check_wave(wave: Array, name: str) -> Array:
         raise ValueError(f"{name} is empty, expected at least one sample: leave it out")
     if not np.isfinite(wave).all():
         raise ValueError(f"{name} holds NaN or infinity: leave it out")
+    scale = _scale(float(np.abs(wave).max()))
+    if scale != 1:
+        wave = wave * wave.dtype.type(scale)
     wave = wave.astype(np.float32) - wave.mean(dtype=np.float64).astype(np.float32)
-    if np.abs(wave).max() < 1e-5:  # less than the last bit of a 16-bit sample
+    if np.abs(wave).max() < SILENCE:
         raise ValueError(f"{name} is silent, expected a sound: leave it out")
     return wave
 
 
-def _trim(power: Array) -> Array:
-    """Return the frames of power (T, n_fft / 2 + 1) from the first to the last loud one."""
-    energy = power.sum(1)
+def _scale(peak: float) -> float:
+    """Return the power of two that keeps the power of a wave within float32; usually 1."""
+    return 2.0 ** -max(0, math.frexp(peak)[1] - 20)
+
+
+def _spectrogram(blocks: Callable[[], Iterator[Array]], rate: int, mels: int, frames: int) -> Array:
+    """Return the spectrogram of a wave without mean, whose blocks are yielded by every call."""
+    energies, kept, n = list[Array](), list[Array](), 0
+    for energy, band_power in _band_powers(blocks(), rate, mels):
+        energies.append(energy)
+        n += band_power.size
+        if n <= MAX_SAMPLES:
+            kept.append(band_power)
+    energy = np.concatenate(energies)
     loud = np.flatnonzero(energy >= energy.max() * 10 ** (-TRIM_DB / 10))
-    return power[loud[0] : loud[-1] + 1]
+    if n <= MAX_SAMPLES:
+        powers = iter(kept)
+    else:
+        powers = (band_power for _, band_power in _band_powers(blocks(), rate, mels))
+    averages = _average(powers, int(loud[0]), int(loud[-1]) + 1, mels, frames).T  # (mels, frames)
+    decibels = 10 * np.log10(np.maximum(averages / averages.max(), 1e-30))
+    return 1 + np.maximum(decibels, -RANGE_DB) / RANGE_DB
 
 
-def _average(power: Array, frames: int) -> Array:
-    """Return averages of power (T, bands) over `frames` equal parts of time, (frames, bands)."""
-    total = np.concatenate([np.zeros((1, power.shape[1])), np.cumsum(power, 0, dtype=np.float64)])
-    edges = np.linspace(0, len(power), frames + 1)
-    whole = np.minimum(edges.astype(int), len(power) - 1)
-    up_to_edge = total[whole] + (edges - whole)[:, None] * power[whole]
-    return np.diff(up_to_edge, axis=0).clip(min=0) * (frames / len(power))
+def _band_powers(blocks: Iterator[Array], rate: int, mels: int) -> Iterator[tuple[Array, Array]]:
+    """Yield the energy (T,) and the power in each band (T, mels) of the frames, T at a time."""
+    n_fft, window, hop = _lengths(rate)
+    bands = _mel_bands(rate, n_fft, mels)
+    taper = np.hanning(window + 1)[:-1].astype(np.float32)
+    step = hop * max(1, MAX_BINS // n_fft)
+    # The time of a frame is its middle: pad the wave at both ends.
+    pending = np.zeros(window // 2, np.float32)
+    for block in chain(blocks, [np.zeros(window // 2 + hop, np.float32)]):
+        for start in range(0, len(block), step):
+            pending = np.concatenate([pending, block[start : start + step]])
+            if len(pending) < window:
+                continue
+            parts = np.lib.stride_tricks.sliding_window_view(pending, window)[::hop]  # (T, window)
+            power = np.abs(np.fft.rfft(parts * taper, n_fft)) ** 2  # (T, n_fft / 2 + 1)
+            yield power.sum(1), (bands @ power.T).T
+            pending = pending[hop * len(parts) :]
+
+
+def _average(powers: Iterator[Array], first: int, stop: int, bands: int, frames: int) -> Array:
+    """Return averages of power over `frames` equal parts of time, (frames, bands).
+
+    The parts divide the rows from `first` to `stop` of (T, bands), which come in blocks.
+    """
+    n = stop - first
+    edges = np.linspace(0, n, frames + 1)
+    whole = np.minimum(edges.astype(int), n - 1)
+    up_to_edge = np.empty((frames + 1, bands))
+    total = np.zeros((1, bands))  # of the rows before `start`, which counts from `first`
+    start = -first
+    for block in powers:
+        rows = block[max(0, -start) : max(0, n - start)]
+        at = max(0, start)
+        start += len(block)
+        if not len(rows):
+            continue
+        totals = np.cumsum(np.concatenate([total, rows]), 0, dtype=np.float64)
+        inside = np.flatnonzero((whole >= at) & (whole < at + len(rows)))
+        row = whole[inside] - at
+        rest = (edges[inside] - whole[inside])[:, None]
+        up_to_edge[inside] = totals[row] + rest * rows[row]
+        total = totals[-1:]
+    return np.diff(up_to_edge, axis=0).clip(min=0) * (frames / n)
