@@ -30,7 +30,7 @@ _LENGTH_NOTE = re.compile(r"(?:data|SSND|Data Size|riff|Riff size)\s*: (\d+) \(s
 _UNKNOWN_LENGTHS = (range(2**31 - 2**16, 2**31), range(2**32 - 2**16, 2**32))
 
 
-def check_rate(rate: object) -> int:
+def check_rate(rate: Any) -> int:
     """Return a sample rate as an int, or raise a ValueError.
 
     Examples
@@ -39,11 +39,11 @@ def check_rate(rate: object) -> int:
     16000
     """
     is_integer = isinstance(rate, int | np.integer) and not isinstance(rate, bool)
-    if not is_integer or not MIN_RATE <= rate <= MAX_RATE:
-        raise ValueError(
-            f"rate is {rate}, expected samples per second from {MIN_RATE:,} to {MAX_RATE:,}"
-        )
-    return int(rate)
+    if is_integer and MIN_RATE <= int(rate) <= MAX_RATE:
+        return int(rate)
+    raise ValueError(
+        f"rate is {rate}, expected samples per second from {MIN_RATE:,} to {MAX_RATE:,}"
+    )
 
 
 def is_sound(file: BinaryIO) -> bool:

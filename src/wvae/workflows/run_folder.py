@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from ..io.files import check_replaceable, remove_temporaries, replace_folder, write_json
+from ..io.files import check_replaceable, replace_folder, write_json
+from ..temporaries import remove_temporaries
 from .progress import Progress, Silent, Timed
 
 if TYPE_CHECKING:
