@@ -33,8 +33,9 @@ def unique_name(path: Path, ending: str) -> Path:
     Examples
     --------
     >>> len(unique_name(Path("runs/model"), "part").name)
-    45
+    44
     """
+    path = path.resolve() if path.name in ("", "..") else path
     return path.with_name(f".{path.name}.{uuid.uuid4().hex}.{ending}")
 
 

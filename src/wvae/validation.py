@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import column_or_1d
 
+from .quoting import quoted
+
 Array = np.ndarray
 UNLABELLED = -1  # index of an unknown label
 # Words for a missing value, as programs write them; among labels they are no classes.
@@ -71,7 +73,7 @@ def check_labels(y: Any, n: int) -> tuple[Array, Array]:
     classes = np.unique(labels)
     indices = np.searchsorted(classes, labels)  # needs less memory than unique's return_inverse
     if len(classes) < 2:
-        content = f"one class only ({classes[0]!r})" if len(classes) else "no class at all"
+        content = f"one class only ({quoted(classes[0])})" if len(classes) else "no class at all"
         unlabelled = f", and {missing.sum()} rows without a label" if missing.any() else ""
         raise ValueError(
             f"y holds {content}{unlabelled}: expected at least two classes to separate"
@@ -80,8 +82,8 @@ def check_labels(y: Any, n: int) -> tuple[Array, Array]:
     if counts.min() < 2:
         rare = classes[counts.argmin()]
         raise ValueError(
-            f"label {rare!r} has one example, expected at least two: drop it or merge it with "
-            "another label"
+            f"label {quoted(rare)} has one example, expected at least two: drop it or merge it "
+            "with another label"
         )
     out = np.full(n, UNLABELLED, np.int64)
     out[~missing] = indices
@@ -148,7 +150,8 @@ def class_indices(y: Any, classes: Array) -> Array:
     wrong = classes[indices] != y
     if len(y) and wrong.any():
         raise ValueError(
-            f"label {y[wrong][0]!r} was not seen in training; the classes are {classes.tolist()}"
+            f"label {quoted(y[wrong][0])} was not seen in training; the classes are "
+            f"{quoted(classes)}"
         )
     return indices.astype(np.int64)
 

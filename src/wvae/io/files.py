@@ -68,6 +68,11 @@ def check_replaceable(
     """
     if not path.exists():
         return
+    if Path.cwd().is_relative_to(path.resolve()):
+        raise OutputExistsError(
+            f"{path} is the current folder or one above it, so it is never replaced: take another "
+            "--out"
+        )
     is_ours = False
     if path.is_dir():
         # The temporaries of a killed process are not content.
@@ -83,6 +88,32 @@ def check_replaceable(
         raise OutputExistsError(
             f"{path} is there already: take another --out, or --overwrite to replace it"
         )
+
+
+def sibling(path: Path, ending: str) -> Path:
+    """Return the path beside `path` whose name is that of `path` with an ending.
+
+    Parameters
+    ----------
+    path
+        Any path of a user; ``.`` and ``..`` have the names of their folders.
+    ending
+        Is appended to the name.
+
+    Raises
+    ------
+    ValueError
+        If the path is the root folder, which has no name.
+
+    Examples
+    --------
+    >>> print(sibling(Path("runs/a"), ".partial"))
+    runs/a.partial
+    """
+    named = path.resolve() if path.name in ("", "..") else path
+    if not named.name:
+        raise ValueError(f"{path} is the root folder, expected a folder below it: give its path")
+    return named.with_name(named.name + ending)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ...quoting import quoted
 from ..catalogue import CATALOGUE, load
 from ..dataset import Dataset
 from ..messages import Log, did_you_mean, reject
@@ -117,7 +118,9 @@ def open_data(
     ('cells', (8, 8), 'y', 'image')
     """
     if isinstance(factors, str):
-        raise TypeError(f"factors is {factors!r}, expected a list of names: [{factors!r}]")
+        raise TypeError(
+            f"factors is {quoted(factors)}, expected a list of names: [{quoted(factors)}]"
+        )
     options = ReadOptions(label, tuple(factors), size, rate, log, progress, unlabelled)
     if isinstance(source, str) and source in CATALOGUE:
         return _from_catalogue(source, options)
@@ -173,7 +176,7 @@ def _message_for_missing(source: str, path: Path) -> str:
     neighbours = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
     hint = did_you_mean(source, [*CATALOGUE]) or did_you_mean(path.name, neighbours)
     return (
-        f"there is no data set, file or folder {source!r}, expected a path or one of "
+        f"there is no data set, file or folder {quoted(source)}, expected a path or one of "
         f"{', '.join(CATALOGUE)}{hint}"
     )
 
