@@ -191,6 +191,17 @@ def test_a_wav_from_a_pipe_does_not_know_its_length(length: int) -> None:
     np.testing.assert_array_equal(wave, read_wav(io.BytesIO(WAV), 8000))
 
 
+@pytest.mark.parametrize("block", [100, 2**18])
+def test_a_flac_from_a_pipe_does_not_know_its_length(
+    block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sound_files, "BLOCK", block)
+    length_at = FLAC_LENGTH_AT - 1  # of 36 bits
+    content = FLAC[:length_at] + bytes([FLAC[length_at] & 0xF0]) + bytes(4) + FLAC[length_at + 5 :]
+    wave = read_wav(io.BytesIO(content), 8000)
+    np.testing.assert_array_equal(wave, read_wav(io.BytesIO(FLAC), 8000))
+
+
 def test_mp3_decoders_print_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     noise = 0.5 * np.random.default_rng(0).standard_normal(40_000)
     read_log_mel(io.BytesIO(encoded(noise, format="MP3")), 8000)

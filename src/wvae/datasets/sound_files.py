@@ -27,6 +27,7 @@ _UNKNOWN_FORMAT = 1  # libsndfile's number of the error that no format matches
 # libsndfile's notes on a header, such as "data : 4800 (should be 956)".
 _LENGTH_NOTE = re.compile(r"(?:data|SSND|Data Size|riff|Riff size)\s*: (\d+) \(should be (\d+)\)")
 # Programs that write to a pipe do not know the length, and write about 2**31 or 2**32 bytes.
+_UNKNOWN_FRAMES = 2**62  # libsndfile's number for a FLAC from a pipe is even larger
 _UNKNOWN_LENGTHS = (range(2**31 - 2**16, 2**31), range(2**32 - 2**16, 2**32))
 
 
@@ -126,7 +127,11 @@ def _decoded(sound: Any, name: str) -> Iterator[Array]:
     """Yield the mean of the channels, block by block, and check that no samples are missing."""
     _check_length(sound.extra_info, name)
     frames = max(1, BLOCK // sound.channels)
-    n = 0
+    n, promised = 0, sound.frames
+    if promised >= _UNKNOWN_FRAMES:
+        # soundfile seeks after each read, which libsndfile refuses where the length is unknown.
+        sound.seekable = lambda: False
+        promised = 0
     if sound.seekable():  # as `soundfile.read` does: it changes the last bits of an MP3
         with _silenced():
             sound.seek(0)
@@ -137,10 +142,8 @@ def _decoded(sound: Any, name: str) -> Iterator[Array]:
             break
         n += len(block)
         yield block.mean(1)
-    if n < MIN_SHARE * sound.frames:
-        raise ValueError(
-            f"{name} is cut off: it has {n:,} of the {sound.frames:,} samples of its header"
-        )
+    if n < MIN_SHARE * promised:
+        raise ValueError(f"{name} is cut off: it has {n:,} of the {promised:,} samples it promises")
 
 
 def _check_length(notes: str, name: str) -> None:

@@ -188,6 +188,7 @@ def _read_file(folder: Path, model: WVAE, path: Path) -> Array:
     options: dict[str, Any] = {"log": _discard, "progress": False}
     if kind == "audio":
         rate = recorded_rate(folder)
+        options["mels"], options["frames"] = model.shape_[-2:]
         return sounds.read_sounds(one_file, 1, str(path), rate=rate, **options)[0]
     height, width = model.shape_[-2:]
     return images.read_images(one_file, 1, str(path), size=(height, width), **options)[0]
