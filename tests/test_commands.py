@@ -234,7 +234,8 @@ def test_pixels_are_clustered_by_a_mixture(model: WVAE, planted: Dataset):
 
 def test_equal_rows_are_no_clusters(model: WVAE, planted: Dataset, tmp_path: Path):
     equal = replace(planted, x=np.repeat(planted.x[:1], len(planted), 0))
-    for on, source in (("rest", "z_rest"), ("label", "z_label"), ("pixels", "rows of planted")):
+    sources: dict[Any, str] = {"rest": "z_rest", "label": "z_label", "pixels": "rows of planted"}
+    for on, source in sources.items():
         for k in (None, 4):
             with pytest.raises(ValueError, match=r"all 400 rows .* are equal") as error:
                 cluster(model, equal, k=k, on=on)

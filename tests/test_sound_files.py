@@ -18,7 +18,7 @@ soundfile = pytest.importorskip("soundfile")
 pytest.importorskip("librosa")
 
 from reader_cases import tone  # noqa: E402
-from wvae.datasets import audio, sound_files  # noqa: E402
+from wvae.datasets import sound_files, spectrograms  # noqa: E402
 from wvae.datasets.audio import log_mel, read_log_mel, read_wav  # noqa: E402
 from wvae.datasets.sound_files import check_rate, file_rate  # noqa: E402
 
@@ -82,8 +82,8 @@ def test_a_long_sound_has_the_spectrogram_of_its_whole_wave(
 ) -> None:
     content = encoded(np.stack([chirp(3)] * channels, 1), subtype="FLOAT")
     whole = log_mel([read_wav(io.BytesIO(content), 4000)], 4000, mels=32, frames=48)[0]
-    monkeypatch.setattr(audio, "MAX_SAMPLES", 1000)
-    monkeypatch.setattr(audio, "MAX_BINS", 4096)
+    monkeypatch.setattr(spectrograms, "MAX_SAMPLES", 1000)
+    monkeypatch.setattr(spectrograms, "MAX_BINS", 4096)
     monkeypatch.setattr(sound_files, "BLOCK", 512)
     spectrogram, seconds = read_log_mel(io.BytesIO(content), 4000, mels=32, frames=48)
     assert seconds == 3
@@ -91,8 +91,8 @@ def test_a_long_sound_has_the_spectrogram_of_its_whole_wave(
 
 
 def test_memory_does_not_grow_with_the_length_of_a_sound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audio, "MAX_SAMPLES", 2**15)
-    monkeypatch.setattr(audio, "MAX_BINS", 2**16)
+    monkeypatch.setattr(spectrograms, "MAX_SAMPLES", 2**15)
+    monkeypatch.setattr(spectrograms, "MAX_BINS", 2**16)
     monkeypatch.setattr(sound_files, "BLOCK", 2**14)
     peaks: list[int] = []
     for seconds in (10, 80):
@@ -110,7 +110,7 @@ def test_memory_does_not_grow_with_the_length_of_a_sound(monkeypatch: pytest.Mon
 def test_an_unusable_long_sound_is_an_error(
     fill: float, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audio, "MAX_SAMPLES", 1000)
+    monkeypatch.setattr(spectrograms, "MAX_SAMPLES", 1000)
     wave = np.full(5000, fill, np.float32)
     if np.isnan(fill):
         wave[:4999] = chirp(1)[:4999]
@@ -130,7 +130,7 @@ def test_types_of_samples(subtype: str) -> None:
 def test_samples_beyond_1_change_nothing(
     scale: float, max_samples: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audio, "MAX_SAMPLES", max_samples)
+    monkeypatch.setattr(spectrograms, "MAX_SAMPLES", max_samples)
     content = encoded(scale * chirp(0.5).astype(np.float64), subtype="FLOAT")
     x, _ = read_log_mel(io.BytesIO(content), 8000)
     np.testing.assert_allclose(x, log_mel([chirp(0.5)], 8000)[0], atol=1e-4)
