@@ -230,7 +230,7 @@ def check_distinct(z: Array, k: int | None, what: str = "points") -> None:
     if k is not None and k > n_distinct:
         raise ValueError(
             f"k is {k}, but only {n_distinct:,} of the {len(z):,} {what} are different, so there "
-            f"are no {k} clusters: take k from 2 to {n_distinct}"
+            f"are no {k} clusters: take k up to {n_distinct}"
         )
 
 
