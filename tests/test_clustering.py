@@ -11,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
-from wvae.evaluation.clustering import agreement, gmm, kmeans, purity, random_assignment
+from wvae.evaluation.clustering import (
+    agreement,
+    check_distinct,
+    count_distinct,
+    gmm,
+    kmeans,
+    purity,
+    random_assignment,
+)
 
 METHODS = [kmeans, gmm]
 
@@ -189,3 +197,62 @@ def test_scores_do_not_depend_on_names_or_order(pairs: list[tuple[int, int]], na
 def test_lengths_must_agree():
     with pytest.raises(ValueError, match="3 clusters and 2 values"):
         agreement(np.zeros(3), np.zeros(2))
+
+
+# ----------------------------------------------------------------------------- different points
+
+
+def repeated(n_distinct: int, n: int = 60, d: int = 3) -> np.ndarray:
+    points = np.random.default_rng(0).normal(size=(n_distinct, d)).astype(np.float32)
+    return points[np.arange(n) % n_distinct]
+
+
+@pytest.mark.parametrize("n_distinct", [1, 2, 7, 60])
+@pytest.mark.parametrize("change", ["none", "rounding", "offset", "shape", "float64"])
+def test_different_points_are_counted_up_to_rounding(n_distinct: int, change: str):
+    z = repeated(n_distinct)
+    if change == "rounding":
+        z = z * (1 + 1e-7 * np.random.default_rng(1).normal(size=z.shape)).astype(np.float32)
+    if change == "offset":
+        z = z + 3
+    if change == "shape":
+        z = z.reshape(60, 3, 1)
+    assert count_distinct(z.astype(np.float64) if change == "float64" else z) == n_distinct
+
+
+@pytest.mark.parametrize(
+    "z",
+    [
+        np.arange(60).reshape(60, 1),
+        1.7e9 + np.arange(60.0).reshape(60, 1) / 10,
+        np.eye(60, 64, dtype=np.uint8).reshape(60, 8, 8),
+        np.c_[np.full(60, 1e6), np.arange(60) / 100],
+        np.random.default_rng(0).normal(size=(50_000, 16)).astype(np.float32),
+    ],
+    ids=["integers", "seconds", "images", "columns of different size", "many"],
+)
+def test_points_that_differ_are_counted(z: np.ndarray):
+    assert count_distinct(z) > 0.8 * len(z)
+
+
+@pytest.mark.parametrize("z", [np.zeros((60, 2)), np.full((60, 2), 0.1), np.zeros((60, 0))])
+@pytest.mark.parametrize("k", [None, 4])
+def test_equal_points_have_no_clusters(z: np.ndarray, k: int | None):
+    with pytest.raises(ValueError, match="all 60 codes are equal, so there are no clusters"):
+        check_distinct(z, k, "codes")
+
+
+@pytest.mark.parametrize(("n_distinct", "k", "is_error"), [(2, 3, True), (2, 2, False)])
+def test_k_is_at_most_the_number_of_different_points(n_distinct: int, k: int, is_error: bool):
+    if not is_error:
+        check_distinct(repeated(n_distinct), k)
+        return
+    with pytest.raises(ValueError, match=f"k is {k}, but only {n_distinct} of the 60"):
+        check_distinct(repeated(n_distinct), k)
+
+
+def test_seconds_since_1970_are_clustered():
+    truth = np.arange(60) % 2
+    seconds = (1.7e9 + 3 * truth + 0.1 * np.random.default_rng(0).random(60)).reshape(60, 1)
+    for method in METHODS:
+        assert agreement(method(seconds, 2), truth)["ari"] == 1

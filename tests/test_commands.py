@@ -21,7 +21,7 @@ from wvae.datasets.schema import Schema
 from wvae.experiments.reproduce import reproduce
 from wvae.experiments.worlds import reproduce_worlds
 from wvae.workflows.cluster import Clustering, cluster, describe
-from wvae.workflows.encode import encode_columns, write_columns
+from wvae.workflows.encode import encode_columns, encode_to_file, write_columns
 from wvae.workflows.encoded_split import encode_split
 from wvae.workflows.fit import fit_to_folder
 from wvae.workflows.inputs import open_for_model
@@ -225,6 +225,37 @@ def test_pixels_are_clustered_by_a_mixture(model: WVAE, planted: Dataset):
     found = cluster(model, planted, k=20, on="pixels", method="gmm")
     assert len(found.clusters) == len(planted)
     assert "20 clusters of the data by a Gaussian mixture" in describe(found, "pixels", "gmm")
+
+
+def test_equal_rows_are_no_clusters(model: WVAE, planted: Dataset, tmp_path: Path):
+    equal = replace(planted, x=np.repeat(planted.x[:1], len(planted), 0))
+    sources: dict[Any, str] = {"rest": "z_rest", "label": "z_label", "pixels": "rows of planted"}
+    for on, source in sources.items():
+        for k in (None, 4):
+            with pytest.raises(ValueError, match=r"all 400 rows .* are equal") as error:
+                cluster(model, equal, k=k, on=on)
+            assert source in str(error.value)
+            assert "no clusters" in str(error.value)
+    few = replace(planted, x=planted.x[np.arange(len(planted)) % 3])
+    message = "k is 5, but only 3 of the 400 rows"
+    with pytest.raises(ValueError, match=message):
+        cluster(model, few, k=5)
+    with pytest.raises(ValueError, match=message):
+        encode_to_file(model, few, tmp_path / "codes.parquet", k=5)
+    assert list(tmp_path.iterdir()) == []
+    assert cluster(model, few, k=3).stability == 1
+
+
+@pytest.mark.parametrize(
+    ("sizes", "start"),
+    [((60, 0, 0), "no clusters: all 60 rows"), ((50, 10, 0), "only 2 of 3 clusters of z_rest")],
+)
+def test_empty_clusters_are_never_stable(sizes: tuple[int, ...], start: str):
+    clusters = np.repeat(np.arange(3), sizes)
+    text = describe(Clustering(clusters, 3, 1.0, None, {}, {}), "rest", "gmm")
+    assert text.startswith(start)
+    assert "stability" not in text
+    assert "0 to" not in text.replace("10 to", "")
 
 
 def test_bad_arguments_of_cluster_are_rejected(model: WVAE, planted: Dataset):

@@ -283,7 +283,7 @@ def test_reported_reason_is_the_networks_error_not_the_callers() -> None:
     [
         ("file", "pooch.downloaders.open"),
         ("zipped", "zipfile.open"),
-        ("file", "wvae.datasets.download.TemporaryDirectory"),
+        ("file", "wvae.datasets.download.temporary"),
     ],
     ids=["download", "unzip", "folder"],
 )

@@ -17,7 +17,7 @@ from safetensors import safe_open
 import wvae
 from wvae.datasets import Dataset
 from wvae.estimator import WVAE, import_original
-from wvae.io import files, model_folder
+from wvae.io import model_folder
 from wvae.io import onnx as export_module
 from wvae.io.files import (
     ModelFileError,
@@ -25,10 +25,12 @@ from wvae.io.files import (
     atomic,
     atomic_folder,
     read_tensors,
+    replace_folder,
     write_json,
     write_tensors,
 )
 from wvae.io.onnx import export_onnx
+from wvae.temporaries import remove_temporaries
 from wvae.workflows.encode_parts import check_folder
 from wvae.workflows.fit import fit_to_folder
 from wvae.workflows.run_folder import Run
@@ -200,15 +202,15 @@ def test_only_temporaries_are_removed(tmp_path: Path):
     (tmp_path / f".model{removed}" / "config.json").touch()
     for name in kept:
         (tmp_path / name).touch()
-    files.remove_temporaries(tmp_path)
+    remove_temporaries(tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(kept)
-    files.remove_temporaries(tmp_path / "nothing")
+    remove_temporaries(tmp_path / "nothing")
 
 
 def test_replacing_a_folder_removes_old_copies_of_killed_processes(tmp_path: Path):
     for name in ("new", f".f.{'0a1b' * 8}.old", f".f.g.{'0a1b' * 8}.old"):
         (tmp_path / name).mkdir()
-    files.replace_folder(tmp_path / "new", tmp_path / "f")
+    replace_folder(tmp_path / "new", tmp_path / "f")
     # The old copy of f.g is kept.
     assert sorted(p.name for p in tmp_path.iterdir()) == [f".f.g.{'0a1b' * 8}.old", "f"]
 

@@ -129,10 +129,16 @@ def test_data_without_clusters_have_no_structure(shape: str):
 
 
 @pytest.mark.usefixtures("few_pairs")
-def test_collapsed_codes_have_no_structure():
-    selection = choose_k(np.zeros((40, 3)), max_k=4)
-    assert not selection.has_structure
-    assert {candidate.silhouette for candidate in selection.candidates} == {-1.0}
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("n_distinct", "ks"), [(1, (2, 3, 4)), (2, (3, 4))])
+def test_fewer_different_points_than_k_are_neither_clusters_nor_stable(
+    n_distinct: int, ks: tuple[int, ...], method: Callable[..., np.ndarray]
+):
+    z = np.repeat(np.arange(n_distinct), 40 // n_distinct)[:, None] * np.ones((1, 3))
+    selection = choose_k(z, method=method, max_k=4)
+    scores = {c.k: (c.silhouette, c.stability, c.is_supported) for c in selection.candidates}
+    assert [scores[k] for k in ks] == [(-1.0, 0.0, False)] * len(ks)
+    assert [stability(z, k, method=method, n_pairs=2) for k in ks] == [0.0] * len(ks)
 
 
 def test_bad_arguments_are_rejected():

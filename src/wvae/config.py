@@ -9,6 +9,8 @@ from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import Any, Literal, get_args, get_type_hints
 
+from .quoting import quoted
+
 Preset = Literal["best", "article", "quick"]
 Objective = Literal["classifier", "covariance", "plain"]
 
@@ -334,10 +336,13 @@ class Config:
         'covariance'
         """
         if name not in get_args(Preset):
-            raise ValueError(f"preset is {name!r}, expected one of {', '.join(get_args(Preset))}")
+            raise ValueError(
+                f"preset is {quoted(name)}, expected one of {', '.join(get_args(Preset))}"
+            )
         if objective is not None and objective not in get_args(Objective):
             raise ValueError(
-                f"objective is {objective!r}, expected one of {', '.join(get_args(Objective))}"
+                f"objective is {quoted(objective)}, "
+                f"expected one of {', '.join(get_args(Objective))}"
             )
         check_parameter_names(changes)
         return replace(cls(), **_PRESETS[name] | _objective(name, objective) | changes)
@@ -452,7 +457,7 @@ def check_parameter_names(names: Iterable[str]) -> None:
         if name not in valid:
             close = get_close_matches(name, valid, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise TypeError(f"there is no hyper-parameter {name!r}{hint}")
+            raise TypeError(f"there is no hyper-parameter {quoted(name)}{hint}")
 
 
 def parameters() -> tuple[Parameter, ...]:
@@ -535,16 +540,18 @@ def _checked(spec: Parameter, value: Any) -> Any:
     """Return a value as a Python bool, int, float or str, or raise an error with the range."""
     if spec.choices:
         if value not in spec.choices:
-            raise ValueError(f"{spec.name} is {value!r}, expected one of {', '.join(spec.choices)}")
+            raise ValueError(
+                f"{spec.name} is {quoted(value)}, expected one of {', '.join(spec.choices)}"
+            )
         return value
     about = f"({spec.description})"
     if spec.type is bool:
         if type(value).__name__ not in ("bool", "bool_"):  # Python's or NumPy's
-            raise TypeError(f"{spec.name} is {value!r}, expected True or False {about}")
+            raise TypeError(f"{spec.name} is {quoted(value)}, expected True or False {about}")
         return bool(value)
     number = Real if spec.type is float else Integral
     if isinstance(value, bool) or not isinstance(value, number):
-        raise TypeError(f"{spec.name} is {value!r}, expected {spec.type.__name__} {about}")
+        raise TypeError(f"{spec.name} is {quoted(value)}, expected {spec.type.__name__} {about}")
     value = spec.type(value)
     if not math.isfinite(value):
         raise ValueError(f"{spec.name} is {value}, expected a finite number {about}")

@@ -24,6 +24,7 @@ __all__ = [
     "rows_by_class",
 ]
 
+
 Array = np.ndarray
 
 

@@ -160,7 +160,8 @@ def encode(
     if on is None:
         _check_not_a_folder(out, "codes.parquet")
     elif out is not None and out.is_file():
-        raise ValueError(f"--out {out} is a file, expected a folder such as {out.with_suffix('')}")
+        folder = out.with_name(f"{out.stem}-codes")
+        raise ValueError(f"--out {out} is a file, expected a folder such as {folder}")
     from ..workflows.encode import encode_to_file
 
     estimator, loaded = open_model_and_data(
@@ -288,8 +289,10 @@ def export(
     from .. import load
     from ..io.onnx import export_onnx
 
-    out = out or model.with_name(f"{model.resolve().name}-{to}")
-    print(export_onnx(load(str(model)), out, overwrite=overwrite))
+    estimator = load(str(model))
+    named = model.resolve() if model.name in ("", "..") else model
+    out = out or named.with_name(f"{model.resolve().name}-{to}")
+    print(export_onnx(estimator, out, overwrite=overwrite))
 
 
 def import_model(

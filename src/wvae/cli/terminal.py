@@ -78,8 +78,10 @@ def report_interrupt(out: Path, quiet: bool) -> Generator[None]:
 
     An interruption ends the program with exit code 130 (SIGINT) or 143 (SIGTERM).
     """
+    from ..io.files import sibling
+
     log = make_log(quiet)
-    partial = out.with_name(f"{out.name}.partial")
+    partial = sibling(out, ".partial")
     if partial.exists():
         log(f"there is an unfinished run in {partial}")
     try:

@@ -6,20 +6,19 @@ Sounds of any length become images of one shape, (mels, frames), so that the ima
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
+from . import spectrograms
 from .dataset import Array
+from .sound_files import read_blocks
+from .spectrograms import RANGE_DB, Statistics, centre, lengths, mel_bands, spectrogram_of
 
-__all__ = ["RANGE_DB", "invert", "log_mel", "read_wav"]
+__all__ = ["RANGE_DB", "invert", "log_mel", "read_log_mel", "read_wav"]
 
-RANGE_DB = 80.0  # a spectrogram covers this range below the loudest point of its sound
-TRIM_DB = 40.0  # a sound starts and ends where it is less than this below its loudest moment
-WINDOW, HOP = 0.032, 0.004  # seconds: length of a frame, and distance between frames in `log_mel`
 OVERLAP = 4  # `invert`: frames that overlap at each moment; Griffin-Lim needs several
 GRIFFIN_LIM_ITERATIONS, SEED = 100, 0
 
@@ -56,28 +55,83 @@ def read_wav(path: str | Path | BinaryIO, rate: int) -> Array:
     >>> read_wav(file, 8000).shape
     (80,)
     """
-    import soundfile
-    from scipy.signal import resample_poly
-
     if rate < 1:
         raise ValueError(f"rate is {rate}, expected samples per second, such as 16000")
     if isinstance(path, str | Path):
         with open(path, "rb") as file:
             return read_wav(file, rate)
     name = getattr(path, "name", "the file")
-    try:
-        channels, file_rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise ValueError(
-            f"{name} is not a readable sound file ({error.error_string}): convert it to wav"
-        ) from error
-    if not len(channels):
+    blocks = list(read_blocks(path, rate, name))
+    if not blocks:
         raise ValueError(f"{name} is empty, expected at least one sample: leave it out")
-    wave = channels.mean(1)
-    if file_rate != rate:
-        divisor = math.gcd(file_rate, rate)
-        wave = resample_poly(wave, rate // divisor, file_rate // divisor)
-    return wave.astype(np.float32)
+    return np.concatenate(blocks)
+
+
+def read_log_mel(
+    path: str | Path | BinaryIO, rate: int, *, mels: int = 64, frames: int = 64
+) -> tuple[Array, float]:
+    """Read a sound file of any length as one log-mel spectrogram, in bounded memory.
+
+    A sound of up to 4 million samples is read once and kept in memory. A longer one is decoded
+    three times, block by block: for its mean, for the moments at which it starts and ends, and for
+    its spectrogram. Only the energy of each frame is kept, 4 MB for an hour.
+
+    Parameters
+    ----------
+    path
+        Path of a file in any format that libsndfile reads, or the opened file.
+    rate
+        Sample rate of the wave from which the spectrogram is computed, in samples per second.
+    mels, frames
+        As for `log_mel`.
+
+    Returns
+    -------
+    spectrogram
+        (mels, frames) float32 in [0, 1], as `log_mel` computes it from the whole wave.
+    seconds
+        Length of the sound.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened.
+    ValueError
+        If it is not a sound file, is cut off, empty, silent or not finite.
+
+    Examples
+    --------
+    >>> import io, soundfile
+    >>> file = io.BytesIO()
+    >>> time = np.arange(4000) / 8000
+    >>> soundfile.write(file, np.sin(2 * np.pi * 440 * time), 8000, format="WAV")
+    >>> spectrogram, seconds = read_log_mel(file, 8000)
+    >>> spectrogram.shape, seconds
+    ((64, 64), 0.5)
+    """
+    if isinstance(path, str | Path):
+        with open(path, "rb") as file:
+            return read_log_mel(file, rate, mels=mels, frames=frames)
+    name = getattr(path, "name", "the file")
+    kept = list[Array]()
+    statistics = Statistics()
+    for block in read_blocks(path, rate, name):
+        statistics.add(block)
+        if statistics.n <= spectrograms.MAX_SAMPLES:
+            kept.append(block)
+        else:
+            kept.clear()
+    seconds = statistics.n / rate
+    if statistics.n <= spectrograms.MAX_SAMPLES:
+        wave = np.concatenate([np.zeros(0, np.float32), *kept])
+        return log_mel([wave], rate, mels=mels, frames=frames, names=[name])[0], seconds
+    mean, scale = statistics.check(name)
+
+    def blocks() -> Iterator[Array]:
+        for block in read_blocks(path, rate, name):
+            yield block * scale - mean
+
+    return spectrogram_of(blocks, rate, mels, frames), seconds
 
 
 def log_mel(
@@ -135,25 +189,14 @@ def log_mel(
     >>> x.shape, x.dtype.name, float(x.max()), x.mean(2).argmax(1).tolist()
     ((2, 64, 64), 'float32', 1.0, [7, 56])
     """
-    from scipy.sparse import csr_array
-
     for name, value in (("rate", rate), ("mels", mels), ("frames", frames)):
         if value < 1:
             raise ValueError(f"{name} is {value}, expected at least 1")
-    n_fft, window, hop = _lengths(rate)
-    # Sparse, since a band spans few frequencies; threads cost more than they save here.
-    bands = csr_array(_mel_bands(rate, n_fft, mels))
-    taper = np.hanning(window + 1)[:-1].astype(np.float32)
+    mel_bands(rate, lengths(rate)[0], mels)  # rejects too many bands
     out = np.empty((len(waves), mels, frames), np.float32)
     for i, wave in enumerate(waves):
-        wave = _check_wave(wave, names[i] if names is not None else f"sound {i}")
-        padded = np.pad(wave, (window // 2, window // 2 + hop))  # the time of a frame is its middle
-        parts = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]  # (T, window)
-        power = np.abs(np.fft.rfft(parts * taper, n_fft)) ** 2  # (T, n_fft / 2 + 1)
-        band_power = (bands @ _trim(power).T).T  # (T, mels)
-        averages = _average(band_power, frames).T  # (mels, frames)
-        decibels = 10 * np.log10(np.maximum(averages / averages.max(), 1e-30))
-        out[i] = 1 + np.maximum(decibels, -RANGE_DB) / RANGE_DB
+        centred = centre(wave, names[i] if names is not None else f"sound {i}")
+        out[i] = spectrogram_of(lambda wave=centred: iter([wave]), rate, mels, frames)
     return out
 
 
@@ -205,9 +248,9 @@ def invert(log_mel: Array, rate: int, *, seconds: float = 0.5) -> Array:
         raise ValueError(f"rate is {rate} and seconds {seconds}, expected both above 0")
     import librosa
 
-    n_fft, window, _ = _lengths(rate)
+    n_fft, window, _ = lengths(rate)
     hop, samples = math.ceil(window / OVERLAP), max(round(seconds * rate), 1)
-    _mel_bands(rate, n_fft, len(x))  # rejects too many bands before librosa warns of them
+    mel_bands(rate, n_fft, len(x))  # rejects too many bands before librosa warns of them
     # Interpolate between the middles of the given frames, at the finer hop of Griffin-Lim.
     length = max(samples, n_fft)
     frames = np.arange(length // hop + 1) * (hop * x.shape[1] / samples) - 0.5
@@ -226,58 +269,3 @@ def invert(log_mel: Array, rate: int, *, seconds: float = 0.5) -> Array:
         random_state=SEED,
     )[:samples]
     return (wave / max(float(np.abs(wave).max()), 1e-9)).astype(np.float32)
-
-
-def _lengths(rate: int) -> tuple[int, int, int]:
-    """Return the lengths of a Fourier transform, a frame and a hop, in samples."""
-    window, hop = max(round(WINDOW * rate), 2), max(round(HOP * rate), 1)
-    # Twice as fine as the window requires, so that every narrow band contains a frequency.
-    return 2 * 2 ** math.ceil(math.log2(window)), window, hop
-
-
-def _mel_bands(rate: int, n_fft: int, mels: int) -> Array:
-    """Return the weight of each frequency in each band, (mels, n_fft / 2 + 1)."""
-    import librosa
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # about empty bands, which raise below
-        bands = librosa.filters.mel(sr=rate, n_fft=n_fft, n_mels=mels)
-    if not bands.any(1).all():
-        raise ValueError(
-            f"mels is {mels}, expected fewer, such as 64: at {rate} samples per second some bands "
-            "contain no frequency"
-        )
-    return bands
-
-
-def _check_wave(wave: Array, name: str) -> Array:
-    """Return the wave as float32 without its mean, or raise an error that names it."""
-    wave = np.asarray(wave)
-    if wave.ndim != 1 or wave.dtype.kind != "f":
-        raise TypeError(
-            f"{name} has shape {wave.shape} and dtype {wave.dtype}, expected (samples,), floating"
-        )
-    if not wave.size:
-        raise ValueError(f"{name} is empty, expected at least one sample: leave it out")
-    if not np.isfinite(wave).all():
-        raise ValueError(f"{name} holds NaN or infinity: leave it out")
-    wave = wave.astype(np.float32) - wave.mean(dtype=np.float64).astype(np.float32)
-    if np.abs(wave).max() < 1e-5:  # less than the last bit of a 16-bit sample
-        raise ValueError(f"{name} is silent, expected a sound: leave it out")
-    return wave
-
-
-def _trim(power: Array) -> Array:
-    """Return the frames of power (T, n_fft / 2 + 1) from the first to the last loud one."""
-    energy = power.sum(1)
-    loud = np.flatnonzero(energy >= energy.max() * 10 ** (-TRIM_DB / 10))
-    return power[loud[0] : loud[-1] + 1]
-
-
-def _average(power: Array, frames: int) -> Array:
-    """Return averages of power (T, bands) over `frames` equal parts of time, (frames, bands)."""
-    total = np.concatenate([np.zeros((1, power.shape[1])), np.cumsum(power, 0, dtype=np.float64)])
-    edges = np.linspace(0, len(power), frames + 1)
-    whole = np.minimum(edges.astype(int), len(power) - 1)
-    up_to_edge = total[whole] + (edges - whole)[:, None] * power[whole]
-    return np.diff(up_to_edge, axis=0).clip(min=0) * (frames / len(power))

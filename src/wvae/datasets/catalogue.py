@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ..quoting import quoted
 from .dataset import Dataset
 from .download import RemoteFile, cache_dir, fetch, is_cached
 from .messages import did_you_mean
@@ -108,8 +109,8 @@ def load(name: str, **options: Any) -> Dataset:
     if not slash:
         return source.loader()(**options)
     if label not in source.labels:
-        expected = " or ".join(source.labels) or f"{name!r}, since it has only one label"
-        raise ValueError(f"{name} has no label {label!r}, expected {expected}")
+        expected = " or ".join(source.labels) or f"{quoted(name)}, since it has only one label"
+        raise ValueError(f"{name} has no label {quoted(label)}, expected {expected}")
     return replace(source.loader()(**options, label=label), name=f"{name}-{label}")
 
 
@@ -186,5 +187,5 @@ def _find(name: str) -> Source:
     if name not in CATALOGUE:
         expected = ", ".join(CATALOGUE)
         hint = did_you_mean(name, list(CATALOGUE))
-        raise ValueError(f"no data set is called {name!r}, expected one of {expected}{hint}")
+        raise ValueError(f"no data set is called {quoted(name)}, expected one of {expected}{hint}")
     return CATALOGUE[name]

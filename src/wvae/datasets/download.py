@@ -6,6 +6,7 @@
   is not kept.
 - Every download runs in its own temporary folder inside the cache, and only a verified file is
   renamed to its final name, so processes that download the same file do not disturb each other.
+  The next download removes the folders of killed processes.
 - A download that breaks starts again from its first byte.
 """
 
@@ -21,13 +22,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import pooch
+
+from ..temporaries import temporary
 
 __all__ = ["DownloadError", "RemoteFile", "cache_dir", "fetch", "is_cached"]
 
@@ -180,7 +182,7 @@ def _download(url: str, file: RemoteFile, path: Path, progress: bool) -> None:
     unzip = pooch.Unzip(members=[file.member], extract_dir="unzip") if file.member else None
     receive = partial(_receive, file, progress)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".download-", dir=path.parent) as folder, _quiet_pooch():
+    with temporary(path, folder=True) as folder, _quiet_pooch():
         manager = pooch.create(
             folder, "", registry={file.name: md5}, urls={file.name: url}, retry_if_failed=RETRIES
         )

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from numbers import Integral
 
+from ..quoting import quoted
+
 __all__ = ["Log", "check_integer", "did_you_mean", "one_line", "preview", "reject"]
 
 Log = Callable[[str], None]
@@ -35,7 +37,7 @@ def check_integer(name: str, value: object, minimum: int) -> int:
     """
     if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
         expected = f"an integer of at least {minimum}"
-        raise ValueError(f"{name} is {value!r}, expected {expected}: try {name}={minimum}")
+        raise ValueError(f"{name} is {quoted(value)}, expected {expected}: try {name}={minimum}")
     return int(value)
 
 
@@ -56,7 +58,7 @@ def did_you_mean(name: str, candidates: Sequence[str]) -> str:
     """
     by_lower_case = {candidate.lower(): candidate for candidate in candidates}
     close = get_close_matches(name.lower(), by_lower_case, n=1)
-    return f" – did you mean {by_lower_case[close[0]]!r}?" if close else ""
+    return f" – did you mean {quoted(by_lower_case[close[0]])}?" if close else ""
 
 
 def preview(names: Sequence[object], limit: int = 3, *, quote: bool = True) -> str:
@@ -76,7 +78,7 @@ def preview(names: Sequence[object], limit: int = 3, *, quote: bool = True) -> s
     >>> preview(["a", "b", "c", "d"], 2)
     "'a', 'b' and 2 more"
     """
-    words = [repr(name) if quote else str(name) for name in names[:limit]]
+    words = [quoted(name) if quote else str(name) for name in names[:limit]]
     rest = len(names) - limit
     return ", ".join(words) + (f" and {rest:,} more" if rest > 0 else "")
 
@@ -103,7 +105,7 @@ def reject(subject: str, **options: object) -> None:
     Traceback (most recent call last):
     ValueError: photos holds images, so rate=8000 has no effect: leave it out
     """
-    given = [f"{name}={value!r}" for name, value in options.items() if value is not None]
+    given = [f"{name}={quoted(value)}" for name, value in options.items() if value is not None]
     if given:
         raise ValueError(f"{subject}, so {', '.join(given)} has no effect: leave it out")
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ..quoting import quoted
+
 Array = np.ndarray
 Factors = Mapping[str, Array]  # columns, (n,), by factor
 MAX_CATEGORIES = 2000  # the output layer of a probe for more of them needs too much memory
@@ -225,7 +227,7 @@ def encode_categories(
     all_unseen = len(unseen) == len(np.unique(y_test))
     if len(unseen) and (all_unseen or not allow_unseen):
         raise ValueError(
-            f"{name} of test has {values[unseen][:5].tolist()}, unseen in train: leave them out"
+            f"{name} of test has {quoted(values[unseen][:5])}, unseen in train: leave them out"
         )
     return y_train, y_test
 

@@ -15,8 +15,13 @@ from sklearn.metrics.cluster import contingency_matrix
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
+from ..quoting import quoted
+
 Array = np.ndarray
 Covariance = Literal["diag", "full"]
+ROUNDING = (
+    2e-6  # differences between points up to this, relative to the largest, are no differences
+)
 GMM_FLOOR = 0.05  # added to every variance of a Gaussian, as a share of the data's mean variance
 
 
@@ -91,7 +96,7 @@ def gmm(z: Array, k: int, seed: int = 0, covariance: Covariance = "diag") -> Arr
     True
     """
     if covariance not in ("diag", "full"):
-        raise ValueError(f"covariance is {covariance!r}, expected 'diag' or 'full'")
+        raise ValueError(f"covariance is {quoted(covariance)}, expected 'diag' or 'full'")
     points = flat(z, k).astype(np.float64)
     # EM subtracts squared means from mean squares, which loses digits far from 0.
     points -= points.mean(0)
@@ -179,8 +184,65 @@ def agreement(clusters: Array, truth: Array) -> dict[str, float]:
     }
 
 
+def count_distinct(z: Array) -> int:
+    """Return the number of points that differ by more than rounding errors.
+
+    The points are projected on a random line, where equal ones come to lie together.
+
+    Parameters
+    ----------
+    z
+        Points, (n, \\*shape).
+
+    Examples
+    --------
+    >>> count_distinct(np.array([[0.0, 1.0], [0.0, 1.0], [2.0, 1.0]]))
+    2
+    """
+    points = flat(z, 1)
+    largest = np.abs(points).max(0, initial=0)
+    direction = np.random.default_rng(0).standard_normal(points.shape[1])
+    line = np.sort(points @ (direction / np.where(largest > 0, largest, 1)))
+    return 1 + int((np.diff(line) > ROUNDING * np.abs(line).max()).sum())
+
+
+def check_distinct(z: Array, k: int | None, what: str = "points") -> None:
+    """Raise a ValueError if the points are all equal, or fewer of them differ than k.
+
+    Parameters
+    ----------
+    z
+        Points, (n, \\*shape).
+    k
+        Number of clusters, or None if it is not known yet.
+    what
+        Name of the points in messages.
+
+    Examples
+    --------
+    >>> check_distinct(np.zeros((60, 2)), 4)
+    Traceback (most recent call last):
+    ValueError: all 60 points are equal, so there are no clusters
+    """
+    n_distinct = count_distinct(z)
+    if n_distinct == 1:
+        raise ValueError(f"all {len(z):,} {what} are equal, so there are no clusters")
+    if k is not None and k > n_distinct:
+        raise ValueError(
+            f"k is {k}, but only {n_distinct:,} of the {len(z):,} {what} are different, so there "
+            f"are no {k} clusters: take k up to {n_distinct}"
+        )
+
+
 def flat(z: Array, k: int) -> Array:
-    """Return points as rows of float32, (n, d). Raise a ValueError unless k is in 1 … n."""
+    """Return points as rows of float32, (n, d). Raise a ValueError unless k is in 1 … n.
+
+    Numbers that float32 may not hold, such as seconds since 1970, lose their mean first.
+    """
     if not 1 <= k <= len(z):
         raise ValueError(f"k is {k}, expected 1 to {len(z)}, the number of points")
-    return np.asarray(z, np.float32).reshape(len(z), -1)
+    points = np.asarray(z).reshape(len(z), -1)
+    if points.dtype.itemsize > 4:
+        points = points.astype(np.float64)
+        points -= points.mean(0)
+    return points.astype(np.float32, copy=False)

@@ -79,8 +79,8 @@ def stability(
 
     Each pair of subsamples, 80 % of the points each, is clustered separately. The adjusted Rand
     index compares the two clusterings on the points that both subsamples contain. The stability is
-    the mean over the pairs. With more than 2,000 points, each pair is drawn from a random 2,000 of
-    them.
+    the mean over the pairs; a pair of which one has fewer than k clusters counts as 0. With more
+    than 2,000 points, each pair is drawn from a random 2,000 of them.
 
     Parameters
     ----------
@@ -128,7 +128,10 @@ def stability(
         _, in_first, in_second = np.intersect1d(
             first_rows, second_rows, assume_unique=True, return_indices=True
         )
-        indices.append(float(adjusted_rand_score(first[in_first], second[in_second])))
+        # Without this, equal points, which make one cluster of k, would be perfectly stable.
+        has_k_clusters = min(len(np.unique(first)), len(np.unique(second))) == k
+        index = adjusted_rand_score(first[in_first], second[in_second])
+        indices.append(float(index) if has_k_clusters else 0.0)
     return float(np.mean(indices))
 
 

@@ -22,6 +22,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
+from ..quoting import quoted
 from .checks import Array
 
 Kind = Literal["logistic", "mlp", "knn", "boosting"]
@@ -330,7 +331,7 @@ def check_kinds(kinds: Iterable[Kind]) -> list[Kind]:
     """
     unique = list(dict.fromkeys(kinds))
     if not unique or not set(unique) <= set(FITS):
-        raise ValueError(f"kinds is {kinds!r}, expected one or more of {list(FITS)}")
+        raise ValueError(f"kinds is {quoted(kinds)}, expected one or more of {list(FITS)}")
     return unique
 
 

@@ -14,6 +14,7 @@ from scipy.spatial.distance import cdist
 from sklearn.covariance import ledoit_wolf_shrinkage
 from sklearn.metrics import roc_curve
 
+from ..quoting import quoted
 from .checks import Array, check_column, check_finite
 
 MIN_SHRINKAGE = 1e-4
@@ -93,10 +94,11 @@ def identification(
     missing = people[np.setdiff1d(query, enrolled)].tolist()
     if missing:
         raise ValueError(
-            f"ids_query has {missing[:5]}, not enrolled: leave them out, or use verification"
+            f"ids_query has {quoted(missing[:5])}, not enrolled: leave them out, or use "
+            "verification"
         )
     if metric not in ("euclidean", "within"):
-        raise ValueError(f"metric is {metric!r}, expected 'euclidean' or 'within'")
+        raise ValueError(f"metric is {quoted(metric)}, expected 'euclidean' or 'within'")
     key = f"{name}.top1"
     if metric == "within":
         key = f"{name}.within.top1"
@@ -177,7 +179,7 @@ def verification(
     if len(people) < 2 or counts.min() < 2:
         fewest = people[counts.argmin()].tolist()
         raise ValueError(
-            f"ids has {len(people)} people, of whom {fewest!r} has {counts.min()} codes, "
+            f"ids has {len(people)} people, of whom {quoted(fewest)} has {counts.min()} codes, "
             "expected two or more people with two or more each: leave out people with one"
         )
     if not 0 < enrolment_share < 1:

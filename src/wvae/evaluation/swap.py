@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..quoting import quoted
 from .checks import Array, check_column, check_finite
 
 
@@ -39,7 +40,7 @@ def swap_pairs(y: Array, n: int, seed: int = 0) -> tuple[Array, Array]:
     y = check_column(y, "y", _n_rows(y))
     classes, label, counts = np.unique(y, return_inverse=True, return_counts=True)
     if len(classes) < 2:
-        raise ValueError(f"y has the classes {classes.tolist()}, expected two or more to swap")
+        raise ValueError(f"y has the classes {quoted(classes)}, expected two or more to swap")
     if n < 1:
         raise ValueError(f"n is {n}, expected at least 1 pair")
     rng = np.random.default_rng(seed)

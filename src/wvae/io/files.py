@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import json
 import os
 import shutil
-import uuid
+import stat
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ..temporaries import UNIQUE, names_of_temporaries, temporary, unique_name
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from torch import Tensor
 
-UNIQUE = "[0-9a-f]" * 32  # glob pattern of the unique part of a temporary's name
+_SPACE, _FOLDER = "free some space there", "take a folder that you may write to"
+_FIXES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _SPACE),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _FOLDER),
+}
 
 
 class ModelFileError(ValueError):
@@ -61,10 +68,15 @@ def check_replaceable(
     """
     if not path.exists():
         return
+    if Path.cwd().is_relative_to(path.resolve()):
+        raise OutputExistsError(
+            f"{path} is the current folder or one above it, so it is never replaced: take another "
+            "--out"
+        )
     is_ours = False
     if path.is_dir():
         # The temporaries of a killed process are not content.
-        names = {p.name for p in path.iterdir()} - _temporaries(path)
+        names = {p.name for p in path.iterdir()} - names_of_temporaries(path)
         if not names:
             return
         is_ours = names <= markers if only_markers else bool(names & markers)
@@ -78,6 +90,32 @@ def check_replaceable(
         )
 
 
+def sibling(path: Path, ending: str) -> Path:
+    """Return the path beside `path` whose name is that of `path` with an ending.
+
+    Parameters
+    ----------
+    path
+        Any path of a user; ``.`` and ``..`` have the names of their folders.
+    ending
+        Is appended to the name.
+
+    Raises
+    ------
+    ValueError
+        If the path is the root folder, which has no name.
+
+    Examples
+    --------
+    >>> print(sibling(Path("runs/a"), ".partial"))
+    runs/a.partial
+    """
+    named = path.resolve() if path.name in ("", "..") else path
+    if not named.name:
+        raise ValueError(f"{path} is the root folder, expected a folder below it: give its path")
+    return named.with_name(named.name + ending)
+
+
 @contextmanager
 def atomic(path: Path) -> Generator[Path]:
     """Yield a temporary path beside `path`, which is renamed to `path` only if the block succeeds.
@@ -87,14 +125,14 @@ def atomic(path: Path) -> Generator[Path]:
     path
         The file to write. Until the end it keeps its old content, if it exists.
     """
-    temporary = _temporary(path, "part")
-    try:
-        yield temporary
-        with open(temporary, "rb") as file:
+    with _naming(path), temporary(path) as new:
+        mode = stat.S_IMODE(new.stat().st_mode)  # what the umask leaves
+        yield new
+        if stat.S_IMODE(new.stat().st_mode) != mode:  # some libraries let only the owner read
+            new.chmod(mode)
+        with open(new, "rb") as file:
             os.fsync(file.fileno())  # without it, the file may be empty after a power cut
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        new.replace(path)
 
 
 @contextmanager
@@ -106,13 +144,23 @@ def atomic_folder(path: Path) -> Generator[Path]:
     path
         The folder to write. Until the end it keeps its old content, if it exists.
     """
-    temporary = _temporary(path, "part")
-    temporary.mkdir(parents=True)
+    with _naming(path), temporary(path, folder=True) as new:
+        yield new
+        replace_folder(new, path)
+
+
+@contextmanager
+def _naming(path: Path) -> Generator[None]:
+    """Raise errors of a full or read-only disk in one sentence that names the user's path."""
     try:
-        yield temporary
-        replace_folder(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        yield
+    except OSError as error:
+        fix = _FIXES.get(error.errno or 0)
+        if fix is None:
+            raise
+        kind = PermissionError if isinstance(error, PermissionError) else OSError
+        reason = os.strerror(error.errno or 0)
+        raise kind(f"{path} cannot be written ({reason}): {fix}") from error
 
 
 def replace_folder(new: Path, path: Path) -> None:
@@ -125,7 +173,7 @@ def replace_folder(new: Path, path: Path) -> None:
     path
         Its final name.
     """
-    old = _temporary(path, "old")
+    old = unique_name(path, "old")
     if path.exists():
         path.replace(old)
     try:
@@ -137,35 +185,6 @@ def replace_folder(new: Path, path: Path) -> None:
     # Processes that were killed at this point have left their old folders, which go, too.
     for superseded in path.parent.glob(f".{glob.escape(path.name)}.{UNIQUE}.old"):
         shutil.rmtree(superseded, ignore_errors=True)
-
-
-def remove_temporaries(folder: Path) -> None:
-    """Remove the temporary files and folders that killed processes left in a folder.
-
-    Call it only while no other process writes there.
-
-    Parameters
-    ----------
-    folder
-        The folder; it need not exist.
-    """
-    for name in _temporaries(folder):
-        path = folder / name
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-
-
-def _temporaries(folder: Path) -> set[str]:
-    """Return the names of temporaries in a folder: being written, or left by killed processes."""
-    return {path.name for path in folder.glob(f".*.{UNIQUE}.part")}
-
-
-def _temporary(path: Path, ending: str) -> Path:
-    """Return a unique hidden name beside `path`."""
-    # Process ids are not unique: machines that share a disk repeat them.
-    return path.with_name(f".{path.name}.{uuid.uuid4().hex}.{ending}")
 
 
 def write_json(path: Path, value: Any, *, lines: bool = False) -> None:
@@ -180,9 +199,9 @@ def write_json(path: Path, value: Any, *, lines: bool = False) -> None:
     lines
         Whether to write one line per item of `value` (JSON Lines) instead of one document.
     """
-    with atomic(path) as temporary:
+    with atomic(path) as new:
         documents = [json.dumps(item) for item in value] if lines else [json.dumps(value, indent=2)]
-        temporary.write_text("\n".join(documents) + "\n", encoding="utf-8")
+        new.write_text("\n".join(documents) + "\n", encoding="utf-8")
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, str]) -> None:
@@ -202,15 +221,12 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, str])
     OSError
         If the disk is full or the folder is not writable.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    with atomic(path) as temporary:
-        try:
-            save_file(contiguous, temporary, about)
-        except SafetensorError as error:
-            raise OSError(f"{path} cannot be written: {error}") from error
+    with atomic(path) as new:
+        # safetensors' save_file would write a temporary of its own, which only its owner may read.
+        new.write_bytes(save(contiguous, about))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -14,6 +14,7 @@ from sklearn.metrics import pairwise_distances_argmin
 from ..datasets import Dataset
 from ..datasets.dataset import Array
 from ..estimator import WVAE
+from ..evaluation.clustering import check_distinct
 from ..io.files import atomic
 from ..training.examples import EVALUATION_BATCH, batches
 from .progress import Progress, Silent
@@ -48,7 +49,7 @@ def learn_centres(
     Raises
     ------
     ValueError
-        If k is out of range.
+        If k is out of range, or fewer rows than k differ.
 
     References
     ----------
@@ -65,12 +66,14 @@ def learn_centres(
             codes.append(z_rest)
             n_encoded += len(z_rest)
             advance(min(n, n_encoded))
+        rows = np.concatenate(codes)
+        check_distinct(rows, k, f"rows of z_rest of {data.name}")
         options: dict[str, Any] = {"batch_size": MINI_BATCH, "n_init": N_INIT}
         kmeans = MiniBatchKMeans(k, random_state=seed, **options)
         with warnings.catch_warnings():
-            # A collapsed code has fewer distinct values than clusters. Training warned of that.
+            # Of clusters that differ by less than scikit-learn's tolerance.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            kmeans.fit(np.concatenate(codes))
+            kmeans.fit(rows)
     return np.asarray(kmeans.cluster_centers_, np.float32)
 
 

@@ -12,13 +12,15 @@ from ..datasets import Dataset
 from ..datasets.dataset import Array, is_labelled
 from ..datasets.messages import did_you_mean
 from ..estimator import WVAE
-from ..evaluation.clustering import agreement, gmm, kmeans, random_assignment
+from ..evaluation.clustering import agreement, check_distinct, gmm, kmeans, random_assignment
 from ..evaluation.n_clusters import KSelection, Method, choose_k, stability
+from ..quoting import quoted
 from .encode import encode_rows
 from .inputs import is_categorical, metadata_columns
 from .progress import Progress, Silent
 
 Source = Literal["rest", "label", "pixels"]
+SOURCES: dict[Source, str] = {"rest": "z_rest", "label": "z_label", "pixels": "the data"}
 METHODS: dict[str, Method] = {"kmeans": kmeans, "gmm": gmm}
 Scores = dict[str, dict[str, float]]  # purity, ARI and AMI by factor
 
@@ -102,7 +104,7 @@ def cluster(
     Raises
     ------
     ValueError
-        If k is out of range or a factor cannot be used.
+        If k is out of range, fewer rows than k differ, or a factor cannot be used.
 
     Examples
     --------
@@ -127,6 +129,8 @@ def cluster(
     else:
         z_label, z_rest = encode_rows(model, data, progress)
         points = z_rest if on == "rest" else z_label
+    rows = "rows" if on == "pixels" else f"rows of {SOURCES[on]}"
+    check_distinct(points, k, f"{rows} of {data.name}")
     selection = None
     if k is None:
         selection = _choose_k(points, METHODS[method], seed, progress)
@@ -152,8 +156,19 @@ def describe(clustering: Clustering, on: Source, method: str) -> str:
         What was clustered, and how.
     """
     sizes = np.bincount(clustering.clusters, minlength=clustering.k)
-    source = {"rest": "z_rest", "label": "z_label", "pixels": "the data"}[on]
+    source, n_filled = SOURCES[on], int((sizes > 0).sum())
     algorithm = {"kmeans": "K-Means", "gmm": "a Gaussian mixture"}[method]
+    if n_filled == 1:
+        return (
+            f"no clusters: all {len(clustering.clusters):,} rows are in one of {clustering.k} "
+            f"clusters of {source} by {algorithm}"
+        )
+    if n_filled < clustering.k:
+        sizes = sizes[sizes > 0]
+        return (
+            f"only {n_filled} of {clustering.k} clusters of {source} by {algorithm} have rows, "
+            f"{sizes.min():,} to {sizes.max():,} each: take a smaller k"
+        )
     sentence = (
         f"{clustering.k} clusters of {source} by {algorithm}, {sizes.min():,} to {sizes.max():,} "
         f"rows each, stability {clustering.stability:.2f} (1: the same in every part of the rows, "
@@ -198,7 +213,7 @@ def _categorical_factors(data: Dataset, factors: Sequence[str] | None) -> dict[s
     for name in factors:
         if name not in data.factors:
             raise ValueError(
-                f"{data.name} has no factor {name!r}{did_you_mean(name, [*data.factors])} "
+                f"{data.name} has no factor {quoted(name)}{did_you_mean(name, [*data.factors])} "
                 f"(its factors: {', '.join(data.factors) or 'none'})"
             )
         if not is_categorical(data.factors[name]):

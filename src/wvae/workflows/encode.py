@@ -12,6 +12,7 @@ from ..datasets import Dataset
 from ..datasets.dataset import Array
 from ..estimator import WVAE
 from ..io.files import atomic
+from ..quoting import quoted
 from ..training.examples import batches
 from ..training.inference import column_names, probabilities
 from .centres import centres_file, check_k, learn_centres, nearest, write_centres
@@ -120,8 +121,8 @@ class Encoder:
         for name in self.metadata:
             if name in taken:
                 raise ValueError(
-                    f"{data.name} has a column {name!r}, which is also the name of a column of "
-                    "the result: rename it"
+                    f"{data.name} has a column {quoted(name)}, which is also the name of a column "
+                    "of the result: rename it"
                 )
 
     def __call__(self, rows: slice) -> dict[str, Array]:

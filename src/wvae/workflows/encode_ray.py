@@ -23,7 +23,7 @@ from ..datasets import CATALOGUE, Dataset
 from ..datasets.dataset import Array
 from ..datasets.messages import Log
 from ..estimator import WVAE
-from ..io.files import atomic
+from ..io.files import atomic, sibling
 from ..io.model_folder import WEIGHTS_FILE
 from ..training.examples import Examples, batches
 from .centres import learn_centres, write_centres
@@ -171,7 +171,7 @@ def encode_on_ray(
         "part": size,
         "clusters": None if k is None else [k, seed],
     }
-    partial = out.with_name(out.name + ".partial")
+    partial = sibling(out, ".partial")
     check_folder(out, partial, settings, overwrite)
     source = source if source in CATALOGUE else str(Path(source).resolve())
     model_path, partial_path = folder.resolve(), partial.resolve()

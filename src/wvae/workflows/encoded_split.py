@@ -14,6 +14,7 @@ from ..datasets.holdout import holdout_mask
 from ..estimator import WVAE
 from ..evaluation import images
 from ..evaluation.checks import MAX_CATEGORIES
+from ..quoting import quoted
 from .inputs import is_categorical
 
 MEASURED_STYLE = ("slant", "width", "thickness")
@@ -199,7 +200,7 @@ def _factor_columns(data: Dataset, factors: Sequence[str] | None) -> dict[str, A
     for name in data.factors if factors is None else factors:
         if name not in data.factors:
             raise ValueError(
-                f"{data.name} has no factor {name!r} "
+                f"{data.name} has no factor {quoted(name)} "
                 f"(its factors: {', '.join(data.factors) or 'none'})"
             )
         values = data.factors[name].tolist()

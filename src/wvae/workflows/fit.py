@@ -12,7 +12,7 @@ from ..config import Config
 from ..datasets import Dataset
 from ..datasets.holdout import holdout_mask
 from ..estimator import WVAE
-from ..io.files import check_replaceable, replace_folder
+from ..io.files import check_replaceable, replace_folder, sibling
 from ..io.model_folder import WEIGHTS_FILE
 from ..nn.distributed import init_processes, rank, shutdown
 from ..training.checkpoint import CHECKPOINT_FILE
@@ -75,7 +75,7 @@ def fit_to_folder(
     """
     init_processes()
     out = Path(out)
-    partial = out.with_name(out.name + ".partial")
+    partial = sibling(out, ".partial")
     checkpoint = partial / "checkpoint"
     _check_folders(out, partial, overwrite=overwrite, resume=resume)
     check_examples(data.x)

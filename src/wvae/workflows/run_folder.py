@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from ..io.files import check_replaceable, remove_temporaries, replace_folder, write_json
+from ..io.files import check_replaceable, replace_folder, sibling, write_json
+from ..temporaries import remove_temporaries
 from .progress import Progress, Silent, Timed
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class Run:
     ) -> None:
         self.out, self.settings = out, settings
         self.progress = Timed(progress or Silent())
-        self.folder = out.with_name(out.name + ".partial")
+        self.folder = sibling(out, ".partial")
         self.metrics: dict[str, float | None] = {}
         check_replaceable(out, markers={METRICS_FILE}, what="a run of wvae", overwrite=overwrite)
         partial_markers = {"stages", METRICS_FILE}

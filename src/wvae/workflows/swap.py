@@ -189,6 +189,7 @@ def _read_file(model: WVAE, path: Path) -> Array:
 
     options: dict[str, Any] = {"log": _discard, "progress": False}
     if kind == "audio":
+        options["mels"], options["frames"] = model.shape_[-2:]
         return sounds.read_sounds(one_file, 1, str(path), rate=_rate(model), **options)[0]
     height, width = model.shape_[-2:]
     return images.read_images(one_file, 1, str(path), size=(height, width), **options).x

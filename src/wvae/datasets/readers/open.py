@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ...quoting import quoted
 from ..catalogue import CATALOGUE, load
 from ..conform import conform, schema_of
 from ..dataset import Array, Dataset
@@ -254,7 +255,7 @@ def _message_for_missing(source: str, path: Path) -> str:
     neighbours = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
     hint = did_you_mean(source, [*CATALOGUE]) or did_you_mean(path.name, neighbours)
     return (
-        f"there is no data set, file or folder {source!r}, expected a path or one of "
+        f"there is no data set, file or folder {quoted(source)}, expected a path or one of "
         f"{', '.join(CATALOGUE)}{hint}"
     )
 

@@ -3,46 +3,77 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import suppress
 from io import BytesIO
-from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from ..dataset import Array
 from ..messages import Log, one_line
+from . import images
 from .media import Content, MediaSource, progress_bar, report_unreadable
 
 __all__ = ["FRAMES", "MELS", "SUFFIXES", "holds_sounds", "read_sounds"]
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+SUFFIXES = (
+    *(".wav", ".wave", ".bwf", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aif", ".aiff"),
+    *(".aifc", ".au", ".snd", ".caf", ".w64", ".rf64", ".voc", ".sph", ".nist", ".ircam", ".sf"),
+    *(".iff", ".svx", ".8svx", ".paf", ".pvf", ".avr", ".htk", ".xi", ".sds", ".wve"),
+    # libsndfile does not read these, and the error says to convert them.
+    *(".m4a", ".aac", ".wma", ".amr"),
+)
 MAX_RATE = 16_000  # Hz, if no rate is given: enough for speech
-CHUNK = 64  # waves held in memory at once
 MELS, FRAMES = 64, 64
-_SOUND_STARTS = (b"RIFF", b"fLaC", b"OggS", b"ID3")
 
 
 def holds_sounds(source: MediaSource) -> bool:
-    """Return whether the files are sounds, by the suffix or the first bytes of the first one.
+    """Return whether the files are sounds: the first one that is a sound or an image decides.
+
+    The suffix of a file's name decides if it has a usual one, else what Pillow and libsndfile can
+    read. If they can read none, the answer is no.
 
     Parameters
     ----------
     source
         Yields the name and the content of each file.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If no file is an image, and soundfile, which may be able to read them, is not installed.
     """
-    content = next(iter(source()))[1]
-    if isinstance(content, Path):
-        return content.suffix.lower() in SUFFIXES
-    # WebP images start with RIFF, too.
-    return content is not None and content.startswith(_SOUND_STARTS) and content[8:12] != b"WEBP"
+    missing: ModuleNotFoundError | None = None
+    for _, content in source():
+        if not content:
+            continue
+        if isinstance(content, Path) and content.suffix.lower() in SUFFIXES:
+            return True
+        if _is_image(content):
+            return False
+        try:
+            if _is_sound(content):
+                return True
+        except ModuleNotFoundError as error:
+            missing = error
+    if missing is not None:
+        raise missing
+    return False
 
 
 def read_sounds(
-    sounds: MediaSource, n: int, where: str, *, rate: int | None, log: Log, progress: bool
+    sounds: MediaSource,
+    n: int,
+    where: str,
+    *,
+    rate: int | None,
+    log: Log,
+    progress: bool,
+    mels: int = MELS,
+    frames: int = FRAMES,
 ) -> tuple[Array, Array, int]:
-    """Read sounds as log-mel spectrograms (`wvae.datasets.audio.log_mel`).
+    """Read sounds as log-mel spectrograms (`wvae.datasets.audio.log_mel`), in bounded memory.
 
     Parameters
     ----------
@@ -58,6 +89,8 @@ def read_sounds(
         Called with one summary line.
     progress
         Show a progress bar on stderr.
+    mels, frames
+        Bands and frames of each spectrogram.
 
     Returns
     -------
@@ -73,98 +106,102 @@ def read_sounds(
     ValueError
         If the rate is impossible, or 1 % of the sounds or more are silent, empty or cannot be read.
     """
-    from ..audio import read_wav
+    from ..audio import read_log_mel
+    from ..sound_files import check_rate
 
-    if rate is not None and not _is_rate(rate):
-        raise ValueError(f"rate is {rate!r}, expected samples per second from 1,000 to 192,000")
+    if rate is not None:
+        rate = check_rate(rate)
     rates = _count_rates(sounds)
-    if not rates:  # raises, since no file is readable
-        report_unreadable({name: "it is not a sound" for name, _ in sounds()}, n, where, log)
-    rate = rate or min(rates.most_common(1)[0][0], MAX_RATE)
-    x = np.empty((n, MELS, FRAMES), np.float32)
+    if rate is None:
+        rate = min(rates.most_common(1)[0][0] if rates else MAX_RATE, MAX_RATE)
+    x = np.empty((n, mels, frames), np.float32)
     readable = np.zeros(n, bool)
     reasons = dict[str, str]()
     seconds = list[float]()
-    k = 0
-    rows = enumerate(sounds())
     with progress_bar("reading sounds", n, progress) as step:
-        while chunk := list(islice(rows, CHUNK)):
-            waves: dict[int, Array] = {}
-            for i, (name, content) in chunk:
-                try:
-                    waves[i] = read_wav(_open(content), rate)
-                except (ValueError, OSError) as error:
-                    reasons[name] = _reason(error, content)
-                step()
-            names = {i: name for i, (name, _) in chunk}
-            for i, spectrum in _spectrograms(waves, names, rate, reasons):
-                x[k] = spectrum
+        for i, (name, content) in enumerate(sounds()):
+            try:
+                with _opened(content) as file:
+                    spectrum, length = read_log_mel(file, rate, mels=mels, frames=frames)
+            except (ValueError, OSError) as error:
+                reasons[name] = _reason(error, content)
+            else:
+                x[len(seconds)] = spectrum
                 readable[i] = True
-                seconds.append(len(waves[i]) / rate)
-                k += 1
+                seconds.append(length)
+            step()
     report_unreadable(reasons, n, where, log)
-    log(_summary(seconds, rates, rate))
-    return x[:k], readable, rate
+    log(_summary(seconds, rates, rate, (mels, frames)))
+    return x[: len(seconds)], readable, rate
 
 
-def _is_rate(rate: object) -> bool:
-    return isinstance(rate, int) and not isinstance(rate, bool) and 1000 <= rate <= 192_000
+def _is_image(content: bytes | Path) -> bool:
+    """Return whether Pillow can read a file; no, if Pillow is not installed."""
+    if isinstance(content, Path) and content.suffix.lower() in images.SUFFIXES:
+        return True
+    try:
+        from PIL import Image
+    except ModuleNotFoundError:
+        return False
+    try:
+        with _opened(content) as file, Image.open(file, formats=images.FORMATS):
+            return True
+    except Image.DecompressionBombError:
+        return True
+    except (OSError, SyntaxError, ValueError):  # UnidentifiedImageError is an OSError
+        return False
+
+
+def _is_sound(content: bytes | Path) -> bool:
+    """Return whether libsndfile can read a file."""
+    from ..sound_files import is_sound
+
+    try:
+        with _opened(content) as file:
+            return is_sound(file)
+    except OSError:
+        return False
 
 
 def _count_rates(sounds: MediaSource) -> Counter[int]:
     """Count the sample rates of all sounds with a readable header."""
-    import soundfile
+    from ..sound_files import file_rate
 
     counts: Counter[int] = Counter()
     for _, content in sounds():
         # The second reading raises the same error, which is reported.
-        with suppress(soundfile.LibsndfileError, OSError):
-            counts[soundfile.info(_open(content)).samplerate] += 1
+        with suppress(ValueError, OSError), _opened(content) as file:
+            counts[file_rate(file)] += 1
     return counts
 
 
-def _spectrograms(
-    waves: dict[int, Array], names: dict[int, str], rate: int, reasons: dict[str, str]
-) -> Iterator[tuple[int, Array]]:
-    """Yield the number and spectrogram of each wave; store why a wave has none in `reasons`.
-
-    All waves at once are three times as fast as one by one, which happens only after an error.
-    """
-    from ..audio import log_mel
-
-    try:
-        spectrograms = log_mel(list(waves.values()), rate, mels=MELS, frames=FRAMES)
-        yield from zip(waves, spectrograms, strict=True)
-    except ValueError:
-        for i, wave in waves.items():
-            try:
-                spectrogram = log_mel([wave], rate, mels=MELS, frames=FRAMES, names=["it"])[0]
-            except ValueError as error:
-                reasons[names[i]] = one_line(error)
-            else:
-                yield i, spectrogram
-
-
-def _open(content: Content) -> Path | BytesIO:
-    """Return what soundfile opens."""
-    if content is None:
-        raise OSError("it is empty")
-    return BytesIO(content) if isinstance(content, bytes) else content
+def _opened(content: Content) -> BinaryIO:
+    """Return an opened file."""
+    if not content:
+        raise ValueError("it is empty")
+    return BytesIO(content) if isinstance(content, bytes) else content.open("rb")
 
 
 def _reason(error: Exception, content: Content) -> str:
     """Return why a sound cannot be read, without its name, which precedes the reason."""
-    return f"it {one_line(error).removeprefix(f'{content} ').removeprefix('the file ')}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"it cannot be opened ({error.strerror})"
+    reason = one_line(error)
+    for name in (f"{content} ", "the file ", "it "):
+        reason = reason.removeprefix(name)
+    return f"it {reason}"
 
 
-def _summary(seconds: list[float], rates: Counter[int], rate: int) -> str:
+def _summary(seconds: list[float], rates: Counter[int], rate: int, shape: tuple[int, int]) -> str:
     """Return the line for the log on lengths and rates."""
     most_common = list[str]()
     for file_rate, count in rates.most_common(3):
         most_common.append(f"{file_rate:,} Hz" + (f" ({count:,})" if len(rates) > 1 else ""))
+    if len(rates) > 3:
+        most_common.append("…")
     resampled = "" if set(rates) == {rate} else f" resampled to {rate:,} Hz"
     return (
         f"{len(seconds):,} sounds of {min(seconds):.2f} to {max(seconds):.2f} s, "
         f"{', '.join(most_common)}{resampled}, "
-        f"as log-mel spectrograms of {MELS} bands × {FRAMES} frames"
+        f"as log-mel spectrograms of {shape[0]} bands × {shape[1]} frames"
     )

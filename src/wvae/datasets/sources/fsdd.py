@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
+from ...quoting import quoted
 from ..audio import log_mel, read_wav
 from ..catalogue import CATALOGUE
 from ..dataset import Array, Dataset
@@ -87,7 +88,7 @@ def load(*, label: Label = "digit", progress: bool = True) -> Dataset:
     Jackson, Souza, Flaks, Pan, Nicolas, Thite. Jakobovski/free-spoken-digit-dataset: v1.0.8. 2018.
     """
     if label not in get_args(Label):
-        raise ValueError(f"label is {label!r}, expected {' or '.join(get_args(Label))}")
+        raise ValueError(f"label is {quoted(label)}, expected {' or '.join(get_args(Label))}")
     (file,) = FILES["fsdd"]
     waves, recordings = _read_zip(fetch("fsdd", file, progress=progress))
     factors = {

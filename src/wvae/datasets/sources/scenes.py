@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
+from ...quoting import quoted
 from ..dataset import Array, Dataset
 from ..messages import check_integer
 from . import handwriting, mnist
@@ -161,7 +162,9 @@ def load(
 
 def _check_arguments(digits: str, images: int, seed: int) -> None:
     if digits not in get_args(Digits):
-        raise ValueError(f"digits is {digits!r}, expected one of {', '.join(get_args(Digits))}")
+        raise ValueError(
+            f"digits is {quoted(digits)}, expected one of {', '.join(get_args(Digits))}"
+        )
     check_integer("images", images, 100)
     check_integer("seed", seed, 0)
 
