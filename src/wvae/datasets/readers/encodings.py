@@ -23,8 +23,13 @@ BYTE_ORDER_MARKS = {
 # Encodings of spreadsheets. With rarer ones, most texts would be ambiguous.
 CODE_PAGES = (
     *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256"),
-    *("cp932", "cp949", "gb18030", "big5"),
+    *("cp932", "euc_jp", "cp949", "gb18030", "big5"),
 )
+# The same bytes are letters in several of these, unless the text is long or has kana.
+JAPANESE = ("cp932", "euc_jp")
+DOUBLE_BYTE = (*JAPANESE, "cp949", "gb18030", "big5")
+MANY_CHARACTERS = 30  # different ones, from which a text in these encodings is long
+KANA = 0.3  # share of kana in a Japanese text
 SAMPLE = 1 << 18  # bytes of non-ASCII lines from which an encoding is detected
 CHUNK = 1 << 20
 # A file with three valid UTF-8 characters for each bad byte is damaged UTF-8, not a code page.
@@ -152,6 +157,11 @@ def _code_page(content: bytes, bad: int, path: Path, log: Log) -> str:
             f"{path}: {place} is not UTF-8, although the rest is: correct it, or save the file as "
             "UTF-8 again"
         )
+    japanese = [page for page in JAPANESE if _share_of_kana(lines, page) >= KANA]
+    if len(japanese) == 1:
+        word = _first_word(lines.decode(japanese[0]))
+        log(f"{path.name} is not UTF-8: read as {japanese[0]}, with words such as {word!r}")
+        return japanese[0]
     candidates = list[Any](from_bytes(lines, cp_isolation=list(CODE_PAGES)))
     if not candidates:
         raise ValueError(
@@ -160,13 +170,49 @@ def _code_page(content: bytes, bad: int, path: Path, log: Log) -> str:
     best = candidates[0]
     equally_good = [match for match in candidates if match.chaos <= best.chaos]
     words = [f"{_first_word(str(match))!r} in {_page(match)}" for match in equally_good]
-    if len(equally_good) > 1:
+    if len(equally_good) > 1 or _is_doubtful(_page(best), lines):
+        words = _words_by_page(lines) or words
         raise ValueError(
-            f"{path} is not UTF-8 (first in {place}); the word there may be "
-            f"{' or '.join(words)}: save it as UTF-8"
+            f"{path} is not UTF-8 (first in {place}); the first such word is "
+            f"{' or '.join(words[:4])}: save it as UTF-8"
         )
     log(f"{path.name} is not UTF-8: read as {_page(best)}, with words such as {words[0]}")
     return _page(best)
+
+
+def _share_of_kana(lines: bytes, page: str) -> float:
+    """Return the share of hiragana and katakana among characters beyond ASCII; 0 if undecodable."""
+    try:
+        text = lines.decode(page)
+    except UnicodeDecodeError:
+        return 0.0
+    beyond = [character for character in text if not character.isascii()]
+    n_kana = sum("\u3041" <= character <= "\u30fa" for character in beyond)
+    return n_kana / len(beyond) if beyond else 0.0
+
+
+def _is_doubtful(page: str, lines: bytes) -> bool:
+    """Return whether a short text in a double-byte encoding may be in another such encoding."""
+    if page not in DOUBLE_BYTE:
+        return False
+    if page in JAPANESE:  # without kana: see `_code_page`
+        return True
+    words = [word for word in _words_by_page(lines) if word.endswith(DOUBLE_BYTE)]
+    distinct = {character for character in lines.decode(page) if not character.isascii()}
+    return len(words) > 1 and len(distinct) < MANY_CHARACTERS
+
+
+def _words_by_page(lines: bytes) -> list[str]:
+    """Return the first word beyond ASCII in each code page that makes letters of it."""
+    words = list[str]()
+    for page in CODE_PAGES:
+        try:
+            word = _first_word(lines.decode(page))
+        except UnicodeDecodeError:
+            continue
+        if word.isalpha() and not any(repr(word) in other for other in words):
+            words.append(f"{word!r} in {page}")
+    return words
 
 
 def _lines_beyond_ascii(content: bytes) -> bytes:
