@@ -188,15 +188,16 @@ def checked(table: Table, log: Log = _no_log) -> Table:
     names = table.columns.column_names
     cleaned = clean_names([*names, *table.encoded], table.path, log)
     original = dict(zip(cleaned, [*names, *table.encoded], strict=True))
-    indexes = _pandas_index(table.columns.schema)
+    indexes, marked = _pandas_columns(table.columns.schema)
     columns = table.columns.rename_columns(cleaned[: len(names)])
     categories = list[str]()
     cells = dict[str, Cells]()
     for position, name in enumerate(cleaned[: len(names)]):
         column = columns.column(position)
-        if types.is_dictionary(column.type) and arrow.is_numeric(column.type.value_type):
-            categories.append(name)
+        is_category = types.is_dictionary(column.type) or name in marked
         column = _plain(column)
+        if is_category and arrow.is_numeric(column.type):
+            categories.append(name)
         columns = columns.set_column(position, name, column)
         fractions = fractions_of_words(column) if arrow.is_text(column.type) else None
         if fractions is not None:
@@ -214,7 +215,7 @@ def checked(table: Table, log: Log = _no_log) -> Table:
         class_names=class_names,
         cells=cells,
         categories=tuple(categories),
-        indexes=indexes,
+        indexes=tuple(sorted(indexes)),
     )
     return _with_rows(plain)
 
@@ -246,17 +247,20 @@ def _plain(column: Any) -> Any:
     return column
 
 
-def _pandas_index(schema: Any) -> tuple[str, ...]:
-    """Return the columns that pandas' metadata in a schema calls the index."""
+def _pandas_columns(schema: Any) -> tuple[set[str], set[str]]:
+    """Return the columns that pandas' metadata in a schema calls an index, and categories."""
     metadata = (schema.metadata or {}).get(b"pandas")
     if not metadata:
-        return ()
+        return set(), set()
     try:
-        columns = json.loads(metadata).get("index_columns", [])
-    except (ValueError, AttributeError):  # written by another program: no index
-        return ()
-    # A dict describes a range, which is not stored as a column.
-    return tuple(clean_name(name) for name in columns if isinstance(name, str))
+        content = json.loads(metadata)
+        # A dict describes a range, which is not stored as a column.
+        indexes = {name for name in content["index_columns"] if isinstance(name, str)}
+        kinds = {column["field_name"]: column["pandas_type"] for column in content["columns"]}
+    except (ValueError, TypeError, KeyError):  # another program's metadata: nothing is marked
+        return set(), set()
+    categories = {name for name, kind in kinds.items() if kind == "categorical"}
+    return set(map(clean_name, indexes)), set(map(clean_name, categories - {None}))
 
 
 def _read_parquet(path: Path, log: Log) -> Table:
