@@ -108,10 +108,12 @@ def _parse(content: bytes, layout: Layout, names: Sequence[str], path: Path) -> 
         if not invalid:
             raise ValueError(f"{path} cannot be read as a table: {one_line(error)}") from error
         row = invalid[0]
+        fix = f"correct it, or quote values that contain {layout.delimiter!r}"
+        if row.text.count('"') % 2:
+            fix = "a quotation mark is not closed: close it"
         raise ValueError(
             f"{path}: row {row.number - layout.skip:,} has {row.actual_columns:,} values, expected "
-            f"one for each of the {row.expected_columns:,} columns ({row.text[:60]!r}): correct "
-            f"it, or quote values that contain {layout.delimiter!r}"
+            f"one for each of the {row.expected_columns:,} columns ({row.text[:60]!r}): {fix}"
         ) from error
 
 
@@ -160,9 +162,10 @@ def _header_line(lines: Sequence[str], first: int, comments: int, delimiter: str
     if comments == len(lines):
         return comments
     header = lines[comments - 1].lstrip("# ")
-    delimiter = delimiter or detect_delimiter(header, lines[comments : comments + FIRST_ROWS])
+    rows = [line for line in lines[comments : comments + FIRST_ROWS] if line.strip()]
+    delimiter = delimiter or detect_delimiter(header, rows)
     names = header.split(delimiter)
-    values = lines[comments].split(delimiter)
+    values = rows[0].split(delimiter) if rows else []
     is_header = len(names) == len(values) and any(
         NUMBER.fullmatch(value.strip()) and not NUMBER.fullmatch(name.strip())
         for name, value in zip(names, values, strict=True)
