@@ -164,6 +164,18 @@ def test_lists_must_have_the_model_s_shape(tmp_path: Path) -> None:
         numbers_of(path, schema=MODEL)
 
 
+def test_lists_without_numbers_are_left_out_on_request(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pa.table({"x": [[1.0, 2.0], None, [3.0, float("nan")], [5.0, 6.0]]}), path)
+    lines = list[str]()
+    numbers = numbers_of(path, lines=lines, drop_missing=True)
+    assert numbers.x.tolist() == [[1, 2], [5, 6]]
+    assert numbers.kept.tolist() == [True, False, False, True]
+    assert "left out: 2 of 4 rows" in lines[-1]
+    with pytest.raises(ValueError, match="'x'"):
+        numbers_of(path)
+
+
 EPOCH = [1.7e9 - 3, 1.7e9, 1.7e9 + 2.5]
 
 

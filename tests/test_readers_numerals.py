@@ -175,7 +175,7 @@ def test_ten_percent_of_different_words_are_missing(reader: Reader, tmp_path: Pa
     check_error(reader, path, "'b'", "4 of 40 rows, first in row 1", "'bada'")
     path.write_text(with_words({i: f"bad{chr(97 + i)}" for i in range(8)}))
     assert reader(path).schema.columns == ("a",)  # type: ignore[union-attr]
-    assert "'b'" in reader.line("not used as factors")
+    assert "'b' (only 80% of its cells are numbers)" in reader.line("read as words")
 
 
 def test_half_of_the_cells_below_detection_are_missing(reader: Reader, tmp_path: Path) -> None:
@@ -213,3 +213,10 @@ def test_labels_with_leading_zeros_stay_words(reader: Reader, tmp_path: Path) ->
     path = tmp_path / "a.csv"
     path.write_text("a,label\n" + "1,007\n2,012\n5,007\n7,012\n")
     assert reader(path).y.tolist() == ["007", "012", "007", "012"]
+
+
+def test_words_are_named_if_the_factors_are(reader: Reader, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("a,note,plate,label\n" + "1,u,p,x\n2,v,q,y\n5,u,p,x\n7,v,q,y\n")
+    reader(path, factors=["plate"])
+    assert "'note'" in reader.line("not features")

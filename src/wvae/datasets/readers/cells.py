@@ -11,7 +11,7 @@ import numpy as np
 
 from ..dataset import Array
 from ..messages import Log, preview
-from .numerals import TO_ASCII, Numerals, Style, looks_measured, parse_numerals
+from .numerals import LOWER_SHARE, TO_ASCII, Numerals, Style, looks_measured, parse_numerals
 
 __all__ = [
     "Cells",
@@ -215,7 +215,9 @@ def _from_numerals(
         return pa.nulls(len(values)), None
     filled = list(counts.filled)
     if not any(value is not None for value in numerals.values):
-        notes.measured(name, looks_measured(filled), counts)
+        if numerals.share >= LOWER_SHARE:
+            notes.mixed(name, numerals.share)
+        notes.measured(name, looks_measured(filled))
         return values, None
     if numerals.code:
         notes.codes(name, numerals.code, counts)
@@ -265,7 +267,10 @@ class _Notes:
         row = counts.first[counts.words.index(code)] + 1 if code in counts.words else 1
         self.words.append(f"{name!r} (leading zeros, as in {code!r} in row {row})")
 
-    def measured(self, name: str, word: str, counts: _Counts) -> None:
+    def mixed(self, name: str, share: float) -> None:
+        self.words.append(f"{name!r} (only {share:.0%} of its cells are numbers)")
+
+    def measured(self, name: str, word: str) -> None:
         if word:
             self.words.append(f"{name!r} (write {word!r} as a number to use it as one)")
 
@@ -310,24 +315,32 @@ def _null_if_missing(values: Any) -> Any:
 
 def _cast(values: Any) -> Any | None:
     """Return a column of plain integers or fractions as such, or None."""
+    column = _cast_filled(values) if len(values) else None
+    if column is not None:
+        return column
+    filled = _null_if_missing(values)
+    if filled.null_count in (0, len(filled)):
+        return None
+    return _cast_filled(filled)
+
+
+def _cast_filled(values: Any) -> Any | None:
+    """Return text as integers or fractions if all of it is such, except nulls, or None."""
     import pyarrow as pa
     from pyarrow import compute
 
-    filled = _null_if_missing(values)
-    if filled.null_count == len(filled):
-        return None
-    present = filled.drop_null()
+    present = values.drop_null() if values.null_count else values
     if _matches(present, INTEGER).all():
         for kind in (pa.int64(), pa.uint64()):
             try:
-                return filled.cast(kind)
+                return values.cast(kind)
             except pa.ArrowInvalid:
                 continue
         return None
     if not _matches(present, FRACTION).all() or not _matches(present, "[.eE]").any():
         return None
     options = compute.ReplaceSubstringOptions(r"^\+", "")
-    plain = compute.call_function("replace_substring_regex", [filled], options)
+    plain = compute.call_function("replace_substring_regex", [values], options)
     return plain.cast(pa.float64())
 
 

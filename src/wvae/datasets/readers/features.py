@@ -14,6 +14,7 @@ from ..messages import preview, reject
 from ..schema import Schema
 from . import images
 from .arrays import examples
+from .arrow import stack_lists
 from .cells import name_words
 from .file_names import files_column
 from .indexes import find_indexes
@@ -152,9 +153,13 @@ def _choose(
 
 
 def _report_others(table: Table, taken: set[str], options: ReadOptions) -> None:
-    """Log the columns that are neither numbers nor words: dates, categories, nested values."""
+    """Log the columns that are neither numbers nor factors: dates, categories, nested values.
+
+    If no factor is named, the choice of factors mentions the columns of words.
+    """
     others = list[str]()
-    known = {*table.features, *table.words, *table.class_names, *table.empty, *taken}
+    words = [] if options.factors else table.words
+    known = {*table.features, *words, *table.class_names, *table.empty, *taken}
     for column in table.columns.schema:
         if column.name not in known:
             kind = "categories" if column.name in table.categories else str(column.type)[:40]
@@ -278,15 +283,19 @@ def _read_lists(table: Table, name: str, options: ReadOptions) -> Numbers:
     """Return a column of lists of numbers as examples; see `read_numbers`."""
     where = str(table.path)
     reject(f"{where} holds examples as lists", size=options.size)
-    x = table.stack(name)
+    column = table.columns.column(name)
     kept = np.ones(len(table), bool)
-    if x.dtype.kind == "f" and x.ndim > 1 and options.drop_missing:
-        n_missing = np.isnan(x).reshape(len(x), -1).sum(axis=1)
-        kept = np.asarray(n_missing == 0)
-        if not kept.all():
-            n_left_out = len(kept) - int(kept.sum())
-            options.log(f"left out: {n_left_out:,} of {len(kept):,} rows, in which a number is NaN")
-            x = x[kept]
+    if options.drop_missing:
+        kept = column.is_valid().to_numpy().copy()
+        column = column.filter(column.is_valid())
+    x = stack_lists(column, name, where)
+    if options.drop_missing and x.dtype.kind == "f" and x.ndim > 1:
+        complete = np.asarray(np.isnan(x).reshape(len(x), -1).sum(axis=1) == 0)
+        kept[kept] = complete
+        x = x[complete]
+    if not kept.all():
+        n_left_out = len(kept) - int(kept.sum())
+        options.log(f"left out: {n_left_out:,} of {len(kept):,} rows, in which a number is missing")
     x = examples(_bytes_if_pixels(x), where, options.log) if x.ndim > 2 else _rows(x, name, where)
     schema = options.schema
     if schema is not None and schema.shape != x.shape[1:]:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
-__all__ = ["TO_ASCII", "Numerals", "Style", "looks_measured", "parse_numerals"]
+__all__ = ["LOWER_SHARE", "TO_ASCII", "Numerals", "Style", "looks_measured", "parse_numerals"]
 
 SHARE = 0.9  # of the filled cells: a column with so many numbers is one of numbers
 LOWER_SHARE = 0.5  # the same for a column whose other cells are a few words again and again
 FEW_WORDS = 3
+LONGEST = 60  # characters of a number
 # Signs and spaces that spreadsheets write instead of ASCII's; full-width digits.
 TO_ASCII = str.maketrans(
     {"−": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "，": ",", "．": ".", "’": "'"}
@@ -67,6 +68,8 @@ class Numerals:
         Whether all numbers are whole and written in digits only.
     code
         The first word with leading zeros, such as 007, if the column holds codes, or "".
+    share
+        The share of cells that are numbers, in any style.
     """
 
     values: list[float | None]
@@ -74,6 +77,7 @@ class Numerals:
     problem: str = ""
     digits: bool = False
     code: str = ""
+    share: float = 0.0
 
 
 def parse_numerals(counts: Mapping[str, int], decimal_commas: bool | None = None) -> Numerals:
@@ -113,7 +117,7 @@ def parse_numerals(counts: Mapping[str, int], decimal_commas: bool | None = None
         n_numbers += counts[word] if readings else 0
         for style in readings:
             cells[style] = cells.get(style, 0) + counts[word]
-    no_numbers = Numerals([None] * len(words))
+    no_numbers = Numerals([None] * len(words), share=n_numbers / max(1, total))
     if not words:
         return no_numbers
     if not cells:
@@ -214,7 +218,7 @@ def _booleans(words: Sequence[str], counts: Mapping[str, int]) -> Numerals | Non
 
 def _readings(word: str) -> dict[Style, float]:
     """Return what a word is in each style in which it is a number."""
-    match = SIGNED.fullmatch(word)
+    match = SIGNED.fullmatch(word) if len(word) <= LONGEST else None
     if match is None:
         return {}
     sign, prefix, inner_sign, body, suffix = match.groups()
