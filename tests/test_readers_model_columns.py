@@ -291,3 +291,11 @@ def test_damaged_parquet_is_refused(reader: Reader, tmp_path: Path, keep: int) -
     parquet.write_table(pa.table({"a": list(range(99)), "label": [0, 1, 2] * 33}), path)
     path.write_bytes(path.read_bytes()[:keep])
     check_error(reader, path, "a.parquet", "cannot be read as Parquet")
+
+
+def test_parquet_text_that_is_no_utf8_is_refused(reader: Reader, tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    words = pa.array(["Bl\u00fcte", "Stra\u00dfe"] * 4)
+    parquet.write_table(pa.table({"a": range(0, 16, 2), "label": words}), path, compression="none")
+    path.write_bytes(path.read_bytes().replace(b"Bl\xc3\xbcte", b"Bl\xfc\xfcte"))
+    check_error(reader, path, "a.parquet", "cannot be read as Parquet")

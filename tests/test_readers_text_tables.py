@@ -196,6 +196,8 @@ def test_file_that_is_not_parquet_is_an_error(reader: Reader, tmp_path: Path) ->
         ("0,1,label\n1,2,x\n2,1,y\n", ("0", "1")),
         ("400.5,401,label\n1,2,x\n2,1,y\n", ("400.5", "401")),
         ("x, mm;y, mm;label\n1,5;2,5;x\n2;1,5;y\n", ("x, mm", "y, mm")),
+        ("x, mm;label\n1,5;x\n2;y\n", ("x, mm",)),
+        ("x, mm;label\n1,5;x\n2,0;y\n", ("x, mm",)),
         ("a|label\n1|x\n2|y\n", ("a",)),
         ("a\tlabel\n1\tx\n2\ty\n", ("a",)),
     ],

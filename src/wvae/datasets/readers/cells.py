@@ -11,6 +11,16 @@ import numpy as np
 
 from ..dataset import Array
 from ..messages import Log, preview
+from .casts import (
+    DOT_GROUPS,
+    all_match,
+    cast_decimal_commas,
+    cast_numbers,
+    matches,
+    missing_words,
+    null_if_missing,
+    trim,
+)
 from .numerals import LOWER_SHARE, TO_ASCII, Numerals, Style, looks_measured, parse_numerals
 
 __all__ = [
@@ -21,13 +31,6 @@ __all__ = [
     "read_cells",
     "type_columns",
 ]
-
-# What Arrow's cast to integers and fractions reads without a loss or a surprise.
-INTEGER = "^(0|-?[1-9][0-9]*)$"
-FRACTION = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
-DECIMAL_COMMA = "^[+-]?[0-9]+(,[0-9]+)?([eE][+-]?[0-9]+)?$"
-COMMA_GROUPS = "^[+-]?[1-9][0-9]{0,2}(,[0-9]{3})*$"
-DOT_GROUPS = r"^[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})*$"
 
 
 @dataclass(frozen=True)
@@ -48,13 +51,6 @@ class Cells:
     numbers: Array
     words: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     problem: str = ""
-
-
-def missing_words() -> tuple[str, ...]:
-    """Return the words for a missing value, "" first."""
-    from ...validation import MISSING_WORDS  # imports scikit-learn
-
-    return MISSING_WORDS
 
 
 def name_words(words: dict[str, tuple[int, int]]) -> str:
@@ -100,9 +96,9 @@ def type_columns(table: Any, path: Path, log: Log) -> tuple[Any, dict[str, Cells
     """
     import pyarrow as pa
 
-    texts = {name: _trim(table.column(name)) for name in table.column_names}
-    plain = {name: _cast(values) for name, values in texts.items()}
-    commas = {name: _decimal_commas(texts[name]) for name in texts if plain[name] is None}
+    texts = {name: trim(table.column(name)) for name in table.column_names}
+    plain = {name: cast_numbers(values) for name, values in texts.items()}
+    commas = {name: cast_decimal_commas(texts[name]) for name in texts if plain[name] is None}
     counts = {name: _Counts(texts[name]) for name, column in commas.items() if column is None}
     numerals = _parse_all(texts, plain, commas, counts)
     columns, cells = dict[str, Any](), dict[str, Cells]()
@@ -140,8 +136,8 @@ def _parse_all(
     if not certain and not any(has_comma):
         return numerals
     for name, values in texts.items():
-        dotted = plain[name] is not None and _matches(values, r"\.").any()
-        if dotted and _all_match(values, DOT_GROUPS):
+        dotted = plain[name] is not None and matches(values, r"\.").any()
+        if dotted and all_match(values, DOT_GROUPS):
             counts[name] = _Counts(values)
     return {name: parse_numerals(count.filled, True) for name, count in counts.items()}
 
@@ -159,7 +155,7 @@ def fractions_of_words(values: Any) -> Cells | None:
 
 def read_cells(values: Any) -> Cells | None:
     """Return the cells of a column of text as numbers, or None if it is one of words."""
-    counts = _Counts(_trim(values))
+    counts = _Counts(trim(values))
     numerals = parse_numerals(counts.filled)
     has_numbers = any(value is not None for value in numerals.values)
     return _as_cells(counts, numerals) if has_numbers else None
@@ -282,94 +278,15 @@ class _Notes:
             self.log(f"{self.file}: read as words: {preview(self.words, 5, quote=False)}")
 
 
-def _trim(values: Any) -> Any:
-    """Return text without spaces around it; null becomes ""."""
-    from pyarrow import compute
-
-    return compute.call_function("utf8_trim_whitespace", [values.fill_null("")])
-
-
-def _all_match(values: Any, pattern: str) -> bool:
-    """Return whether all filled cells match a regular expression, and at least one is filled."""
-    filled = _null_if_missing(values).drop_null()
-    return len(filled) > 0 and bool(_matches(filled, pattern).all())
-
-
-def _matches(values: Any, pattern: str) -> Array:
-    from pyarrow import compute
-
-    options = compute.MatchSubstringOptions(pattern)
-    matches = compute.call_function("match_substring_regex", [values], options)
-    return matches.to_numpy(zero_copy_only=False) if len(values) else np.empty(0, bool)
-
-
-def _null_if_missing(values: Any) -> Any:
-    """Return text with null for the words that mean a missing value."""
-    import pyarrow as pa
-    from pyarrow import compute
-
-    options = compute.SetLookupOptions(pa.array(missing_words(), pa.string()))
-    missing = compute.call_function("is_in", [values], options)
-    return compute.call_function("if_else", [missing, pa.scalar(None, pa.string()), values])
-
-
-def _cast(values: Any) -> Any | None:
-    """Return a column of plain integers or fractions as such, or None."""
-    column = _cast_filled(values) if len(values) else None
-    if column is not None:
-        return column
-    filled = _null_if_missing(values)
-    if filled.null_count in (0, len(filled)):
-        return None
-    return _cast_filled(filled)
-
-
-def _cast_filled(values: Any) -> Any | None:
-    """Return text as integers or fractions if all of it is such, except nulls, or None."""
-    import pyarrow as pa
-    from pyarrow import compute
-
-    present = values.drop_null() if values.null_count else values
-    if _matches(present, INTEGER).all():
-        for kind in (pa.int64(), pa.uint64()):
-            try:
-                return values.cast(kind)
-            except pa.ArrowInvalid:
-                continue
-        return None
-    if not _matches(present, FRACTION).all() or not _matches(present, "[.eE]").any():
-        return None
-    options = compute.ReplaceSubstringOptions(r"^\+", "")
-    plain = compute.call_function("replace_substring_regex", [values], options)
-    return plain.cast(pa.float64())
-
-
-def _decimal_commas(values: Any) -> Any | None:
-    """Return a column that has decimal commas without doubt as fractions, or None."""
-    import pyarrow as pa
-    from pyarrow import compute
-
-    if not _all_match(values, DECIMAL_COMMA):
-        return None
-    filled = _null_if_missing(values)
-    present = filled.drop_null()
-    if not _matches(present, ",").any() or _matches(present, COMMA_GROUPS).all():
-        return None
-    for pattern, replacement in ((",", "."), (r"^\+", "")):
-        options = compute.ReplaceSubstringOptions(pattern, replacement)
-        filled = compute.call_function("replace_substring_regex", [filled], options)
-    return filled.cast(pa.float64())
-
-
 def _first(values: Any, text: str) -> str:
     """Return the first cell that contains a text."""
-    rows = np.flatnonzero(_matches(values, text))
+    rows = np.flatnonzero(matches(values, text))
     return values[int(rows[0])].as_py()
 
 
 def _missing_words(values: Any) -> dict[str, tuple[int, int]]:
     """Return the words for missing values in a column of numbers; see `Cells`."""
-    null = _null_if_missing(values).is_null().to_numpy()
+    null = null_if_missing(values).is_null().to_numpy()
     rows = np.flatnonzero(null)
     words = dict[str, tuple[int, int]]()
     missing: Sequence[str] = values.take(rows).to_pylist()

@@ -212,7 +212,10 @@ def detect_delimiter(header: str, rows: Iterable[str] = ()) -> str:
     for delimiter in DELIMITERS:
         fits, numbers = _fit(header, lines, delimiter)
         scores[delimiter] = fits, numbers, unquoted.count(delimiter)
-    return max(DELIMITERS, key=lambda delimiter: scores[delimiter])
+    if not any(count for _, _, count in scores.values()):
+        return ","
+    # At a draw, commas are rather decimal marks or part of a name.
+    return max(DELIMITERS[::-1], key=lambda delimiter: scores[delimiter])
 
 
 def _fit(header: str, lines: Sequence[str], delimiter: str) -> tuple[bool, float]:

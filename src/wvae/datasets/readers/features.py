@@ -3,58 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..dataset import Array
-from ..messages import preview, reject
+from ..messages import preview
 from ..schema import Schema
 from . import images
-from .arrays import examples
-from .arrow import stack_lists
 from .cells import name_words
 from .file_names import files_column
 from .indexes import find_indexes
 from .labels import ReadOptions
+from .lists import FEATURES, LARGEST, Numbers, list_column, read_lists
 from .model_columns import columns_of_model
 from .tables import Table
 
 __all__ = ["FEATURES", "Numbers", "files_column", "list_column", "read_numbers"]
 
-FEATURES = ("x", "features", "embedding", "data", "image", "pixels")
-LARGEST = 1e150  # the square of a larger number is infinite
 EXACT = 2**53  # larger whole numbers may lose digits as float64
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """The numbers of a table as examples.
-
-    Parameters
-    ----------
-    x
-        The examples, (k, \\*shape), of the kept rows.
-    kept
-        Mask of the rows that are examples, (n,) bool, with k True values.
-    columns
-        Names of the numeric columns in the order of x; None if x comes from lists.
-    ignored
-        Names of columns that are no data, such as an index.
-    used
-        All columns that cannot be factors.
-    summary
-        One line for the log.
-    """
-
-    x: Array
-    kept: Array
-    columns: tuple[str, ...] | None
-    ignored: tuple[str, ...]
-    used: tuple[str, ...]
-    summary: str
 
 
 def read_numbers(table: Table, reserved: Sequence[str], options: ReadOptions) -> Numbers:
@@ -87,7 +55,7 @@ def read_numbers(table: Table, reserved: Sequence[str], options: ReadOptions) ->
     by_name = schema is not None and schema.columns is not None
     lists = [name for name in table.lists if name not in reserved]
     if lists and not by_name:
-        return _read_lists(table, list_column(lists, str(table.path)), options)
+        return read_lists(table, list_column(lists, str(table.path)), options)
     if schema is not None and schema.columns is not None:
         chosen = columns_of_model(table, reserved, schema, options.log)
         table, numeric, ignored, used = chosen.table, chosen.columns, chosen.ignored, chosen.used
@@ -251,78 +219,6 @@ def _whole_numbers(column: Any) -> Array | None:
     return column.fill_null(0).to_numpy()
 
 
-def list_column(lists: Sequence[str], where: str) -> str:
-    """Return the column of lists that holds the examples.
-
-    Parameters
-    ----------
-    lists
-        All columns of lists; at least one.
-    where
-        Name of the source for errors.
-
-    Raises
-    ------
-    ValueError
-        If there are several and none has a usual name.
-
-    Examples
-    --------
-    >>> list_column(["tags", "embedding"], "a.parquet")
-    'embedding'
-    """
-    usual = [name for word in FEATURES for name in lists if name.lower() == word]
-    if len(lists) > 1 and not usual:
-        raise ValueError(
-            f"{where}: several columns hold lists ({preview(lists)}): keep one, or call it 'x'"
-        )
-    return (usual or lists)[0]
-
-
-def _read_lists(table: Table, name: str, options: ReadOptions) -> Numbers:
-    """Return a column of lists of numbers as examples; see `read_numbers`."""
-    where = str(table.path)
-    reject(f"{where} holds examples as lists", size=options.size)
-    column = table.columns.column(name)
-    kept = np.ones(len(table), bool)
-    if options.drop_missing:
-        kept = column.is_valid().to_numpy().copy()
-        column = column.filter(column.is_valid())
-    x = stack_lists(column, name, where)
-    if options.drop_missing and x.dtype.kind == "f" and x.ndim > 1:
-        complete = np.asarray(np.isnan(x).reshape(len(x), -1).sum(axis=1) == 0)
-        kept[kept] = complete
-        x = x[complete]
-    if not kept.all():
-        n_left_out = len(kept) - int(kept.sum())
-        options.log(f"left out: {n_left_out:,} of {len(kept):,} rows, in which a number is missing")
-    x = examples(_bytes_if_pixels(x), where, options.log) if x.ndim > 2 else _rows(x, name, where)
-    schema = options.schema
-    if schema is not None and schema.shape != x.shape[1:]:
-        raise ValueError(
-            f"{where}: the lists of the column {name!r} have shape {x.shape[1:]}, expected "
-            f"{schema.shape}, as the model was fitted to"
-        )
-    summary = f"{len(x):,} rows of shape {x.shape[1:]} from the column {name!r}"
-    return Numbers(x, kept, None, (), (name,), summary)
-
-
-def _rows(x: Array, name: str, where: str) -> Array:
-    """Return lists of numbers, (n, d), as float64, or raise a ValueError for a bad number."""
-    if x.ndim < 2 or 0 in x.shape:
-        raise ValueError(
-            f"{where}: the lists of the column {name!r} are empty, expected numbers: fill them"
-        )
-    x = x.astype(np.float64, copy=False)
-    bad = np.flatnonzero(~(np.abs(x) <= LARGEST).all(1))
-    if bad.size:
-        raise ValueError(
-            f"{where}: the column {name!r} holds NaN or infinity, first in row {bad[0] + 1:,}: "
-            "correct it or drop those rows"
-        )
-    return x
-
-
 def _image_shape(
     schema: Schema | None, options: ReadOptions, width: int, path: Path
 ) -> tuple[int, ...] | None:
@@ -358,9 +254,3 @@ def _as_images(x: Array, shape: tuple[int, ...], path: Path) -> Array:
         )
     is_whole = bool((x == np.round(x)).all())
     return x.astype(np.uint8 if is_whole else np.float32).reshape(len(x), *shape)
-
-
-def _bytes_if_pixels(x: Array) -> Array:
-    """Return examples of two or more dimensions that are integers from 0 to 255 as uint8."""
-    is_pixels = x.ndim > 2 and x.dtype.kind in "iub" and x.min() >= 0 and x.max() <= 255
-    return x.astype(np.uint8) if is_pixels else x

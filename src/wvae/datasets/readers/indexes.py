@@ -64,14 +64,15 @@ def find_indexes(table: Table, candidates: Sequence[str]) -> tuple[dict[str, str
 def _reason(name: str, values: Array, where: str) -> str:
     """Return why a column is an index; "kept" if it may be one; "" if it is none."""
     present = values[~np.isnan(values)]
-    is_whole = bool(np.isfinite(present).all() and (present == np.round(present)).all())
+    is_fraction = (present != np.round(present)) | ~np.isfinite(present)
+    is_whole = not is_fraction.any()
     if is_nameless(name):
         if is_whole:
             return "no name"
         if not name:
             raise ValueError(
                 f"{where}: the first column has no name, but holds fractions such as "
-                f"{present[present != np.round(present)][0]:g}: name it in the first line"
+                f"{present[is_fraction][0]:g}: name it in the first line"
             )
         return ""
     n = len(values)

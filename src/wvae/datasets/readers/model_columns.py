@@ -9,7 +9,8 @@ import numpy as np
 
 from ..messages import Log, did_you_mean, preview
 from ..schema import Schema
-from .cells import Cells, missing_words, read_cells
+from .casts import missing_words
+from .cells import Cells, read_cells
 from .names import clean_name
 from .tables import Table
 

@@ -282,6 +282,7 @@ def _read_parquet(path: Path, log: Log) -> Table:
             clean_names(schema.names, path, _no_log)
             others = [column.name for column in schema if column.name not in encoded]
             columns = file.read(columns=others)
+        columns.validate(full=True)  # text that is no UTF-8, categories that do not exist
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read as Parquet: {one_line(error)}") from error
     try:
