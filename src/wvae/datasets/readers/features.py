@@ -16,7 +16,7 @@ from .cells import name_words
 from .file_names import files_column
 from .indexes import find_indexes
 from .labels import ReadOptions
-from .lists import FEATURES, LARGEST, Numbers, list_column, read_lists
+from .list_columns import FEATURES, LARGEST, Numbers, list_column, read_lists
 from .model_columns import columns_of_model
 from .tables import Table
 
