@@ -75,7 +75,7 @@ def test_a_row_out_of_bounds_is_an_error_that_names_it(rows: list[int], wrong: i
 
 @pytest.mark.parametrize("parts", [[], [np.zeros((2, 3)), np.zeros((2, 4))]])
 def test_files_of_different_shapes_are_rejected(parts: list[np.ndarray]):
-    with pytest.raises(ValueError, match="one shape and type"):
+    with pytest.raises(ValueError, match="one shape"):
         Shards(parts)
 
 
@@ -268,13 +268,12 @@ def test_shards_that_do_not_match_are_an_error(folders: dict[str, Path], x: np.n
         open_data(npy, log=quiet)
     np.save(npy / "part-1-labels.npy", np.zeros(300))
     np.save(npy / "part-1.npy", x[:300, :5])
-    with pytest.raises(ValueError, match="one shape and type"):
+    with pytest.raises(ValueError, match=r"part-1.npy .*\(5, 6\).*part-0.npy .*\(6, 6\)"):
         open_data(npy, log=quiet)
     table = folders["parquet"]
-    write_parquet(
-        table / "part-1.parquet", x[:9].astype(float), labels=np.arange(9) % 2, writer=["w"] * 9
-    )
-    with pytest.raises(ValueError, match="one shape and type"):
+    columns = {"labels": np.arange(9) % 2, "writer": ["w"] * 9}
+    write_parquet(table / "part-1.parquet", x[:9, :5], **columns)
+    with pytest.raises(ValueError, match=r"part-1.parquet .*\(5, 6\).*part-0.parquet .*\(6, 6\)"):
         open_data(table, log=quiet)
 
 

@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wvae import WVAE, load
+from wvae.datasets.dataset import Dataset
 from wvae.datasets.values import ValueScale, learn_scale
+from wvae.workflows.encoded_split import encode_split
 
 DTYPES = ["uint8", "int16", "uint16", ">i4", "int64", "uint64", ">f4", "float32", "float64", ">f8"]
 SMALL: dict[str, Any] = {
@@ -203,6 +205,19 @@ def test_settings_of_the_program_change_nothing(setting: str, tmp_path: Any):
     for z in found:
         np.testing.assert_array_equal(z, codes(expected, IMAGES))
     np.testing.assert_array_equal(decoded, expected.reconstruct(IMAGES))
+
+
+@pytest.mark.parametrize("shape", [(60, 6, 8, 3), (60, 8, 8, 1), (60, 9, 6, 4)])
+def test_images_with_channels_last_are_rejected(shape: tuple[int, ...]):
+    with pytest.raises(ValueError, match=r"channels last.*moveaxis"):
+        small().fit(np.zeros(shape), Y)
+
+
+def test_a_16_bit_model_is_measured():
+    x = np.repeat(IMAGES, 3, 0).astype(np.uint16) * 16
+    data = Dataset(x, np.repeat(Y, 3), name="deep")
+    split = encode_split(small().fit(data), data, None, (200, 200), 0, samples=False)
+    assert 0 <= split.x.train.min() <= split.x.train.max() <= 1
 
 
 def test_labels_of_objects_can_be_scored():

@@ -78,7 +78,7 @@ class Schema:
     factors: tuple[str, ...] = ()
     columns: tuple[str, ...] | None = None
     ignored: tuple[str, ...] = ()
-    white: int | None = None
+    white: float | None = None
     rate: int | None = None
     mels: int | None = None
     frames: int | None = None

@@ -42,14 +42,17 @@ class Shards:
     Parameters
     ----------
     parts
-        Memory maps, or other files that can be indexed, of the same shape and dtype.
+        Memory maps, or other files that can be indexed, of the same shape.
     rows
         Which of all rows to use, (n,), sorted; None for all.
+    dtype
+        Type of the values, to which rows are cast when they are read. None: the type that holds
+        the values of all files, in the byte order of the machine.
 
     Raises
     ------
     ValueError
-        If the files hold examples of different shapes or dtypes.
+        If the files hold examples of different shapes, or one holds no numbers.
 
     Examples
     --------
@@ -58,15 +61,21 @@ class Shards:
     ((5, 2), [[8.0, 9.0], [0.0, 1.0]], [[2.0, 3.0], [8.0, 9.0]])
     """
 
-    def __init__(self, parts: Sequence[Part | Array], rows: Array | None = None) -> None:
-        kinds = {(part.shape[1:], part.dtype) for part in parts}
-        if len(kinds) != 1:
-            names = sorted(f"{shape} {dtype}" for shape, dtype in kinds)
-            raise ValueError(
-                f"the files hold {', '.join(names) or 'no examples'}, "
-                "expected examples of one shape and type"
-            )
-        row_shape, self.dtype = kinds.pop()
+    def __init__(
+        self,
+        parts: Sequence[Part | Array],
+        rows: Array | None = None,
+        dtype: np.dtype[Any] | None = None,
+    ) -> None:
+        shapes = sorted({part.shape[1:] for part in parts})
+        if len(shapes) != 1:
+            names = ", ".join(str(shape) for shape in shapes) or "no examples"
+            raise ValueError(f"the files hold {names}, expected examples of one shape")
+        for part in parts:
+            if part.dtype.kind not in "biuf":
+                raise ValueError(f"a file holds {part.dtype}, expected numbers: convert it")
+        common = np.result_type(*(part.dtype for part in parts)) if dtype is None else dtype
+        row_shape, self.dtype = shapes[0], common.newbyteorder("=")
         self.parts, self.rows = list(parts), rows
         self.starts = np.cumsum([0, *(part.shape[0] for part in parts)])
         n_rows = int(self.starts[-1]) if rows is None else len(rows)
@@ -121,7 +130,8 @@ class Shards:
         """
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows
         rows = rows if self.rows is None else self.rows[rows]
-        return Shards(self.parts, rows.astype(np.uint32 if self.starts[-1] < 2**32 else np.int64))
+        rows = rows.astype(np.uint32 if self.starts[-1] < 2**32 else np.int64)
+        return Shards(self.parts, rows, self.dtype)
 
     def blocks(self) -> Array:
         """Return the first row of each block, and the end of the last one, (blocks + 1,).

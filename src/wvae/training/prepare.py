@@ -86,6 +86,8 @@ def prepare_data(
     """
     checked = check_examples(X)
     x = checked.x
+    if config.kind == "image":
+        _check_channels(x.shape)
     weight = check_weights(sample_weight, len(x))
     y = check_label_column(y, len(x))
     groups = check_groups(groups, len(x))
@@ -114,6 +116,16 @@ def prepare_data(
     data = Examples(x, indices, None if weight is None else weight / weight.mean(), of_array)
     check_objective(config, data)
     return PreparedData(data, classes, scale, groups)
+
+
+def _check_channels(shape: tuple[int, ...]) -> None:
+    """Raise a ValueError if images have their channels last, as most programs write them."""
+    channels = (1, 3, 4)
+    if len(shape) == 4 and shape[3] in channels and shape[1] not in channels:
+        raise ValueError(
+            f"X has shape {shape}, like images with their channels last, expected them first: "
+            "take np.moveaxis(X, -1, 1), and for one channel X[..., 0]"
+        )
 
 
 def check_same_classes(classes: Array, fitted_classes: Array) -> None:

@@ -130,7 +130,7 @@ def encode_split(
     for name, values in columns.items():
         pairs[name] = Pair(values[rows.train], values[rows.test])
     return EncodedSplit(
-        x=x,
+        x=Pair(_in_unit_range(model, x.train), _in_unit_range(model, x.test)),
         y=y,
         z_label=Pair(train_codes[0], test_codes[0]),
         z_rest=Pair(train_codes[1], test_codes[1]),
@@ -139,6 +139,14 @@ def encode_split(
         is_grey=data.kind == "image" and len(data.shape) == 2,
         is_viewable=data.kind != "table" and len(data.shape) in (2, 3),
     )
+
+
+def _in_unit_range(model: WVAE, x: Array) -> Array:
+    """Return images and spectrograms of any numbers as uint8 or in [0, 1]; tables as they are."""
+    scale = model.scale_
+    if not scale.unit_range or (x.dtype == np.uint8 and scale.white == 255):
+        return x
+    return scale.for_array(x, float(x.min()), float(x.max())).apply(x)
 
 
 def is_learnable(factor: Pair) -> bool:

@@ -191,7 +191,7 @@ def _read_file(model: WVAE, path: Path) -> Array:
     if kind == "audio":
         return sounds.read_sounds(one_file, 1, str(path), rate=_rate(model), **options)[0]
     height, width = model.shape_[-2:]
-    return images.read_images(one_file, 1, str(path), size=(height, width), **options)[0]
+    return images.read_images(one_file, 1, str(path), size=(height, width), **options).x
 
 
 def _rate(model: WVAE) -> int | None:

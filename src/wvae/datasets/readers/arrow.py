@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..dataset import Array
-from ..messages import preview
+from .lists import is_list, is_numeric, stack_lists
 
 __all__ = [
     "class_names",
@@ -16,38 +18,17 @@ __all__ = [
     "is_numeric",
     "is_scalar",
     "is_text",
+    "name_classes",
     "stack_lists",
     "to_numpy",
 ]
-
-
-def is_numeric(kind: Any) -> bool:
-    """Return whether a type holds numbers; bool counts as a number."""
-    from pyarrow import types
-
-    return (
-        types.is_integer(kind)
-        or types.is_floating(kind)
-        or types.is_decimal(kind)
-        or types.is_boolean(kind)
-    )
 
 
 def is_text(kind: Any) -> bool:
     """Return whether a type holds text."""
     from pyarrow import types
 
-    return types.is_string(kind) or types.is_large_string(kind)
-
-
-def is_list(kind: Any) -> bool:
-    """Return whether a type holds lists of numbers, nested to any depth."""
-    from pyarrow import BaseExtensionType, types
-
-    kind = kind.storage_type if isinstance(kind, BaseExtensionType) else kind
-    if not (types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)):
-        return False
-    return is_list(kind.value_type) or is_numeric(kind.value_type)
+    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
 
 
 def is_encoded(kind: Any) -> bool:
@@ -56,7 +37,7 @@ def is_encoded(kind: Any) -> bool:
 
     if types.is_struct(kind):
         return kind.get_field_index("bytes") >= 0
-    return types.is_binary(kind) or types.is_large_binary(kind)
+    return types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind)
 
 
 def is_scalar(kind: Any) -> bool:
@@ -76,79 +57,98 @@ def to_numpy(values: Any) -> Array:
     kind = values.type
     if types.is_decimal(kind) or types.is_null(kind):
         values = values.cast(pa.float64())
-    elif types.is_boolean(kind) and not values.null_count:
+    elif types.is_boolean(kind):
         values = values.cast(pa.int64())
-    elif not (types.is_integer(kind) or types.is_floating(kind)):
-        words = values.cast(pa.string()).fill_null("").to_pylist()
-        return np.array(words, dtype=np.str_)
-    return values.to_numpy()
+    elif types.is_integer(kind) and values.null_count:
+        values = _with_nan(values)
+    if is_numeric(values.type):
+        return values.to_numpy()
+    words = values.fill_null("").to_pylist() if is_text(values.type) else _as_words(values)
+    return np.array(words, dtype=np.str_)
 
 
-def stack_lists(values: Any, name: str, where: str) -> Array:
-    """Return a column of lists of numbers, nested to any depth, as one array, (n, \\*shape).
-
-    Parameters
-    ----------
-    values
-        A pyarrow array or chunked array.
-    name, where
-        Names of the column and of the file for errors.
-
-    Raises
-    ------
-    ValueError
-        If lists differ in length, or a list or a value is missing.
-
-    Examples
-    --------
-    >>> import pyarrow as pa
-    >>> stack_lists(pa.array([[1, 2], [3, 4]]), "x", "a.parquet").tolist()
-    [[1, 2], [3, 4]]
-    """
+def _with_nan(values: Any) -> Any:
+    """Return whole numbers with nulls as float64, or as text if float64 would round them."""
     import pyarrow as pa
 
-    inner = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-    shape = [len(inner)]
-    while is_list(inner.type):
-        inner = inner.storage if isinstance(inner, pa.ExtensionArray) else inner
-        if inner.null_count:
-            missing = f"{inner.null_count:,} lists"
-            raise ValueError(f"{where}: the column {name!r} lacks {missing}: fill them")
-        shape.append(_list_length(inner, name, where))
-        inner = inner.flatten()
-    if inner.null_count:
-        missing = f"{inner.null_count:,} values"
-        raise ValueError(f"{where}: the column {name!r} lacks {missing}: fill them")
-    return inner.to_numpy(zero_copy_only=False).reshape(shape)
+    try:
+        return values.cast(pa.float64())
+    except pa.ArrowInvalid:
+        return values.cast(pa.string())
 
 
-def _list_length(lists: Any, name: str, where: str) -> int:
-    """Return the length of all lists of an array, or raise a ValueError if they differ."""
-    from pyarrow import compute, types
+def _as_words(values: Any) -> list[str]:
+    """Return dates and other scalars as text, "" for nulls."""
+    import pyarrow as pa
 
-    if types.is_fixed_size_list(lists.type):
-        return lists.type.list_size
-    lengths = compute.call_function("list_value_length", [lists])
-    limits = compute.call_function("min_max", [lengths]).as_py()
-    if limits["min"] != limits["max"]:
-        different = np.unique(lengths.to_numpy(zero_copy_only=False)).tolist()
-        raise ValueError(
-            f"{where}: the column {name!r} has lists of {preview(different)} values, "
-            "expected one length: cut or pad them"
-        )
-    return limits["min"] or 0
+    try:
+        return values.cast(pa.string()).fill_null("").to_pylist()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # durations, bytes of a fixed length
+        return ["" if value is None else str(value) for value in values.to_pylist()]
 
 
 def class_names(schema: Any) -> dict[str, list[str]]:
     """Return the names of numbered classes by column, from Hugging Face's metadata in a schema."""
-    import json
-
     metadata = (schema.metadata or {}).get(b"huggingface")
     if not metadata:
         return {}
-    features = json.loads(metadata).get("info", {}).get("features", {})
+    try:
+        features = json.loads(metadata)["info"]["features"]
+    except (ValueError, KeyError, TypeError):  # other metadata under this key
+        return {}
     names = dict[str, list[str]]()
     for column, feature in features.items():
         if isinstance(feature, dict) and feature.get("_type") == "ClassLabel":
-            names[column] = feature["names"]
-    return names
+            names[column] = [str(name) for name in feature.get("names") or ()]
+    return {column: classes for column, classes in names.items() if classes}
+
+
+def name_classes(values: Any, names: Sequence[str], column: str, where: str) -> Any:
+    """Return a column of numbered classes as their names; −1 and null are missing.
+
+    Parameters
+    ----------
+    values
+        A pyarrow array or chunked array of whole numbers. Words are returned as they are.
+    names
+        The names of 0, 1, 2 …
+    column, where
+        Names of the column and of the file for errors.
+
+    Returns
+    -------
+    pyarrow.Array, pyarrow.ChunkedArray
+        The names as text; a missing class is null.
+
+    Raises
+    ------
+    ValueError
+        If a number has no name; the message names the first such row.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> name_classes(pa.array([1, -1, 0, None]), ["cat", "dog"], "label", "a.parquet").to_pylist()
+    ['dog', None, 'cat', None]
+    """
+    import pyarrow as pa
+
+    if not is_numeric(values.type) or pa.types.is_boolean(values.type):
+        return values
+    numbers = values.to_numpy() if isinstance(values, pa.ChunkedArray) else _numbers(values)
+    missing = np.isnan(numbers) if numbers.dtype.kind == "f" else np.zeros(len(numbers), bool)
+    missing |= numbers == -1
+    is_class = np.isin(numbers, np.arange(len(names)))
+    wrong = np.flatnonzero(~(is_class | missing))
+    if wrong.size:
+        raise ValueError(
+            f"{where}: row {wrong[0] + 1} of the column {column!r} has the class number "
+            f"{numbers[wrong[0]]:g}, expected 0 to {len(names) - 1} (−1 if it is missing), since "
+            f"{len(names):,} classes have names: correct the number or the names"
+        )
+    indices = pa.array(np.where(missing, 0, numbers).astype(np.int64), mask=missing)
+    return pa.array(names, pa.string()).take(indices)
+
+
+def _numbers(values: Any) -> Array:
+    return values.to_numpy(zero_copy_only=False)

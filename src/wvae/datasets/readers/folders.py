@@ -2,74 +2,68 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from ..dataset import Array, Dataset
 from ..messages import preview, reject
-from . import images, sounds
-from .features import files_column, read_numbers
+from ..schema import Naming
+from .features import read_numbers
+from .files import Source, read_files
 from .labels import Annotations, ReadOptions, annotate, choose_label, require_column
-from .media import MediaSource
-from .sounds import holds_sounds
-from .splits import SPLIT, SPLITS
-from .tables import TABLES, Table, read_table
+from .levels import columns_of_folders, columns_of_listed
+from .manifests import Manifest, find_manifest, name_files
+from .name_patterns import naming_of
+from .splits import SPLIT
+from .tables import Table
+from .walk import Listing, check_one_kind, walk
 
 __all__ = ["from_folder", "from_table"]
 
-MEDIA = (*images.SUFFIXES, *sounds.SUFFIXES)
-MANIFESTS = ("manifest", "metadata", "labels", "index")  # preferred if there are several tables
 ENCODED = ("image", "img", "picture", "audio", "sound")  # preferred if several columns hold bytes
 
 
 def from_folder(folder: Path, options: ReadOptions) -> Dataset:
-    """Read a folder of images or sounds; a table in it, else the sub-folders, give the labels.
+    """Read a folder of images or sounds; a table in it, else names and sub-folders give the labels.
 
     Parameters
     ----------
     folder
-        The folder; links are followed, hidden files are skipped.
+        The folder; links are followed, hidden and system files are left out.
     options
         The arguments of `open_data`.
 
     Raises
     ------
     ValueError
-        If the folder has no images or sounds, has both, has files outside the classes' folders, or
-        has several tables that name files.
+        If the folder has no images or sounds, or has both; if its levels or names give no label; if
+        a file cannot be read; or if several tables name files.
     """
-    files, others = _walk(folder)
-    tables = [path for path in others if path.parent == folder and path.suffix.lower() in TABLES]
-    if not files:
-        hint = ", expected a sub-folder of them for each class"
-        if tables:
-            hint = f": to read the table, give its path, {tables[0]}"
-        raise ValueError(f"{folder} holds no images and no sounds{hint}")
-    _check_one_kind(files, str(folder))
-    ignored = [path.name for path in others if path not in tables]
-    if ignored:
-        options.log(f"ignored, neither images nor sounds: {preview(ignored)}")
-    manifest = _find_manifest(tables, folder, options)
+    listing = walk(folder, options.log)
+    _check_media(listing)
+    if listing.unread:
+        formats = sorted({path.suffix.lower() for path in listing.unread})
+        options.log(
+            f"left out: {len(listing.unread):,} files of formats that are not read "
+            f"({', '.join(formats)}): {preview(listing.relative(listing.unread))}"
+        )
+    if listing.others:
+        options.log(f"ignored, neither images nor sounds: {preview(_names(listing.others))}")
+    manifest = find_manifest(listing, options)
     if manifest is not None:
-        return from_table(manifest, folder, options, listed=files)
-    parents = [path.relative_to(folder).parts[:-1] for path in files]
-    if options.unlabelled and not any(parents):
-        columns, label = {}, None
-        options.log(f"no labels: the files are in {folder} itself, not in a folder for each class")
-    else:
-        columns, label = _columns_of_folders(parents, files, folder, options)
-    annotations = annotate(columns, label, len(files), str(folder), options)
-    names = [str(path.relative_to(folder)) for path in files]
-    return _read_media(lambda: zip(names, files, strict=True), annotations, folder, options)
+        return _from_manifest(manifest, folder, options, listing.media)
+    check_one_kind(listing.media, str(folder))
+    _check_classes_kept(listing)
+    names = listing.relative(listing.media)
+    found = columns_of_folders(names, str(folder), options)
+    annotations = annotate(
+        found.columns, found.label, len(names), str(folder), options, found.factors
+    )
+    files = Source(names, listing.media)
+    return read_files(files, annotations, folder, options, found.naming)
 
 
-def from_table(
-    table: Table, base: Path, options: ReadOptions, listed: Sequence[Path] = ()
-) -> Dataset:
+def from_table(table: Table, base: Path, options: ReadOptions) -> Dataset:
     """Read a table whose examples are files, the bytes of files, or numbers.
 
     Parameters
@@ -80,36 +74,105 @@ def from_table(
         Folder of relative file names.
     options
         The arguments of `open_data`.
-    listed
-        Files in the folder; the log mentions how many of them the table does not name.
 
     Raises
     ------
     ValueError
         If a column is unknown, a file is missing, or the examples cannot be read.
     """
+    encoded = _encoded_column(table)
+    if encoded is not None:
+        return _from_encoded(table, encoded, options)
+    manifest = name_files(table, base, options)
+    if manifest is not None:
+        return _from_manifest(manifest, table.path, options)
+    _reject_naming(options, f"{table.path} names no files")
     where = str(table.path)
     label = choose_label(table.names, options, where)
     for factor in options.factors:
         require_column(factor, table.names, where, "factor")
     reserved = [name for name in table.names if name in (label, SPLIT, *options.factors)]
-    encoded = _encoded_column(table)
-    file_names = None if encoded else files_column(table, MEDIA, base)
-    if encoded is None and file_names is None:
-        return _read_numbers(table, label, reserved, options)
-    if file_names is not None and file_names == label:
-        raise ValueError(f"{where}: the label {label!r} names files: name another column")
-    annotations = _annotate(table, label, reserved, [file_names], options)
-    if encoded is not None:
-        return _read_media(lambda: table.files(encoded), annotations, table.path, options)
-    names = [str(name) for name in table.column(str(file_names)).tolist()]
-    paths = _locate(names, str(file_names), base, where)
-    _check_one_kind(paths, where)
-    unnamed = set(listed) - set(paths)
+    return _read_numbers(table, label, reserved, options)
+
+
+def _from_manifest(
+    manifest: Manifest, path: Path, options: ReadOptions, listed: Sequence[Path] = ()
+) -> Dataset:
+    """Read the files that a table names; the log tells how many others are listed."""
+    table = manifest.table
+    check_one_kind(manifest.paths, str(table.path))
+    annotations, naming = _annotate_named(table, manifest.names, manifest.column, options)
+    unnamed = set(listed) - set(manifest.paths)
     if unnamed:
         options.log(f"left out: {len(unnamed):,} files that {table.path.name} does not name")
-    path = base if listed else table.path
-    return _read_media(lambda: zip(names, paths, strict=True), annotations, path, options)
+    files = Source(manifest.names, manifest.paths)
+    return read_files(files, annotations, path, options, naming)
+
+
+def _from_encoded(table: Table, encoded: str, options: ReadOptions) -> Dataset:
+    """Read a table that holds the bytes of images or sounds."""
+    naming, is_given = naming_of(options)
+    names = _encoded_names(table, encoded) if naming != Naming() else []
+    if names and None not in names:
+        known = [str(name) for name in names]
+        annotations, naming = _annotate_named(table, known, None, options)
+    elif is_given:
+        raise ValueError(
+            f"{table.path}: {names.count(None):,} of {len(table):,} rows of the column {encoded!r} "
+            "have no file name, expected names in which to find the label or factors: leave out "
+            "the expressions and levels"
+        )
+    else:
+        annotations, naming = _annotate_named(table, [], None, options)
+    return read_files(lambda: table.files(encoded), annotations, table.path, options, naming)
+
+
+def _annotate_named(
+    table: Table, names: Sequence[str], file_column: str | None, options: ReadOptions
+) -> tuple[Annotations, Naming]:
+    """Return label, factors and split from a table and the names of its files."""
+    where = str(table.path)
+    naming = naming_of(options)[0]
+    columns, label, factors = dict[str, Array](), None, None
+    if names:
+        found = columns_of_listed(names, table.names, where, options)
+        columns, label, factors = found.columns, found.label, found.factors
+    if label is None:
+        label = choose_label([*table.names, *columns], options, where)
+    if file_column is not None and file_column == label:
+        raise ValueError(f"{where}: the label {label!r} names files: name another column")
+    available = [*table.names, *columns]
+    for factor in options.factors:
+        require_column(factor, available, where, "factor")
+    wanted = (label, SPLIT, *(factors or ())) if factors else table.names
+    for name in table.names:
+        if name in wanted and name != file_column and name not in columns:
+            columns[name] = table.column(name)
+    return annotate(columns, label, len(table), where, options, factors), naming
+
+
+def _encoded_names(table: Table, encoded: str) -> list[str | None]:
+    """Return the file names that stand beside bytes, None where there is none."""
+    from pyarrow import types
+
+    names = list[str | None]()
+    for values in table.read_encoded(encoded):
+        if types.is_struct(values.type) and values.type.get_field_index("path") >= 0:
+            names += values.field("path").to_pylist()
+        else:
+            names += [None] * len(values)
+    return [name.replace("\\", "/") if name else None for name in names]
+
+
+def _reject_naming(options: ReadOptions, subject: str) -> None:
+    """Raise a ValueError if labels or factors are wanted from names that do not exist."""
+    naming = options.naming
+    reject(
+        subject,
+        label_from_name=naming.label_from_name,
+        factors_from_name=naming.factors_from_name or None,
+        label_from_folder=naming.label_from_folder,
+    )
 
 
 def _read_numbers(
@@ -143,120 +206,37 @@ def _annotate(
     return annotate(columns, label, len(table), str(table.path), options)
 
 
-def _read_media(
-    source: MediaSource, annotations: Annotations, path: Path, options: ReadOptions
-) -> Dataset:
-    """Read images or sounds; the first file decides."""
-    n, where = len(annotations.y), str(path)
-    log, progress = options.log, options.progress
-    first = next(iter(source()))[1]
-    if holds_sounds(source):
-        reject(f"{path} holds sounds", size=options.size)
-        x, readable, rate = sounds.read_sounds(
-            source, n, where, rate=options.rate, log=log, progress=progress
+def _check_media(listing: Listing) -> None:
+    """Raise a ValueError if a folder holds nothing that is read."""
+    if listing.media:
+        return
+    folder = listing.folder
+    hint = ", expected a sub-folder of them for each class"
+    if listing.unread:
+        examples = preview(listing.relative(listing.unread))
+        hint = (
+            f" of formats that are read, but {len(listing.unread):,} other files ({examples}): "
+            "convert them to PNG or WAV"
         )
-        data = annotations.subset(readable, where).dataset(
-            x, "audio", path, rate=rate, mels=sounds.MELS, frames=sounds.FRAMES
-        )
-    else:
-        reject(f"{path} holds images", rate=options.rate)
-        x, readable = images.read_images(
-            source, n, where, size=options.size, log=log, progress=progress
-        )
-        data = annotations.subset(readable, where).dataset(x, "image", path)
-    if not isinstance(first, Path):  # bytes in a table have no file name
-        return data
-    return replace(data, files=np.array([name for name, _ in source()])[readable])
+    at_top = [path for path in listing.tables if path.parent == folder]
+    if at_top:
+        hint = f": to read the table, give its path, {at_top[0]}"
+    raise ValueError(f"{folder} holds no images and no sounds{hint}")
 
 
-def _walk(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Return all media files below a folder and all other files, sorted; skip hidden ones."""
-    files, others, visited = list[Path](), list[Path](), set[str]()
-    for root, folders, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(root)
-        if real in visited:  # a link to a folder that contains it
-            folders.clear()
-            continue
-        visited.add(real)
-        folders[:] = sorted(name for name in folders if not _is_hidden(name))
-        for name in sorted(names):
-            if not _is_hidden(name):
-                (files if name.lower().endswith(MEDIA) else others).append(Path(root, name))
-    return files, others
+def _check_classes_kept(listing: Listing) -> None:
+    """Raise a ValueError if a folder's only files have formats that are not read."""
+    read = {folder for path in listing.media for folder in path.parents}
+    for path in listing.unread:
+        if path.parent not in read:
+            raise ValueError(
+                f"{path.parent} holds only files that are not read, such as {path.name!r}: "
+                "convert them to PNG or WAV, or remove the folder"
+            )
 
 
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name in ("__MACOSX", "Thumbs.db", "desktop.ini")
-
-
-def _check_one_kind(files: Sequence[Path], where: str) -> None:
-    """Raise a ValueError if some files are images and others sounds."""
-    sound_files = [path for path in files if path.suffix.lower() in sounds.SUFFIXES]
-    if sound_files and len(sound_files) < len(files):
-        image = next(path for path in files if path.suffix.lower() not in sounds.SUFFIXES)
-        n_images = len(files) - len(sound_files)
-        raise ValueError(
-            f"{where} mixes {n_images:,} images ({image.name} …) and {len(sound_files):,} sounds "
-            f"({sound_files[0].name} …), expected one kind: move the other files elsewhere"
-        )
-
-
-def _find_manifest(paths: Sequence[Path], folder: Path, options: ReadOptions) -> Table | None:
-    """Return the table in a folder that names its files, or None."""
-    tables = [read_table(path, options.log) for path in paths]
-    manifests = [table for table in tables if files_column(table, MEDIA, folder) is not None]
-    preferred = [table for table in manifests if table.path.stem.lower() in MANIFESTS]
-    if len(preferred) == 1:
-        manifests = preferred
-    if len(manifests) > 1:
-        names = preview([table.path.name for table in manifests])
-        raise ValueError(
-            f"{folder} holds several tables that name files ({names}), expected one: give its "
-            "path, or call it manifest"
-        )
-    manifest = manifests[0] if manifests else None
-    ignored = [path.name for path in paths if manifest is None or path != manifest.path]
-    if ignored:
-        options.log(f"ignored, not a manifest: {preview(ignored)}")
-    return manifest
-
-
-def _columns_of_folders(
-    parents: Sequence[tuple[str, ...]], files: Sequence[Path], folder: Path, options: ReadOptions
-) -> tuple[dict[str, Array], str]:
-    """Return the columns that the folders above each file give, and the name of the label.
-
-    The levels from the top are the split (if the names are those of splits), the label and the
-    named factors.
-    """
-    tops = {names[0] if names else "" for names in parents}
-    are_splits = len(tops) > 1 and all(top.lower() in SPLITS for top in tops)
-    has_split = are_splits and all(len(names) > 1 for names in parents)
-    label = options.label or "label"
-    levels = [*([SPLIT] if has_split else []), label, *options.factors]
-    loose = [path for path, names in zip(files, parents, strict=True) if len(names) < len(levels)]
-    if loose:
-        relative = [str(path.relative_to(folder)) for path in loose]
-        raise ValueError(
-            f"{folder}: {len(loose):,} of {len(files):,} files do not lie in folders for "
-            f"{', '.join(levels)} ({preview(relative)}): move them to sub-folders, or add a table "
-            "with a column of file names"
-        )
-    if has_split:
-        splits = ", ".join(sorted(tops))
-        options.log(f"the folders {splits} are taken as the split, those below as {label!r}")
-    columns = dict[str, Array]()
-    for i, level in enumerate(levels):
-        columns[level] = _as_integers(np.array([names[i] for names in parents]))
-    return columns, label
-
-
-def _as_integers(names: Array) -> Array:
-    """Return folder names as int64 if all are integers, so that 10 comes after 9."""
-    for name in np.unique(names).tolist():
-        if not (name.isascii() and name.isdigit() and str(int(name)) == name):
-            return names
-    return names.astype(np.int64)
+def _names(paths: Sequence[Path]) -> list[str]:
+    return [path.name for path in paths]
 
 
 def _encoded_column(table: Table) -> str | None:
@@ -268,25 +248,3 @@ def _encoded_column(table: Table) -> str | None:
         names = preview(table.encoded)
         raise ValueError(f"{table.path}: several columns hold bytes ({names}): keep one of them")
     return usual[0]
-
-
-def _locate(names: Sequence[str], column: str, base: Path, where: str) -> list[Path]:
-    """Return the files of a column of names, which are relative to the folder `base`."""
-    paths = [base / name for name in names]
-    if not Path(names[0]).suffix:
-        # Some tables write names without a suffix: take the suffix of the first file.
-        for suffix in MEDIA:
-            if (base / f"{names[0]}{suffix}").is_file():
-                paths = [base / f"{name}{suffix}" for name in names]
-                break
-    missing = list[str]()
-    for name, path in zip(names, paths, strict=True):
-        if not path.is_file():
-            missing.append(name or "an empty name")
-    if missing:
-        raise ValueError(
-            f"{where}: {len(missing):,} of {len(names):,} files of the column {column!r} are not "
-            f"in {base}: {preview(missing)}: correct the names or drop the rows; to train on the "
-            "numeric columns, drop this column"
-        )
-    return paths

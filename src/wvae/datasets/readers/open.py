@@ -21,7 +21,8 @@ from .arrays import read_npy, read_npz
 from .folders import from_folder, from_table
 from .huggingface import is_saved, read_saved
 from .labels import ReadOptions, require_column
-from .shards import read_shards, shard_files
+from .layout import find_shards
+from .shards import read_shards
 from .tables import TABLES, read_table
 
 __all__ = ["open_data"]
@@ -68,7 +69,9 @@ def open_data(
     .npy                             x as a memory map, not copied; label and factors are .npy files
                                      in the same folder
     folder of ``save_to_disk``       Hugging Face's format, read like Parquet (extra ``hf``)
-    folder of .npy or .parquet only  shards, whose examples stay on disk
+    folder of .npy or of .parquet    shards, also in sub-folders; arrays and lists stay on disk.
+                                     Names such as train-00000.parquet or test/ give the split,
+                                     folders NAME=VALUE a column
                                      (`wvae.datasets.readers.shards.read_shards`)
     ===============================  =============================================================
 
@@ -217,11 +220,11 @@ def _open(source: str | Path, options: ReadOptions) -> Dataset:
 
 def _from_directory(path: Path, options: ReadOptions) -> Dataset:
     """Open a folder of shards, of Hugging Face's ``save_to_disk``, or of images or sounds."""
-    files = shard_files(path)
-    if files:
-        return read_shards(files, path, options)
     if is_saved(path):
-        return from_table(read_saved(path, options.progress), path, options)
+        return from_table(read_saved(path, options.progress, options.log), path, options)
+    shards = find_shards(path)
+    if shards is not None:
+        return read_shards(shards, options)
     return from_folder(path, options)
 
 

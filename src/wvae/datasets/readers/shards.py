@@ -3,47 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..dataset import Array, Dataset
-from ..messages import one_line, preview, reject
+from ..messages import preview, reject
 from ..shards import Shards
-from . import arrow
-from .arrays import kind_of, open_npy
-from .features import list_column
+from . import arrow, parquet
+from .arrays import kind_of
+from .features import FEATURES, list_column
+from .folder_table import folder_table
+from .folders import ENCODED, from_table
 from .labels import ReadOptions, annotate, choose_label
-from .tables import PARQUET, Table
+from .layout import Layout, partitions, splits_of_names
+from .media import progress_bar
+from .merge import check_columns
+from .npy_shards import read_npy_shards
+from .splits import SPLIT
+from .values import Limits, Recoloured, channels_first, check_values
 
-__all__ = ["ParquetColumn", "read_shards", "shard_files"]
+__all__ = ["read_shards"]
 
 LARGE = 1 << 27  # bytes; above this size of a row group the log recommends smaller ones
 
 
-def shard_files(folder: Path) -> list[Path]:
-    """Return the sorted files of a folder with only .npy or only Parquet files, else none."""
-    files = sorted(path for path in folder.iterdir() if not path.name.startswith((".", "_")))
-    suffixes = {path.suffix.lower() for path in files}
-    if suffixes <= {".npy"} or suffixes <= {*PARQUET}:
-        return [path for path in files if path.is_file()]
-    return []
+@dataclass(frozen=True)
+class Part:
+    """The examples of one file, the limits of their values, and the rows that hold NaN."""
+
+    path: Path
+    x: Any  # a memory map or a `ParquetColumn`
+    limits: Limits
+    dropped: list[int] | None = None  # None: such rows are an error
 
 
-def read_shards(files: Sequence[Path], folder: Path, options: ReadOptions) -> Dataset:
-    """Read several files as one data set; the examples stay on disk, the columns are read now.
+def read_shards(layout: Layout, options: ReadOptions) -> Dataset:
+    """Read several files as one data set.
 
     With .npy files, NAME.npy holds examples, and NAME-labels.npy, NAME-writer.npy … hold one value
-    for each of them. In Parquet files, one column holds the examples as lists of numbers of one
-    shape; the other columns describe the rows.
+    for each of them. In Parquet files, a column holds the examples as lists of numbers of one
+    shape, or as the bytes of images or sounds; the other columns describe the rows. Files without
+    either are read as one table of numbers. Arrays and lists stay on disk.
+
+    Files or folders called train, test and validation give the split, folders called NAME=VALUE a
+    column.
 
     Parameters
     ----------
-    files
-        The files, as `shard_files` returns them.
-    folder
-        Their folder.
+    layout
+        The files, as `layout.find_shards` returns them.
     options
         The arguments of `open_data`.
 
@@ -52,153 +63,206 @@ def read_shards(files: Sequence[Path], folder: Path, options: ReadOptions) -> Da
     ValueError
         If a file cannot be read, the files do not match each other, or they hold no examples.
     """
-    reject(f"{folder} holds shards of arrays", size=options.size, rate=options.rate)
-    read = _read_npy_shards if files[0].suffix.lower() == ".npy" else _read_parquet_shards
-    parts, columns = read(files, folder, options)
-    try:
-        x: Any = Shards(parts)
-    except ValueError as error:
-        raise ValueError(f"{folder}: {error}: write all shards alike") from error
-    if x.dtype.name not in ("uint8", "float32"):
-        raise ValueError(
-            f"{folder} holds examples of dtype {x.dtype}, expected uint8 or float32: convert the "
-            "files, since shards are read as they are"
-        )
-    label = choose_label([*columns], options, str(folder))
-    annotations = annotate(columns, label, len(x), str(folder), options)
-    options.log(
-        f"{len(x):,} examples of shape {x.shape[1:]} in {len(parts)} files, which stay on disk"
+    layout.log_others(options.log)
+    if layout.is_npy:
+        arrays, columns = read_npy_shards(layout, options.log)
+        parts = _check_arrays(arrays, options)
+        columns |= _columns_of_names(layout, parts, columns, options)
+        return _dataset(parts, columns, layout.folder, options)
+    infos = _open_tables(layout, options)
+    paths = [info.path for info in infos]
+    schema = infos[0].schema
+    lists = [column.name for column in schema if arrow.is_list(column.type)]
+    encoded = [column.name for column in schema if arrow.is_encoded(column.type)]
+    table = folder_table(
+        layout, infos, splits_of_names(layout, paths), partitions(layout, paths), options.log
     )
-    return annotations.dataset(x, kind_of(x), folder)
+    if not lists or (encoded and not _are_lists_examples(lists, encoded, options)):
+        return from_table(table, layout.folder, options)
+    parts = _open_lists(infos, list_column(lists, str(layout.folder)), options)
+    columns = {column: table.column(column) for column in table.names}
+    return _dataset(parts, columns, layout.folder, options)
 
 
-def _read_npy_shards(
-    files: Sequence[Path], folder: Path, options: ReadOptions
-) -> tuple[list[Any], dict[str, Array]]:
-    """Return the arrays of examples, one for each shard, and the columns of all rows."""
-    arrays = {path.stem: open_npy(path) for path in files}
-    owners = {stem: _owner(stem, arrays) for stem in arrays}
-    shards = [stem for stem, array in arrays.items() if array.ndim > 1 and owners[stem] is None]
-    if not shards:
-        names = [path.name for path in files]
-        raise ValueError(f"{folder} holds no .npy of examples, (n, *shape): {preview(names)}")
-    columns_of = {shard: set[str]() for shard in shards}
-    for stem, owner in owners.items():
-        if owner in columns_of:
-            columns_of[owner].add(stem.removeprefix(f"{owner}-"))
-    names = sorted(set.union(*columns_of.values()))
-    for shard in shards:
-        _check_columns(shard, names, columns_of[shard], arrays, folder)
-    columns = dict[str, Array]()
-    for name in names:
-        columns[name] = np.concatenate([arrays[f"{shard}-{name}"] for shard in shards])
-    return [arrays[shard] for shard in shards], columns
+def _are_lists_examples(lists: Sequence[str], encoded: Sequence[str], options: ReadOptions) -> bool:
+    """Return whether lists are the examples although other columns hold bytes."""
+    if any(name.lower() in ENCODED for name in encoded):
+        return False
+    usual = [name for name in lists if name.lower() in FEATURES]
+    if usual:
+        options.log(
+            f"left out, since {usual[0]!r} holds the examples: the bytes in {preview(encoded)}"
+        )
+    return bool(usual)
 
 
-def _check_columns(
-    shard: str, names: Sequence[str], present: set[str], arrays: dict[str, Array], folder: Path
-) -> None:
-    """Raise a ValueError if a shard lacks a column, or a column has another length."""
-    for name in names:
-        if name not in present:
-            raise ValueError(
-                f"{folder}: {shard}.npy has no {shard}-{name}.npy beside it, but other shards "
-                "have one: add it"
-            )
-        n_values, n_examples = len(arrays[f"{shard}-{name}"]), len(arrays[shard])
-        if n_values != n_examples:
-            raise ValueError(
-                f"{folder}: {shard}-{name}.npy has {n_values:,} values, {shard}.npy "
-                f"{n_examples:,} examples, expected one value for each example"
-            )
+def _open_tables(layout: Layout, options: ReadOptions) -> list[parquet.ParquetInfo]:
+    """Return the Parquet files that have rows, after their columns are compared."""
+    infos = [parquet.open_parquet(path) for path in layout.files]
+    empty = [layout.name(info.path) for info in infos if not info.metadata.num_rows]
+    infos = [info for info in infos if info.metadata.num_rows]
+    if not infos:
+        raise ValueError(f"{layout.folder}: no file has rows ({preview(empty)}), expected examples")
+    if empty:
+        options.log(f"passed over, no rows: {preview(empty, quote=False)}")
+    check_columns([info.schema for info in infos], [str(info.path) for info in infos])
+    return infos
 
 
-def _owner(stem: str, arrays: dict[str, Array]) -> str | None:
-    """Return the array that a file is a column of, by the longest NAME of NAME-column, or None."""
-    owners = [other for other in arrays if stem.startswith(f"{other}-")]
-    return max(owners, key=len, default=None)
-
-
-def _read_parquet_shards(
-    files: Sequence[Path], folder: Path, options: ReadOptions
-) -> tuple[list[Any], dict[str, Array]]:
-    """Return the columns of examples, one for each shard, and the other columns of all rows."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    try:
-        schema = parquet.read_schema(files[0])
-        lists = [column.name for column in schema if arrow.is_list(column.type)]
-        if not lists:
-            raise ValueError(
-                f"{folder}: no column holds lists of numbers, expected the examples as such lists: "
-                "for other examples, give the path of one table"
-            )
-        name = list_column(lists, str(folder))
-        scalars = [column.name for column in schema if not pa.types.is_nested(column.type)]
-        tables = [parquet.read_table(path, columns=scalars) for path in files]
-        table = Table(folder, pa.concat_tables(tables))
-        parts = [ParquetColumn(path, name) for path in files]
-    except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
-        raise ValueError(f"{folder} cannot be read as Parquet: {one_line(error)}") from error
-    largest = max(part.largest for part in parts)
+def _open_lists(
+    infos: Sequence[parquet.ParquetInfo], name: str, options: ReadOptions
+) -> list[Part]:
+    """Return the column of examples of each file, after all its rows are checked."""
+    parts, cache = list[Part](), parquet.GroupCache()
+    with progress_bar("Checking shards", len(infos), options.progress) as advance:
+        for info in infos:
+            dropped = list[int]() if options.drop_missing else None
+            column = parquet.ParquetColumn(info, name, cache, _model_shape(options), dropped)
+            parts.append(Part(info.path, column, column.limits, dropped))
+            advance()
+    largest = max(part.x.largest for part in parts)
     if largest > LARGE:
         options.log(
             f"row groups take up to {largest >> 20:,} MB of memory: a smaller row_group_size takes "
             "less and is shuffled better"
         )
-    return parts, {column: table.column(column) for column in table.names}
+    return parts
 
 
-class ParquetColumn:
-    """A column of lists of numbers in a Parquet file; the row group read last stays in memory.
+def _check_arrays(arrays: dict[Path, Array], options: ReadOptions) -> list[Part]:
+    """Return the memory maps with their channels first, after their values are checked."""
+    parts = list[Part]()
+    with progress_bar("Checking shards", len(arrays), options.progress) as advance:
+        for path, array in arrays.items():
+            is_number = array.dtype.kind in "biuf" and array.dtype.itemsize <= 8
+            if not is_number or 0 in array.shape:
+                raise ValueError(
+                    f"{path} has shape {array.shape} and dtype {array.dtype}, expected numbers of "
+                    "at most 64 bits, (n, *shape): convert it with astype"
+                )
+            x = channels_first(array, str(path), _model_shape(options))
+            dropped = list[int]() if options.drop_missing else None
+            limits = check_values(array, str(path), dropped)
+            parts.append(Part(path, x, limits, dropped))
+            advance()
+    return parts
 
-    Parameters
-    ----------
-    path
-        The Parquet file.
-    name
-        The column.
 
-    Raises
-    ------
-    ValueError
-        If the file has no rows, the lists of a group differ in length, or values are missing.
-    """
+def _columns_of_names(
+    layout: Layout, parts: Sequence[Part], columns: dict[str, Array], options: ReadOptions
+) -> dict[str, Array]:
+    """Return the split that the names of .npy files give."""
+    splits = splits_of_names(layout, [part.path for part in parts])
+    if splits is None:
+        return {}
+    if SPLIT in columns:
+        options.log(f"the column {SPLIT!r} is the split, not the names of the files")
+        return {}
+    return {SPLIT: np.repeat(splits, [part.x.shape[0] for part in parts])}
 
-    def __init__(self, path: Path, name: str) -> None:
-        from pyarrow import parquet
 
-        self.path, self.name = path, name
-        self._file: Any = parquet.ParquetFile(path)
-        metadata = self._file.metadata
-        if not metadata.num_rows:
-            raise ValueError(f"{path} has no rows: remove it")
-        rows = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
-        self._ends = np.cumsum([0, *rows])
-        self._group: tuple[int, Array] = (-1, np.empty(0))
-        first = self._read(int(np.flatnonzero(rows)[0]))
-        self.groups, self.dtype = self._ends[:-1], first.dtype
-        self.shape = (int(self._ends[-1]), *first.shape[1:])
-        self.largest = int(max(rows) * first[:1].nbytes)
+def _dataset(
+    parts: Sequence[Part], columns: dict[str, Array], folder: Path, options: ReadOptions
+) -> Dataset:
+    """Return the examples of all files and what their columns say about them."""
+    reject(f"{folder} holds shards of arrays", size=options.size, rate=options.rate)
+    shape, schema = _common_shape(parts), options.schema
+    x: Any = _join(_for_model(parts, shape, folder, options), options)
+    label = choose_label([*columns], options, str(folder))
+    annotations = annotate(columns, label, len(x), str(folder), options)
+    kept = _complete_rows(parts, len(x), folder, options)
+    if not kept.all():
+        x, annotations = x.take(kept), annotations.subset(kept, str(folder))
+    options.log(
+        f"{len(x):,} examples of shape {x.shape[1:]} in {len(parts)} files, which stay on disk"
+    )
+    if schema is None:
+        return annotations.dataset(x, kind_of(x), folder)
+    learnt = {"rate": schema.rate, "mels": schema.mels, "frames": schema.frames}
+    return annotations.dataset(x, schema.kind, folder, columns=schema.columns, **learnt)
 
-    def __getitem__(self, rows: Any) -> Array:
-        if isinstance(rows, slice):
-            rows = np.arange(*rows.indices(self.shape[0]))
-        rows = np.asarray(rows)
-        out = np.empty((len(rows), *self.shape[1:]), self.dtype)
-        cuts = np.searchsorted(rows, self._ends)
-        for group in np.flatnonzero(np.diff(cuts)):
-            low, high = cuts[group], cuts[group + 1]
-            out[low:high] = self._read(int(group))[rows[low:high] - self._ends[group]]
-        return out
 
-    def _read(self, group: int) -> Array:
-        """Return the examples of a row group."""
-        if self._group[0] != group:
-            table = self._file.read_row_group(group, columns=[self.name], use_threads=False)
-            x = arrow.stack_lists(table.column(0), self.name, str(self.path))
-            if x.dtype.kind in "iu" and x.dtype != np.uint8:
-                x = x.astype(np.float32)
-            self._group = group, x
-        return self._group[1]
+def _complete_rows(parts: Sequence[Part], n: int, folder: Path, options: ReadOptions) -> Array:
+    """Return the mask of the rows without NaN, (n,)."""
+    kept, start = np.ones(n, bool), 0
+    for part in parts:
+        if part.dropped:
+            kept[start + np.array(part.dropped)] = False
+        start += part.x.shape[0]
+    if not kept.any():
+        raise ValueError(f"{folder}: each of the {n:,} rows holds NaN: fill the values")
+    if not kept.all():
+        options.log(f"left out: {n - kept.sum():,} of {n:,} rows, in which a number is NaN")
+    return kept
+
+
+def _model_shape(options: ReadOptions) -> tuple[int, ...] | None:
+    return None if options.schema is None else tuple(options.schema.shape)
+
+
+def _common_shape(parts: Sequence[Part]) -> tuple[int, ...]:
+    """Return the shape of one example, or raise a ValueError if files differ."""
+    shape = parts[0].x.shape[1:]
+    for part in parts:
+        if part.x.shape[1:] != shape:
+            raise ValueError(
+                f"{part.path} holds examples of shape {part.x.shape[1:]}, but {parts[0].path} of "
+                f"shape {shape}, expected one shape: write all shards alike"
+            )
+    return shape
+
+
+def _for_model(
+    parts: Sequence[Part], shape: tuple[int, ...], folder: Path, options: ReadOptions
+) -> Sequence[Part]:
+    """Return examples in the shape of the model that will read them, or raise a ValueError."""
+    schema, expected = options.schema, _model_shape(options)
+    if schema is None or expected is None:
+        return parts
+    if schema.columns and shape == expected:
+        options.log(
+            f"the values of each example have no names: they are taken as "
+            f"{preview(schema.columns, 8)}, in this order"
+        )
+    if shape == expected:
+        return parts
+    colours = {shape[:-2], expected[:-2]}
+    if schema.kind == "image" and shape[-2:] == expected[-2:] and colours == {(), (3,)}:
+        kinds = ("grey", "colour") if expected[:-2] else ("in colour", "grey")
+        options.log(f"{folder} is {kinds[0]}, the model was trained on {kinds[1]}: converted")
+        return [replace(part, x=Recoloured(part.x)) for part in parts]
+    raise ValueError(
+        f"{folder} holds examples of shape {shape}, but the model was trained on {expected}: give "
+        "data of that shape, or fit a model to these"
+    )
+
+
+def _join(parts: Sequence[Part], options: ReadOptions) -> Shards:
+    """Return the examples of all files with the type that holds all their values exactly."""
+    kinds = sorted({part.x.dtype.newbyteorder("=").name for part in parts})
+    dtype = np.result_type(*kinds)
+    limits = Limits()
+    for part in parts:
+        limits |= part.limits
+    if dtype == np.bool_ or (len(parts[0].x.shape) > 2 and limits.within(0, 255)):
+        dtype = np.dtype(np.uint8)
+    elif dtype == np.float16:
+        dtype = np.dtype(np.float32)
+    elif dtype.kind == "f":
+        _check_exact(parts, dtype)
+    if kinds != [dtype.name]:
+        options.log(f"the examples are {' and '.join(kinds)}: read as {dtype.name}, without loss")
+    return Shards([part.x for part in parts], dtype=dtype)
+
+
+def _check_exact(parts: Sequence[Part], dtype: np.dtype[Any]) -> None:
+    """Raise a ValueError if a file holds whole numbers that the common type would round."""
+    exact = 2 ** (np.finfo(dtype).nmant + 1)
+    for part in parts:
+        if part.x.dtype.kind in "iu" and not part.limits.within(-exact, exact):
+            others = sorted({str(other.x.dtype) for other in parts} - {str(part.x.dtype)})
+            raise ValueError(
+                f"{part.path} holds {part.x.dtype} up to {part.limits.high:,}, but other shards "
+                f"{preview(others, quote=False)}, and {dtype} would round it: write all shards "
+                "alike"
+            )

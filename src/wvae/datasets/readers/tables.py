@@ -9,8 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..dataset import Array
 from ..messages import Log, one_line, preview
 from . import arrow
@@ -80,7 +78,9 @@ class Table:
         values = arrow.to_numpy(self.columns.column(name))
         if name not in self.class_names:
             return values
-        return _name_classes(values, self.class_names[name])
+        classes = self.class_names[name]
+        named = arrow.name_classes(self.columns.column(name), classes, name, str(self.path))
+        return arrow.to_numpy(named)
 
     def stack(self, name: str) -> Array:
         """Return a column of lists as one array, (n, \\*shape); see `arrow.stack_lists`."""
@@ -157,11 +157,3 @@ def _parquet_batches(path: Path, name: str) -> Iterator[Any]:
     with parquet.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=256, columns=[name], use_threads=False):
             yield batch.column(0)
-
-
-def _name_classes(values: Array, names: list[str]) -> Array:
-    """Return the names of numbered classes, (n,) of str; "" (missing) for a number without name."""
-    numbers = np.nan_to_num(values.astype(np.float64), nan=-1).astype(np.int64)
-    has_name = (numbers >= 0) & (numbers < len(names))
-    words = np.array(names, dtype=np.str_)[numbers.clip(0, len(names) - 1)]
-    return np.where(has_name, words, "")
