@@ -136,7 +136,7 @@ def test_data_that_do_not_fit_the_model_are_rejected(
     with pytest.raises(ValueError, match=r"wide.*\(8, 16\).*\(8, 8\)"):
         open_for_model(folder, model, tmp_path / "wide.npz", log=discard)
     np.savez(tmp_path / "named.npz", x=planted.x, beast=planted.y, writer=planted.factors["writer"])
-    with pytest.raises(ValueError, match="no column 'animal' for the label"):
+    with pytest.raises(ValueError, match="no column 'animal', the model's label"):
         open_for_model(folder, model, tmp_path / "named.npz", log=discard)
     assert (
         open_for_model(folder, model, tmp_path / "named.npz", label="beast", log=discard).label_name
