@@ -17,9 +17,9 @@ from wvae.datasets.schema import Schema
 
 LABELS: list[tuple[Any, str]] = [
     ([1] * 6, "'y' has one class only, 1"),
-    ([0, 0, 0, 1, 1, 2], "1 of 3 classes have one example (2)"),
+    ([0, 0, 0, 1, 1, 2], "1 of 3 classes (2) have one example"),
     ([0, 1, 2, 3, 3, 3], "'y' has 4 values in 6 rows"),
-    ([0, 0, 0, 0, 1, np.nan], "1 of 2 classes have one example (1)"),
+    ([0, 0, 0, 0, 1, np.nan], "1 of 2 classes (1) have one example"),
     (["a", "a", "", "", "", "a"], "'y' has one class only, a"),
     ([""] * 6, "'y' is missing in all rows"),
     ([0, 0, 1, 1, 1, np.inf], "'y' holds infinity"),
@@ -267,9 +267,9 @@ def test_a_class_needs_two_rows_in_the_split_train(reader: Reader, tmp_path: Pat
     path = tmp_path / "a.npz"
     x, y = picture(0, (9, 4)), list("aaabbbbcc")
     np.savez(path, x=x, y=y, split=["train"] * 7 + ["test"] * 2)
-    check_error(reader, path, "1 of 3 classes have rows in the split test only ('c')", str(path))
+    check_error(reader, path, "1 of 3 classes ('c') have rows in the split test only", str(path))
     np.savez(path, x=x, y=y, split=["train"] * 8 + ["test"])
-    check_error(reader, path, "one row only in the split train ('c')")
+    check_error(reader, path, "('c') have one row only in the split train")
     assert len(reader(path, unlabelled=True).classes) == 3
     np.savez(path, x=x, y=y, split=["train", "train", "test"] + ["train"] * 6)
     assert len(reader(path).classes) == 3

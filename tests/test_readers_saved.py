@@ -103,7 +103,7 @@ def test_splits_may_number_the_classes_differently(
     reader: Reader, tmp_path: Path, layout: str
 ) -> None:
     parts = {
-        "train": pets(["cat", "dog"], [0, 1, 1, -1]),
+        "train": pets(["cat", "dog", "cow"], [0, 1, 1, -1, 0, 2, 2]),
         "test": pets(["cow", "dog", "cat"], [0, 1, 2, None, 0]),
     }
     folder = tmp_path / "a"
@@ -120,7 +120,7 @@ def test_splits_may_number_the_classes_differently(
     assert data.y.tolist() == [names[int(value)] for value in data.x[:, 0]]
     assert data.classes.tolist() == ["cat", "cow", "dog"]
     assert data.split is not None
-    assert sorted(data.split.tolist()) == ["test"] * 5 + ["train"] * 4
+    assert sorted(data.split.tolist()) == ["test"] * 5 + ["train"] * 7
 
 
 def test_class_without_a_name_is_an_error(reader: Reader, tmp_path: Path) -> None:

@@ -159,8 +159,10 @@ def test_ambiguous_encoding_is_an_error(reader: Reader, tmp_path: Path) -> None:
     check_error(reader, path, "a.csv is not UTF-8", "save it as UTF-8")
 
 
-def test_na_among_numeric_labels_is_missing(reader: Reader, tmp_path: Path) -> None:
+def test_empty_cells_and_na_are_missing_labels(reader: Reader, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
+    path.write_text("a,label\n1,NA\n2,x\n3,y\n5,x\n8,\n9,y\n")
+    assert reader(path).y.tolist() == [None, "x", "y", "x", None, "y"]
     path.write_text("a,label\n1,NA\n2,1\n3,0\n5,1\n8,0\n")
     assert reader(path).y.tolist() == [None, 1, 0, 1, 0]
 

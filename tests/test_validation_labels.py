@@ -240,8 +240,8 @@ def test_listed_classes_must_be_classes(classes: Any, text: str) -> None:
     ("train", "text"),
     [
         ([1, 1, 1, 1, 0, 0], "'c'"),
-        ([1, 1, 1, 1, 1, 0], "one row only in the split train ('c')"),
-        ([1, 1, 0, 0, 0, 0], "2 of 3 classes have rows in the split test only ('b', 'c')"),
+        ([1, 1, 1, 1, 1, 0], "('c') have one row only in the split train"),
+        ([1, 1, 0, 0, 0, 0], "2 of 3 classes ('b', 'c') have rows in the split test only"),
     ],
 )
 def test_each_class_needs_two_rows_in_the_split_train(train: list[int], text: str) -> None:

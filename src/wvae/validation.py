@@ -101,7 +101,7 @@ def check_labels(y: Any, n: int, train: Array | None = None) -> tuple[Array, Arr
 
 
 def check_training_rows(
-    classes: Array, indices: Array, train: Array | None = None, subject: str = "y"
+    classes: Array, indices: Array, train: Array | None = None, subject: str = "the label y"
 ) -> None:
     """Raise a ValueError unless each class has two rows for training.
 
@@ -126,16 +126,15 @@ def check_training_rows(
     if not rare.any():
         return
     wrong = classes[absent] if absent.any() else classes[rare]
-    held = f"{len(wrong):,} of {len(classes):,} classes have"
-    names = _listed(wrong, 3)
+    held = f"{len(wrong):,} of {len(classes):,} classes ({_listed(wrong, 3)}) have"
     if train is None:
-        problem = f"{held} one example ({names}), expected at least two"
+        problem = f"{held} one example, expected at least two"
         fix = "drop them or merge them with others"
     elif absent.any():
-        problem = f"{held} rows in the split test only ({names}), expected two of each in train"
+        problem = f"{held} rows in the split test only, expected two of each in train"
         fix = "move rows to train, or drop those classes"
     else:
-        problem = f"{held} one row only in the split train ({names}), expected at least two"
+        problem = f"{held} one row only in the split train, expected at least two"
         fix = "move rows to train, or drop those classes"
     raise ValueError(f"{subject}: {problem}: {fix}")
 

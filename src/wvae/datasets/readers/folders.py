@@ -88,7 +88,7 @@ def from_table(table: Table, base: Path, options: ReadOptions) -> Dataset:
         return _from_manifest(manifest, table.path, options)
     _reject_naming(options, f"{table.path} names no files")
     where = str(table.path)
-    label = choose_label(table.names, options, where)
+    label = choose_label(table.names, options, where, table.column)
     for factor in options.factors:
         require_column(factor, table.names, where, "factor")
     reserved = [name for name in table.names if name in (label, SPLIT, *options.factors)]

@@ -168,7 +168,7 @@ def _dataset(
     reject(f"{folder} holds shards of arrays", size=options.size, rate=options.rate)
     shape, schema = _common_shape(parts), options.schema
     x: Any = _join(_for_model(parts, shape, folder, options), options)
-    label = choose_label([*columns], options, str(folder))
+    label = choose_label([*columns], options, str(folder), columns.__getitem__)
     annotations = annotate(columns, label, len(x), str(folder), options)
     kept = _complete_rows(parts, len(x), folder, options)
     if not kept.all():
