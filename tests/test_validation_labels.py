@@ -52,7 +52,7 @@ MISSING: list[tuple[Any, list[Any]]] = [
     (pd.Series([*A, None], dtype="category"), ["a", "b"]),
     (pd.Series([*A, None], dtype="string"), ["a", "b"]),
     (pd.Series([True, False, True, False, None], dtype="boolean"), [False, True]),
-    (np.ma.MaskedArray([0, 1, 0, 1, 7], [0, 0, 0, 0, 1]), [0, 1]),
+    (np.ma.masked_equal([0, 1, 0, 1, 7], 7), [0, 1]),
     (np.array([0, 1, 0, 1, np.nan], ">f8"), [0, 1]),
 ]
 
