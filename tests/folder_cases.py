@@ -11,9 +11,9 @@ from PIL import Image
 
 from reader_cases import picture, save
 from wvae.datasets import Dataset
-from wvae.datasets.readers.folders import from_folder, from_table
-from wvae.datasets.readers.labels import ReadOptions
-from wvae.datasets.readers.tables import read_table
+from wvae.datasets.readers.annotations.labels import ReadOptions
+from wvae.datasets.readers.files.folders import from_folder, from_table
+from wvae.datasets.readers.tables.tables import read_table
 
 
 def open_path(path: Path, **given: Any) -> tuple[Dataset, list[str]]:

@@ -14,8 +14,8 @@ import pytest
 from reader_cases import Reader, check_error, picture
 from wvae.datasets import duplicates
 from wvae.datasets.duplicates import count_shared_rows
-from wvae.datasets.readers.arrays import channels_first, read_npy, read_npz
-from wvae.datasets.readers.labels import ReadOptions
+from wvae.datasets.readers.annotations.labels import ReadOptions
+from wvae.datasets.readers.arrays.arrays import channels_first, read_npy, read_npz
 from wvae.datasets.schema import Schema
 from wvae.datasets.shards import Shards, on_disk
 
@@ -217,7 +217,7 @@ def test_damaged_arrays_are_refused_in_one_line(
     ],
 )
 def test_archives_without_clear_examples_are_refused(
-    reader: Reader, tmp_path: Path, arrays: dict[str, np.ndarray], texts: list[str]
+    reader: Reader, tmp_path: Path, arrays: dict[str, Any], texts: list[str]
 ) -> None:
     path = tmp_path / "a.npz"
     np.savez(path, y=[0, 1, 0, 1], **arrays)
@@ -243,7 +243,7 @@ def test_parts_of_archives_are_the_split(
     reader: Reader, tmp_path: Path, form: str, x_name: str, y_name: str, splits: list[str]
 ) -> None:
     x, y = picture(0, (4 * len(splits), 6, 5)), np.arange(4 * len(splits)) % 2
-    arrays = dict[str, np.ndarray]()
+    arrays = dict[str, Any]()
     expected = list[str]()
     for i, split in enumerate(splits):
         rows = slice(4 * i, 4 * i + 4)
@@ -263,7 +263,7 @@ def test_parts_of_archives_are_the_split(
 def test_parts_that_do_not_match_are_refused(reader: Reader, tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     x, y = picture(0, (4, 6)), np.array([0, 1, 0, 1])
-    parts = {"x_train": x, "y_train": y, "x_test": x}
+    parts: dict[str, Any] = {"x_train": x, "y_train": y, "x_test": x}
     np.savez(path, **parts)
     check_error(reader, path, "'x_test' has no labels", "'y_train'")
     assert reader(path, unlabelled=True).y.tolist() == [0, 1, 0, 1, None, None, None, None]

@@ -12,7 +12,12 @@ import pytest
 from reader_cases import Reader, check_error, picture
 from wvae.datasets import Dataset
 from wvae.datasets.holdout import holdout_mask
-from wvae.datasets.readers.labels import ReadOptions, annotate, choose_label, reserved_columns
+from wvae.datasets.readers.annotations.labels import (
+    ReadOptions,
+    annotate,
+    choose_label,
+    reserved_columns,
+)
 from wvae.datasets.schema import Schema
 
 LABELS: list[tuple[Any, str]] = [

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from reader_cases import Reader, check_error, encoded, images_table, picture, tone
-from wvae.datasets.readers.labels import ReadOptions
-from wvae.datasets.readers.layout import find_shards
-from wvae.datasets.readers.shards import read_shards
+from wvae.datasets.readers.annotations.labels import ReadOptions
+from wvae.datasets.readers.shards.layout import find_shards
+from wvae.datasets.readers.shards.shards import read_shards
 from wvae.datasets.schema import Schema
 from wvae.datasets.shards import on_disk
 
@@ -352,7 +352,7 @@ def test_unreadable_folder_is_an_error(
         yield from walk(folder, **options)
         onerror(PermissionError(13, "Permission denied", str(folder / "b")))
 
-    monkeypatch.setattr("wvae.datasets.readers.layout.os.walk", refuse)
+    monkeypatch.setattr("wvae.datasets.readers.shards.layout.os.walk", refuse)
     check_error(reader, tmp_path, "b cannot be read: Permission denied")
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from reader_cases import Reader, check_error
-from wvae.datasets.readers import parquet
-from wvae.datasets.readers.lists import stack_lists
+from wvae.datasets.readers.tables import parquet
+from wvae.datasets.readers.tables.lists import stack_lists
 from wvae.datasets.shards import on_disk
 
 pa = pytest.importorskip("pyarrow")

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from reader_cases import Reader, check_error
-from wvae.datasets.readers.features import Numbers, read_numbers
-from wvae.datasets.readers.labels import ReadOptions
-from wvae.datasets.readers.tables import read_table
+from wvae.datasets.readers.annotations.labels import ReadOptions
+from wvae.datasets.readers.tables.features import Numbers, read_numbers
+from wvae.datasets.readers.tables.tables import read_table
 from wvae.datasets.schema import Schema
 
 pa = pytest.importorskip("pyarrow")
@@ -102,7 +102,7 @@ def test_rows_without_numbers_are_left_out_on_request(tmp_path: Path) -> None:
 
 
 def test_labels_and_numbers_stay_together_without_missing_rows(tmp_path: Path) -> None:
-    from wvae.datasets.readers.folders import from_table
+    from wvae.datasets.readers.files.folders import from_table
 
     path = tmp_path / "a.csv"
     path.write_text("a,label,plate\n" + "1,x,u\n?,y,v\n3,y,u\n4,x,v\n5,y,v\n")

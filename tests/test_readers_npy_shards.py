@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from reader_cases import Reader, check_error
-from wvae.datasets.readers import npy_shards
-from wvae.datasets.readers.labels import ReadOptions
-from wvae.datasets.readers.layout import find_shards
-from wvae.datasets.readers.shards import read_shards
+from wvae.datasets.readers.annotations.labels import ReadOptions
+from wvae.datasets.readers.shards import npy_shards
+from wvae.datasets.readers.shards.layout import find_shards
+from wvae.datasets.readers.shards.shards import read_shards
 from wvae.datasets.schema import Schema
 from wvae.datasets.shards import Shards, on_disk
 

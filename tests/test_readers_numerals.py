@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from reader_cases import Reader, check_error
-from wvae.datasets.readers.cells import type_columns
-from wvae.datasets.readers.delimited import read_delimited
-from wvae.datasets.readers.numerals import parse_numerals
+from wvae.datasets.readers.tables.cells import type_columns
+from wvae.datasets.readers.tables.delimited import read_delimited
+from wvae.datasets.readers.tables.numerals import parse_numerals
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from reader_cases import Reader, check_error, encoded, folder_of_tones, picture, tone, write_wav
-from wvae.datasets.readers import sounds
-from wvae.datasets.readers.sounds import holds_sounds, read_sounds
+from wvae.datasets.readers.files import sounds
+from wvae.datasets.readers.files.sounds import holds_sounds, read_sounds
 
 
 def test_class_folders_give_spectrograms_and_labels(reader: Reader, tmp_path: Path) -> None:

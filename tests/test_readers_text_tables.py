@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from reader_cases import Reader, check_error, picture
-from wvae.datasets.readers.delimited import detect_delimiter
-from wvae.datasets.readers.tables import read_table
+from wvae.datasets.readers.tables.delimited import detect_delimiter
+from wvae.datasets.readers.tables.tables import read_table
 
 IRIS = "id;width;length;species;garden\n" + "\n".join(
     f"{i + 1};{i * 0.5};{i};{'ab'[i % 2]};{'uv'[i // 4]}" for i in range(8)

@@ -210,7 +210,7 @@ def open_encoder(job: EncodingJob) -> Encoder:
     ValueError
         If the node does not see model, data or folder, or sees other data.
     """
-    from .. import load
+    from ...wvae import load
 
     paths = [job.model, job.folder]
     if job.source not in CATALOGUE:

@@ -164,9 +164,9 @@ def _discard(text: str) -> None:
 
 def _read_file(model: WVAE, path: Path) -> Array:
     """Return the example in a file, (1, \\*shape)."""
-    from ..datasets.readers import images, sounds
-    from ..datasets.readers.arrays import examples
-    from ..datasets.readers.media import Content
+    from ..datasets.readers.arrays.examples import examples
+    from ..datasets.readers.files import images, sounds
+    from ..datasets.readers.files.media import Content
 
     suffix, kind = path.suffix.lower(), model.config_.kind
     if suffix == ".npy":

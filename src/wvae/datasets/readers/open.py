@@ -17,14 +17,14 @@ from ..dataset import Array, Dataset
 from ..holdout import holdout_mask
 from ..messages import Log, did_you_mean, reject
 from ..schema import Naming, Schema
-from . import images, sounds
-from .arrays import read_npy, read_npz
-from .folders import from_folder, from_table
-from .huggingface import is_saved, read_saved
-from .labels import ReadOptions, require_column
-from .layout import find_shards
-from .shards import read_shards
-from .tables import TABLES, read_table
+from .annotations.labels import ReadOptions, require_column
+from .arrays.arrays import read_npy, read_npz
+from .files import images, sounds
+from .files.folders import from_folder, from_table
+from .shards.huggingface import is_saved, read_saved
+from .shards.layout import find_shards
+from .shards.shards import read_shards
+from .tables.tables import TABLES, read_table
 
 __all__ = ["open_data"]
 
@@ -73,7 +73,7 @@ def open_data(
     folder of .npy or of .parquet    shards, also in sub-folders; arrays and lists stay on disk.
                                      Names such as train-00000.parquet or test/ give the split,
                                      folders NAME=VALUE a column
-                                     (`wvae.datasets.readers.shards.read_shards`)
+                                     (`wvae.datasets.readers.shards.shards.read_shards`)
     ===============================  =============================================================
 
     pyarrow infers the types of a text file's columns. A text file that is not UTF-8 and has no byte

@@ -1,0 +1,1 @@
+"""Label, hidden factors and split of the rows."""

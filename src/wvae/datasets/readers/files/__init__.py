@@ -1,0 +1,1 @@
+"""Folders of images and sounds, and the tables that name them."""

@@ -1,0 +1,250 @@
+"""Read folders of images or sounds, and tables that name or contain them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...dataset import Array, Dataset
+from ...messages import preview, reject
+from ...schema import Naming
+from ..annotations.labels import Annotations, ReadOptions, annotate, choose_label, require_column
+from ..annotations.name_patterns import naming_of
+from ..annotations.splits import SPLIT
+from ..tables.features import read_numbers
+from ..tables.tables import Table
+from .files import Source, read_files
+from .levels import columns_of_folders, columns_of_listed
+from .manifests import Manifest, find_manifest, name_files
+from .walk import Listing, check_one_kind, walk
+
+__all__ = ["from_folder", "from_table"]
+
+ENCODED = ("image", "img", "picture", "audio", "sound")  # preferred if several columns hold bytes
+
+
+def from_folder(folder: Path, options: ReadOptions) -> Dataset:
+    """Read a folder of images or sounds; a table in it, else names and sub-folders give the labels.
+
+    Parameters
+    ----------
+    folder
+        The folder; links are followed, hidden and system files are left out.
+    options
+        The arguments of `open_data`.
+
+    Raises
+    ------
+    ValueError
+        If the folder has no images or sounds, or has both; if its levels or names give no label; if
+        a file cannot be read; or if several tables name files.
+    """
+    listing = walk(folder, options.log)
+    _check_media(listing)
+    if listing.unread:
+        formats = sorted({path.suffix.lower() for path in listing.unread})
+        options.log(
+            f"left out: {len(listing.unread):,} files of formats that are not read "
+            f"({', '.join(formats)}): {preview(listing.relative(listing.unread))}"
+        )
+    if listing.others:
+        options.log(f"ignored, neither images nor sounds: {preview(_names(listing.others))}")
+    manifest = find_manifest(listing, options)
+    if manifest is not None:
+        return _from_manifest(manifest, folder, options, listing.media)
+    check_one_kind(listing.media, str(folder))
+    _check_classes_kept(listing)
+    names = listing.relative(listing.media)
+    found = columns_of_folders(names, str(folder), options)
+    annotations = annotate(
+        found.columns, found.label, len(names), str(folder), options, found.factors
+    )
+    files = Source(names, listing.media)
+    return read_files(files, annotations, folder, options, found.naming)
+
+
+def from_table(table: Table, base: Path, options: ReadOptions) -> Dataset:
+    """Read a table whose examples are files, the bytes of files, or numbers.
+
+    Parameters
+    ----------
+    table
+        A table of the examples, or of the names of their files.
+    base
+        Folder of relative file names.
+    options
+        The arguments of `open_data`.
+
+    Raises
+    ------
+    ValueError
+        If a column is unknown, a file is missing, or the examples cannot be read.
+    """
+    encoded = _encoded_column(table)
+    if encoded is not None:
+        return _from_encoded(table, encoded, options)
+    manifest = name_files(table, base, options)
+    if manifest is not None:
+        return _from_manifest(manifest, table.path, options)
+    _reject_naming(options, f"{table.path} names no files")
+    where = str(table.path)
+    label = choose_label(table.names, options, where, table.column)
+    for factor in options.factors:
+        require_column(factor, table.names, where, "factor")
+    reserved = [name for name in table.names if name in (label, SPLIT, *options.factors)]
+    return _read_numbers(table, label, reserved, options)
+
+
+def _from_manifest(
+    manifest: Manifest, path: Path, options: ReadOptions, listed: Sequence[Path] = ()
+) -> Dataset:
+    """Read the files that a table names; the log tells how many others are listed."""
+    table = manifest.table
+    check_one_kind(manifest.paths, str(table.path))
+    annotations, naming = _annotate_named(table, manifest.names, manifest.column, options)
+    unnamed = set(listed) - set(manifest.paths)
+    if unnamed:
+        options.log(f"left out: {len(unnamed):,} files that {table.path.name} does not name")
+    files = Source(manifest.names, manifest.paths)
+    return read_files(files, annotations, path, options, naming)
+
+
+def _from_encoded(table: Table, encoded: str, options: ReadOptions) -> Dataset:
+    """Read a table that holds the bytes of images or sounds."""
+    naming, is_given = naming_of(options)
+    names = _encoded_names(table, encoded) if naming != Naming() else []
+    if names and None not in names:
+        known = [str(name) for name in names]
+        annotations, naming = _annotate_named(table, known, None, options)
+    elif is_given:
+        raise ValueError(
+            f"{table.path}: {names.count(None):,} of {len(table):,} rows of the column {encoded!r} "
+            "have no file name, expected names in which to find the label or factors: leave out "
+            "the expressions and levels"
+        )
+    else:
+        annotations, naming = _annotate_named(table, [], None, options)
+    return read_files(lambda: table.files(encoded), annotations, table.path, options, naming)
+
+
+def _annotate_named(
+    table: Table, names: Sequence[str], file_column: str | None, options: ReadOptions
+) -> tuple[Annotations, Naming]:
+    """Return label, factors and split from a table and the names of its files."""
+    where = str(table.path)
+    naming = naming_of(options)[0]
+    columns, label, factors = dict[str, Array](), None, None
+    if names:
+        found = columns_of_listed(names, table.names, where, options)
+        columns, label, factors = found.columns, found.label, found.factors
+    if label is None:
+        label = choose_label([*table.names, *columns], options, where)
+    if file_column is not None and file_column == label:
+        raise ValueError(f"{where}: the label {label!r} names files: name another column")
+    available = [*table.names, *columns]
+    for factor in options.factors:
+        require_column(factor, available, where, "factor")
+    wanted = (label, SPLIT, *(factors or ())) if factors else table.names
+    for name in table.names:
+        if name in wanted and name != file_column and name not in columns:
+            columns[name] = table.column(name)
+    return annotate(columns, label, len(table), where, options, factors), naming
+
+
+def _encoded_names(table: Table, encoded: str) -> list[str | None]:
+    """Return the file names that stand beside bytes, None where there is none."""
+    from pyarrow import types
+
+    names = list[str | None]()
+    for values in table.read_encoded(encoded):
+        if types.is_struct(values.type) and values.type.get_field_index("path") >= 0:
+            names += values.field("path").to_pylist()
+        else:
+            names += [None] * len(values)
+    return [name.replace("\\", "/") if name else None for name in names]
+
+
+def _reject_naming(options: ReadOptions, subject: str) -> None:
+    """Raise a ValueError if labels or factors are wanted from names that do not exist."""
+    naming = options.naming
+    reject(
+        subject,
+        label_from_name=naming.label_from_name,
+        factors_from_name=naming.factors_from_name or None,
+        label_from_folder=naming.label_from_folder,
+    )
+
+
+def _read_numbers(
+    table: Table, label: str | None, reserved: Sequence[str], options: ReadOptions
+) -> Dataset:
+    """Read a table whose examples are its numbers."""
+    reject(f"{table.path} holds no sounds", rate=options.rate)
+    numbers = read_numbers(table, reserved, options)
+    annotations = _annotate(table, label, reserved, numbers.used, options)
+    annotations = annotations.subset(numbers.kept, str(table.path))
+    options.log(numbers.summary)
+    return annotations.dataset(
+        numbers.x,
+        "table" if numbers.x.ndim == 2 else "image",
+        table.path,
+        columns=numbers.columns,
+        ignored=numbers.ignored,
+    )
+
+
+def _annotate(
+    table: Table,
+    label: str | None,
+    reserved: Sequence[str],
+    examples: Sequence[str | None],
+    options: ReadOptions,
+) -> Annotations:
+    """Return label, factors and split; if no factor is named, all columns are candidates."""
+    candidates = [name for name in table.names if name not in examples]
+    columns = {name: table.column(name) for name in (reserved if options.factors else candidates)}
+    return annotate(columns, label, len(table), str(table.path), options)
+
+
+def _check_media(listing: Listing) -> None:
+    """Raise a ValueError if a folder holds nothing that is read."""
+    if listing.media:
+        return
+    folder = listing.folder
+    hint = ", expected a sub-folder of them for each class"
+    if listing.unread:
+        examples = preview(listing.relative(listing.unread))
+        hint = (
+            f" of formats that are read, but {len(listing.unread):,} other files ({examples}): "
+            "convert them to PNG or WAV"
+        )
+    at_top = [path for path in listing.tables if path.parent == folder]
+    if at_top:
+        hint = f": to read the table, give its path, {at_top[0]}"
+    raise ValueError(f"{folder} holds no images and no sounds{hint}")
+
+
+def _check_classes_kept(listing: Listing) -> None:
+    """Raise a ValueError if a folder's only files have formats that are not read."""
+    read = {folder for path in listing.media for folder in path.parents}
+    for path in listing.unread:
+        if path.parent not in read:
+            raise ValueError(
+                f"{path.parent} holds only files that are not read, such as {path.name!r}: "
+                "convert them to PNG or WAV, or remove the folder"
+            )
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    return [path.name for path in paths]
+
+
+def _encoded_column(table: Table) -> str | None:
+    """Return the column that holds the bytes of images or sounds, or None."""
+    if len(table.encoded) < 2:
+        return table.encoded[0] if table.encoded else None
+    usual = [name for name in table.encoded if name.lower() in ENCODED]
+    if len(usual) != 1:
+        names = preview(table.encoded)
+        raise ValueError(f"{table.path}: several columns hold bytes ({names}): keep one of them")
+    return usual[0]

@@ -1,0 +1,154 @@
+"""Types of pyarrow's columns, and their values as NumPy arrays."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...dataset import Array
+from .lists import is_list, is_numeric, stack_lists
+
+__all__ = [
+    "class_names",
+    "is_encoded",
+    "is_list",
+    "is_numeric",
+    "is_scalar",
+    "is_text",
+    "name_classes",
+    "stack_lists",
+    "to_numpy",
+]
+
+
+def is_text(kind: Any) -> bool:
+    """Return whether a type holds text."""
+    from pyarrow import types
+
+    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
+
+
+def is_encoded(kind: Any) -> bool:
+    """Return whether a type holds files: bytes, or Hugging Face's struct of bytes and path."""
+    from pyarrow import types
+
+    if types.is_struct(kind):
+        return kind.get_field_index("bytes") >= 0
+    return types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind)
+
+
+def is_scalar(kind: Any) -> bool:
+    """Return whether a type has one value for each row: words, numbers, dates."""
+    from pyarrow import BaseExtensionType, types
+
+    return not (types.is_nested(kind) or is_encoded(kind) or isinstance(kind, BaseExtensionType))
+
+
+def to_numpy(values: Any) -> Array:
+    """Return a column of scalars, (n,): numbers or str; a missing value is NaN or ""."""
+    import pyarrow as pa
+    from pyarrow import types
+
+    if types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    kind = values.type
+    if types.is_decimal(kind) or types.is_null(kind):
+        values = values.cast(pa.float64())
+    elif types.is_boolean(kind):
+        values = values.cast(pa.int64())
+    elif types.is_integer(kind) and values.null_count:
+        values = _with_nan(values)
+    if is_numeric(values.type):
+        return values.to_numpy()
+    words = values.fill_null("").to_pylist() if is_text(values.type) else _as_words(values)
+    return np.array(words, dtype=np.str_)
+
+
+def _with_nan(values: Any) -> Any:
+    """Return whole numbers with nulls as float64, or as text if float64 would round them."""
+    import pyarrow as pa
+
+    try:
+        return values.cast(pa.float64())
+    except pa.ArrowInvalid:
+        return values.cast(pa.string())
+
+
+def _as_words(values: Any) -> list[str]:
+    """Return dates and other scalars as text, "" for nulls."""
+    import pyarrow as pa
+
+    try:
+        return values.cast(pa.string()).fill_null("").to_pylist()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # durations, bytes of a fixed length
+        return ["" if value is None else str(value) for value in values.to_pylist()]
+
+
+def class_names(schema: Any) -> dict[str, list[str]]:
+    """Return the names of numbered classes by column, from Hugging Face's metadata in a schema."""
+    metadata = (schema.metadata or {}).get(b"huggingface")
+    if not metadata:
+        return {}
+    try:
+        features = json.loads(metadata)["info"]["features"]
+    except (ValueError, KeyError, TypeError):  # other metadata under this key
+        return {}
+    names = dict[str, list[str]]()
+    for column, feature in features.items():
+        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel":
+            names[column] = [str(name) for name in feature.get("names") or ()]
+    return {column: classes for column, classes in names.items() if classes}
+
+
+def name_classes(values: Any, names: Sequence[str], column: str, where: str) -> Any:
+    """Return a column of numbered classes as their names; −1 and null are missing.
+
+    Parameters
+    ----------
+    values
+        A pyarrow array or chunked array of whole numbers. Words are returned as they are.
+    names
+        The names of 0, 1, 2 …
+    column, where
+        Names of the column and of the file for errors.
+
+    Returns
+    -------
+    pyarrow.Array, pyarrow.ChunkedArray
+        The names as text; a missing class is null.
+
+    Raises
+    ------
+    ValueError
+        If a number has no name; the message names the first such row.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> name_classes(pa.array([1, -1, 0, None]), ["cat", "dog"], "label", "a.parquet").to_pylist()
+    ['dog', None, 'cat', None]
+    """
+    import pyarrow as pa
+
+    if not is_numeric(values.type) or pa.types.is_boolean(values.type):
+        return values
+    numbers = values.to_numpy() if isinstance(values, pa.ChunkedArray) else _numbers(values)
+    missing = np.isnan(numbers) if numbers.dtype.kind == "f" else np.zeros(len(numbers), bool)
+    missing |= numbers == -1
+    is_class = np.isin(numbers, np.arange(len(names)))
+    wrong = np.flatnonzero(~(is_class | missing))
+    if wrong.size:
+        raise ValueError(
+            f"{where}: row {wrong[0] + 1} of the column {column!r} has the class number "
+            f"{numbers[wrong[0]]:g}, expected 0 to {len(names) - 1} (−1 if it is missing), since "
+            f"{len(names):,} classes have names: correct the number or the names"
+        )
+    indices = pa.array(np.where(missing, 0, numbers).astype(np.int64), mask=missing)
+    return pa.array(names, pa.string()).take(indices)
+
+
+def _numbers(values: Any) -> Array:
+    return values.to_numpy(zero_copy_only=False)
