@@ -16,6 +16,7 @@ from safetensors import safe_open
 
 import wvae
 from wvae.datasets import Dataset
+from wvae.datasets.temporaries import remove_temporaries
 from wvae.estimator import WVAE, import_original
 from wvae.io import model_folder
 from wvae.io import onnx as export_module
@@ -30,7 +31,6 @@ from wvae.io.files import (
     write_tensors,
 )
 from wvae.io.onnx import export_onnx
-from wvae.temporaries import remove_temporaries
 from wvae.workflows.encode_parts import check_folder
 from wvae.workflows.fit import fit_to_folder
 from wvae.workflows.run_folder import Run

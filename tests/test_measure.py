@@ -16,6 +16,7 @@ import torch
 from conftest import LABELS, plant
 from wvae.datasets import Dataset
 from wvae.datasets.holdout import holdout_mask
+from wvae.datasets.values import ValueScale
 from wvae.estimator import WVAE
 from wvae.reporting.summary import rows, summarise
 from wvae.workflows import measure as protocol
@@ -34,6 +35,7 @@ class Halves:
     classifier_weight: float = 1.0
     noise: float = 0.02
     classes_: Any = None
+    scale_ = ValueScale(white=255, unit_range=True)
 
     def __post_init__(self) -> None:
         self.classes_ = np.array(LABELS)

@@ -15,8 +15,8 @@ from wvae.datasets.messages import check_integer, did_you_mean, preview, reject
 from wvae.evaluation.clustering import gmm
 from wvae.evaluation.probes import check_kinds
 from wvae.evaluation.swap import swap_pairs
-from wvae.quoting import quoted
 from wvae.validation import check_labels, class_indices
+from wvae.validation.quoting import quoted
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ CAT, DOG = np.str_("cat"), np.str_("dog")
 FAILURES: dict[str, tuple[Callable[[], Any], str]] = {
     "one class": (lambda: check_labels(np.array(["cat", "cat"]), 2), "'cat'"),
     "a rare class": (lambda: check_labels(np.array(["cat", "cat", "dog"]), 3), "'dog'"),
-    "a rare number": (lambda: check_labels(np.array([1, 1, 7]), 3), "label 7 "),
+    "a rare number": (lambda: check_labels(np.array([1, 1, 7]), 3), "(7)"),
     "an unseen label": (lambda: class_indices(np.array(["ant"]), np.array(["cat"])), "'ant'"),
     "classes": (lambda: class_indices(np.array(["ant"]), np.array([CAT], object)), "['cat']"),
     "an integer": (lambda: check_integer("size", np.float64(2.5), 1), "size is 2.5"),

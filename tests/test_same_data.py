@@ -77,7 +77,7 @@ def write_table(folder: Path, values: np.ndarray, y: np.ndarray, how: Written) -
     frame = pd.DataFrame(values.astype(values.dtype.newbyteorder("=")), columns=names)
     frame = frame[[names[i] for i in how.columns]]
     if how.extra:
-        frame.insert(0, "unknown", np.arange(N) % 7 + 0.5)
+        frame.insert(0, "unknown", np.array(how.rows) % 7 + 0.5)
     frame["label"] = y
     if how.container == "parquet":
         frame.to_parquet(path, index=False)
@@ -194,7 +194,7 @@ def test_images(container: str, dtype: str, seed: int):
             order = np.r_[np.flatnonzero(y == "cat"), np.flatnonzero(y == "dog")]
         elif container == "npz":
             path = base / "second.npz"
-            np.savez(path, images=pixels.astype(dtype), labels=y.astype(object).astype(str))
+            np.savez(path, images=pixels.astype(dtype), y=y.astype(object).astype(str))
         elif container == "npy":
             path = base / "second.npy"
             np.save(path, pixels.astype(dtype))
@@ -203,7 +203,7 @@ def test_images(container: str, dtype: str, seed: int):
             path.mkdir()
             for k, rows in enumerate((slice(0, 11), slice(11, N))):
                 np.save(path / f"{k}.npy", pixels[rows].astype(dtype))
-                np.save(path / f"{k}-labels.npy", y[rows])
+                np.save(path / f"{k}-y.npy", y[rows])
         else:
             path = base / "second.parquet"
             parquet.write_table(image_table(pixels, y, dtype, container == "bytes"), path)

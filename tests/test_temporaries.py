@@ -14,11 +14,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from wvae import temporaries
-from wvae.datasets import Dataset
+from wvae.datasets import Dataset, temporaries
+from wvae.datasets.temporaries import remove_temporaries, temporary
 from wvae.estimator import WVAE
 from wvae.io.files import atomic, atomic_folder, write_json, write_tensors
-from wvae.temporaries import remove_temporaries, temporary
 from wvae.workflows.encode import encode_to_file
 from wvae.workflows.run_folder import RunError, locked
 

@@ -13,8 +13,6 @@ import pandas as pd
 import pytest
 
 from wvae import WVAE
-from wvae.class_names import class_key, match_classes
-from wvae.label_values import MISSING_WORDS, named_as, plain_labels
 from wvae.validation import (
     check_classes,
     check_labels,
@@ -23,6 +21,8 @@ from wvae.validation import (
     encode_labels,
     missing_labels,
 )
+from wvae.validation.class_names import class_key, match_classes
+from wvae.validation.label_values import MISSING_WORDS, named_as, plain_labels
 
 A = "abab"
 

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import Any, Literal, get_args, get_type_hints
 
-from .quoting import quoted
+from .validation.quoting import quoted
 
 Preset = Literal["best", "article", "quick"]
 Objective = Literal["classifier", "covariance", "plain"]

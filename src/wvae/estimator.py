@@ -14,14 +14,12 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import Tags
 from sklearn.utils.validation import validate_data
 
-from .class_names import match_classes
 from .config import Config, Objective, Preset
 from .datasets.dataset import Dataset
 from .datasets.schema import Schema
 from .datasets.values import ValueScale
 from .io.chainer import read_original
 from .io.model_folder import Code, SavedModel, check_code, read_model_folder, write_model_folder
-from .label_values import plain_labels
 from .model import SplitVAE
 from .training.examples import Array, Examples, check_examples, check_fits, check_labelled
 from .training.inference import (
@@ -39,6 +37,8 @@ from .training.pipeline import FitResult, copy_training, copy_weights, fit_incre
 from .training.prepare import build_config, check_same_classes, prepare_data
 from .training.schedule import make_optimiser
 from .validation import check_classes, check_label_column, check_weights, encode_labels
+from .validation.class_names import match_classes
+from .validation.label_values import plain_labels
 
 
 class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):

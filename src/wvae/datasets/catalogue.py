@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ..quoting import quoted
+from ..validation.quoting import quoted
 from .dataset import Dataset
 from .download import RemoteFile, cache_dir, fetch, is_cached
 from .messages import did_you_mean

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..label_values import is_missing, plain_labels
+from ..validation.label_values import is_missing, plain_labels
 from .describe import describe
 from .schema import Schema
 from .shards import take
@@ -29,7 +29,8 @@ class Dataset:
         map or `wvae.datasets.shards.Shards`; it is never copied as a whole.
     y
         Labels, (n,): integers, strings or booleans. If some labels are missing, by the rule of
-        `wvae.label_values.plain_labels`, the dtype becomes object and the missing ones None.
+        `wvae.validation.label_values.plain_labels`, the dtype becomes object and the missing ones
+        None.
     factors
         Hidden attributes by name, each (n,): ``{"writer": ..., "slant": ...}``. Training never uses
         them.

@@ -29,7 +29,7 @@ from urllib.request import url2pathname
 
 import pooch
 
-from ..temporaries import temporary
+from .temporaries import temporary
 
 __all__ = ["DownloadError", "RemoteFile", "cache_dir", "fetch", "is_cached"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from numbers import Integral
 
-from ..quoting import quoted
+from ..validation.quoting import quoted
 
 __all__ = ["Log", "check_integer", "did_you_mean", "one_line", "preview", "reject"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..quoting import quoted
+from ..validation.quoting import quoted
 
 Array = np.ndarray
 Factors = Mapping[str, Array]  # columns, (n,), by factor

@@ -15,7 +15,7 @@ from sklearn.metrics.cluster import contingency_matrix
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
-from ..quoting import quoted
+from ..validation.quoting import quoted
 
 Array = np.ndarray
 Covariance = Literal["diag", "full"]

@@ -22,7 +22,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
-from ..quoting import quoted
+from ..validation.quoting import quoted
 from .checks import Array
 
 Kind = Literal["logistic", "mlp", "knn", "boosting"]

@@ -14,7 +14,7 @@ from scipy.spatial.distance import cdist
 from sklearn.covariance import ledoit_wolf_shrinkage
 from sklearn.metrics import roc_curve
 
-from ..quoting import quoted
+from ..validation.quoting import quoted
 from .checks import Array, check_column, check_finite
 
 MIN_SHRINKAGE = 1e-4

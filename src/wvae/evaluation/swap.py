@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..quoting import quoted
+from ..validation.quoting import quoted
 from .checks import Array, check_column, check_finite
 
 

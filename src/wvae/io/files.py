@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..temporaries import UNIQUE, names_of_temporaries, temporary, unique_name
+from ..datasets.temporaries import UNIQUE, names_of_temporaries, temporary, unique_name
 
 if TYPE_CHECKING:
     from collections.abc import Generator

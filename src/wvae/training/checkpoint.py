@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..datasets.temporaries import remove_temporaries
 from ..io.files import ModelFileError, read_tensors, write_tensors
 from ..model import SplitVAE
 from ..nn.distributed import check_agreement, rank
-from ..temporaries import remove_temporaries
 from .diagnostics import TrainingError
 from .examples import Examples
 from .finite import check_finite_training

@@ -14,7 +14,7 @@ from ..datasets.messages import did_you_mean
 from ..estimator import WVAE
 from ..evaluation.clustering import agreement, check_distinct, gmm, kmeans, random_assignment
 from ..evaluation.n_clusters import KSelection, Method, choose_k, stability
-from ..quoting import quoted
+from ..validation.quoting import quoted
 from .encode import encode_rows
 from .inputs import is_categorical, metadata_columns
 from .progress import Progress, Silent

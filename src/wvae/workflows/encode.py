@@ -12,9 +12,9 @@ from ..datasets import Dataset
 from ..datasets.dataset import Array
 from ..estimator import WVAE
 from ..io.files import atomic
-from ..quoting import quoted
 from ..training.examples import batches
 from ..training.inference import column_names, probabilities
+from ..validation.quoting import quoted
 from .centres import centres_file, check_k, learn_centres, nearest, write_centres
 from .inputs import add_column, metadata_columns
 from .progress import Progress, Silent

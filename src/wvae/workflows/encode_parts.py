@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..datasets.messages import one_line, preview
+from ..datasets.temporaries import remove_temporaries
 from ..io.files import check_replaceable, replace_folder, write_json
-from ..temporaries import remove_temporaries
 from ..training.examples import EVALUATION_BATCH, batches
 from .run_folder import RunError
 

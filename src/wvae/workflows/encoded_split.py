@@ -14,7 +14,7 @@ from ..datasets.holdout import holdout_mask
 from ..estimator import WVAE
 from ..evaluation import images
 from ..evaluation.checks import MAX_CATEGORIES
-from ..quoting import quoted
+from ..validation.quoting import quoted
 from .inputs import is_categorical
 
 MEASURED_STYLE = ("slant", "width", "thickness")

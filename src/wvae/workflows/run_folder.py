@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
+from ..datasets.temporaries import remove_temporaries
 from ..io.files import check_replaceable, replace_folder, sibling, write_json
-from ..temporaries import remove_temporaries
 from .progress import Progress, Silent, Timed
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...quoting import quoted
+from ...validation.quoting import quoted
 from ..catalogue import CATALOGUE, load
 from ..conform import conform, schema_of
 from ..dataset import Array, Dataset
@@ -27,8 +27,6 @@ from .shards.shards import read_shards
 from .tables.tables import TABLES, read_table
 
 __all__ = ["open_data"]
-
-ARRAYS = (".npz", ".npy")
 
 
 def _to_stderr(text: str) -> None:
@@ -152,7 +150,8 @@ def open_data(
     """
     for name, value in {"factors": factors, "factors_from_name": factors_from_name}.items():
         if isinstance(value, str):
-            raise TypeError(f"{name} is {value!r}, expected a list: [{value!r}]")
+            given = quoted(value)
+            raise TypeError(f"{name} is {given}, expected a list: [{given}]")
     levels = None if label_from_folder is None else tuple(label_from_folder)
     options = ReadOptions(
         label=label,
@@ -182,15 +181,7 @@ def _for_model(source: str | Path, options: ReadOptions, schema: Schema) -> Read
         has_label = options.label is None and schema.label in CATALOGUE[source].labels
         return replace(options, label=schema.label) if has_label else options
     naming = schema.naming if options.naming == Naming() else options.naming
-    label = options.label or schema.label or None
-    options = replace(options, schema=schema, naming=naming, label=label)
-    if Path(source).suffix.lower() in ARRAYS:  # arrays keep their own shape and rate
-        return options
-    if schema.kind == "image" and len(schema.shape) >= 2:
-        return replace(options, size=options.size or schema.shape[-2:])
-    if schema.kind == "audio":
-        return replace(options, rate=options.rate or schema.rate)
-    return options
+    return replace(options, schema=schema, naming=naming)
 
 
 def random_split(data: Dataset, seed: int) -> Array:

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from ...quoting import quoted
+from ...validation.quoting import quoted
 from ..audio import log_mel, read_wav
 from ..catalogue import CATALOGUE
 from ..dataset import Array, Dataset

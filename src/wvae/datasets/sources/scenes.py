@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from ...quoting import quoted
+from ...validation.quoting import quoted
 from ..dataset import Array, Dataset
 from ..messages import check_integer
 from . import handwriting, mnist

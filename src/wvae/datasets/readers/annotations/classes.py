@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....class_names import match_classes
-from ....label_values import PlainLabels, named_as, plain_labels
 from ....validation import check_training_rows
+from ....validation.class_names import match_classes
+from ....validation.label_values import PlainLabels, named_as, plain_labels
 from ...dataset import Array
 from ...messages import Log, preview
 from ..options import ReadOptions

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ....label_values import MISSING_WORDS, plain_words
+from ....validation.label_values import MISSING_WORDS, plain_words
 from ...dataset import Array, is_labelled
 from ...messages import Log, preview
 

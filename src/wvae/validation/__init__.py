@@ -8,6 +8,7 @@ import numpy as np
 
 from .class_names import UNLABELLED, match_classes
 from .label_values import MISSING_WORDS, plain_labels
+from .quoting import quoted
 
 __all__ = [
     "MISSING_WORDS",
@@ -51,8 +52,8 @@ def check_labels(y: Any, n: int, train: Array | None = None) -> tuple[Array, Arr
     """Return the classes, sorted, and the index of each label among them, −1 where it is unknown.
 
     The classes are integers, words or booleans, so that a model folder can keep them. Which labels
-    are unknown is the rule of `wvae.label_values.plain_labels`: None, NaN, words such as ``"NA"``,
-    and −1 where all others are integers from 0 on.
+    are unknown is the rule of `wvae.validation.label_values.plain_labels`: None, NaN, words such as
+    ``"NA"``, and −1 where all others are integers from 0 on.
 
     Parameters
     ----------
@@ -232,7 +233,7 @@ def _indices(known: Array, classes: Array) -> Array:
 
 def _listed(classes: Array, limit: int = 20) -> str:
     """Return the first classes, and how many more there are."""
-    names = [repr(name) for name in classes[:limit].tolist()]
+    names = [quoted(name) for name in classes[:limit].tolist()]
     more = f" and {len(classes) - limit:,} more" if len(classes) > limit else ""
     return ", ".join(names) + more
 
@@ -293,7 +294,7 @@ def _as_array(y: Any, subject: str) -> Array:
 
 
 def missing_labels(y: Array, classes: Array | None = None) -> Array:
-    """Return a mask, (n,), of the unknown labels; see `wvae.label_values.plain_labels`.
+    """Return a mask, (n,), of the unknown labels; see `wvae.validation.label_values.plain_labels`.
 
     Parameters
     ----------
