@@ -214,11 +214,11 @@ def image_table(pixels: np.ndarray, y: np.ndarray, dtype: str, as_bytes: bool) -
     """Return images as encoded files, or as lists of lists."""
     if not as_bytes:
         native = np.dtype(dtype).newbyteorder("=")
-        return pa.table({"image": pixels.astype(native).tolist(), "label": y})
+        return pa.table({"image": pixels.astype(native).tolist(), "y": y})
     encoded: list[bytes] = []
     for image in pixels:
         with tempfile.TemporaryFile() as file:
             Image.fromarray(image).save(file, "PNG")
             file.seek(0)
             encoded.append(file.read())
-    return pa.table({"image": pa.array(encoded, pa.binary()), "label": y})
+    return pa.table({"image": pa.array(encoded, pa.binary()), "y": y})
