@@ -95,6 +95,7 @@ def test_test_rows_that_are_training_rows_are_counted(reader: Reader, tmp_path: 
     np.savez(tmp_path / "a.npz", x=x, y=np.arange(20) % 2, split=split)
     reader(tmp_path / "a.npz")
     assert "2 of 4 test rows are equal to training rows" in reader.line("too good")
+    reader.lines.clear()
     np.savez(tmp_path / "b.npz", x=np.arange(40.0).reshape(20, 2), y=np.arange(20) % 2, split=split)
     reader(tmp_path / "b.npz")
     assert not [line for line in reader.lines if "too good" in line]
