@@ -630,7 +630,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         X
             Examples like those of `fit`, (n, \\*shape).
         y
-            The new labels, (n,).
+            The new labels, (n,), or one label for all examples.
 
         Raises
         ------
@@ -638,7 +638,8 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             As `encode` does; a ValueError also if a label is unknown or has no known centre.
         """
         _, z_rest = self.encode(X)
-        return self.decode(self._centres(y), z_rest)
+        labels = y if np.ndim(y) else np.full(len(z_rest), y)
+        return self.decode(self._centres(labels), z_rest)
 
     # -------------------------------------------------------------------------------------- predict
 

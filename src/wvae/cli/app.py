@@ -167,7 +167,12 @@ def fit(
         ),
     ] = None,
     size: Annotated[
-        int | None, typer.Option(help="Resize images to N × N pixels.", metavar="N")
+        int | None,
+        typer.Option(
+            help="Resize images to N × N pixels; or read the columns of a table as the pixels of "
+            "such images.",
+            metavar="N",
+        ),
     ] = None,
     rate: Annotated[
         int | None, typer.Option(help="Resample sounds to HZ samples per second.", metavar="HZ")
@@ -210,8 +215,9 @@ def fit(
     """Train a model on the training rows of the data; prints the path of a model folder.
 
     DATA is the name of a data set, or your own data: a folder of images or sounds with one
-    sub-folder per class or with a table of labels; a .csv, .tsv or .parquet file; an .npz file; or
-    an .npy file with its labels beside it.
+    sub-folder per class or with a table of labels; a .csv, .tsv or .parquet file; an .npz file;
+    an .npy file with its labels beside it; or a folder of Parquet or .npy shards, or of Hugging
+    Face's save_to_disk.
 
     Run the same command again to continue an interrupted training. To train in several processes,
     start it with `torchrun --nproc-per-node N -m wvae fit ...` or
@@ -224,8 +230,9 @@ def fit(
     out = out or Path("models") / "-".join(filter(None, [stem, preset, objective]))
 
     from .. import datasets
-    from ..workflows.fit import fit_to_folder
+    from ..workflows.fit import check_output, fit_to_folder
 
+    check_output(out, overwrite=overwrite, resume=resume)  # before large data are read
     loaded = datasets.open_data(
         data,
         label=label,

@@ -47,6 +47,9 @@ class Dataset:
         reconstruct sounds; None if it is unknown.
     files
         (n,) names of the files that the examples come from, else None.
+    rows
+        (n,) numbers of the rows in the source, from 0, if some of its rows were left out, else
+        None.
     schema
         How files became these examples; a model that is fitted to the data keeps it. None for
         arrays.
@@ -82,6 +85,7 @@ class Dataset:
     files: Array | None = None
     schema: Schema | None = None
     labels_checked: bool = False
+    rows: Array | None = None
 
     def __post_init__(self) -> None:
         if self.x.dtype.kind not in "uif":
@@ -119,6 +123,8 @@ class Dataset:
             columns["split"] = self.split
         if self.files is not None:
             columns["files"] = self.files
+        if self.rows is not None:
+            columns["rows"] = self.rows
         return columns
 
     def __len__(self) -> int:
@@ -173,6 +179,7 @@ class Dataset:
             factors={name: values[rows] for name, values in self.factors.items()},
             split=None if self.split is None else self.split[rows],
             files=None if self.files is None else self.files[rows],
+            rows=None if self.rows is None else self.rows[rows],
         )
 
 

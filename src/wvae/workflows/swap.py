@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ..datasets.catalogue import CATALOGUE
 from ..datasets.conform import match_channels
 from ..datasets.dataset import Array
-from ..datasets.messages import Log, did_you_mean
+from ..datasets.messages import Log, did_you_mean, preview
 from ..estimator import WVAE
 from ..io.files import atomic
 from .inputs import open_for_model
@@ -86,18 +87,31 @@ def read_example(folder: Path, model: WVAE, text: str, *, log: Log) -> Array:
         return match_channels(x, model.config_.kind, model.shape_, text, log)
     source, colon, row = text.rpartition(":")
     if not (colon and row.isdecimal()):
-        siblings = os.listdir(path.parent) if path.parent.is_dir() and not path.exists() else []
+        if path.is_dir() or text in CATALOGUE:
+            raise ValueError(
+                f"{text} is a data set, expected one example of it: add the number of a row, as in "
+                f"{text}:0"
+            )
+        siblings = os.listdir(path.parent) if path.parent.is_dir() else []
         hint = did_you_mean(path.name, siblings)
         raise ValueError(
-            f"{text} is no file{hint}, expected one example, or DATA:ROW such as handwriting:0"
+            f"{text} is no file, expected one example, or DATA:ROW such as handwriting:0{hint}"
         )
     # Messages about the whole data set are not of interest for one of its rows.
-    data = open_for_model(folder, model, source, log=_discard, unlabelled=True)
-    if int(row) >= len(data):
+    data = open_for_model(folder, model, source, drop_missing=True, log=_discard, unlabelled=True)
+    at = int(row)
+    if data.rows is not None and at not in data.rows:
+        raise ValueError(
+            f"{source} has no complete row {row}: a number is missing in it, or there are fewer "
+            f"rows; the first complete ones are {preview(data.rows.tolist())}"
+        )
+    if data.rows is not None:
+        at = int(np.searchsorted(data.rows, at))
+    if at >= len(data):
         raise ValueError(
             f"{source} has {len(data):,} rows, expected a row from 0 to {len(data) - 1}, not {row}"
         )
-    return np.array(data.x[int(row) : int(row) + 1])
+    return np.array(data.x[at : at + 1])
 
 
 def write_example(path: Path, x: Array, model: WVAE, rate: int | None = None) -> None:

@@ -147,6 +147,7 @@ def open_data(
     ...     data = open_data(path, log=print)
     label 'y': 2 classes in 6 rows
     factors (none was named): plate
+    split: 2 of 6 rows are test, a random tenth of every class (seed 0)
     >>> data.name, data.shape, data.label_name, data.kind
     ('cells', (8, 8), 'y', 'image')
     """
@@ -174,9 +175,20 @@ def open_data(
         data = conform(data, schema, log)
     if data.split is None and seed is not None:
         data = replace(data, split=random_split(data, seed))
+        _log_random_split(data, seed, log)
     if schema is None and not unlabelled and source not in CATALOGUE:
         _log_duplicates(data, log)
     return data
+
+
+def _log_random_split(data: Dataset, seed: int, log: Log) -> None:
+    """Log that test rows were chosen at random."""
+    n_test = int((data.split == "test").sum())
+    if n_test:
+        log(
+            f"split: {n_test:,} of {len(data):,} rows are test, a random tenth of every class "
+            f"(seed {seed})"
+        )
 
 
 def _log_duplicates(data: Dataset, log: Log) -> None:
@@ -260,8 +272,8 @@ def _from_catalogue(name: str, options: ReadOptions) -> Dataset:
 
 def _message_for_missing(source: str, path: Path) -> str:
     """Return the error for a source that does not exist, with a similar name if there is one."""
-    neighbours = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-    hint = did_you_mean(source, [*CATALOGUE]) or did_you_mean(path.name, neighbours)
+    neighbours = [str(p) for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    hint = did_you_mean(source, [*CATALOGUE]) or did_you_mean(str(path), neighbours)
     return (
         f"there is no data set, file or folder {quoted(source)}, expected a path or one of "
         f"{', '.join(CATALOGUE)}{hint}"
@@ -276,4 +288,6 @@ def _hint(suffix: str) -> str:
         return " – a pickle could run any code: save arrays with numpy.savez"
     if suffix in (*images.SUFFIXES, *sounds.SUFFIXES):
         return " – give its folder"
+    if suffix == ".arrow":
+        return " – give the folder that save_to_disk wrote"
     return ""

@@ -64,7 +64,8 @@ def columns_of_model(
     present = table.columns.column_names
     known = {clean_name(name) for name in (*schema.ignored, *schema.factors, schema.label)}
     known |= {*columns, *reserved}
-    unknown = [name for name in table.features if name not in known]
+    features = dict.fromkeys(table.features)  # once: a table may have thousands of columns
+    unknown = [name for name in features if name not in known]
     missing = [name for name in columns if name not in present]
     if missing:
         others = f", although it has {preview(unknown)}" if unknown else ""
@@ -75,7 +76,7 @@ def columns_of_model(
         )
     cells = dict(table.cells)
     for name in columns:
-        if name not in table.features:
+        if name not in features:
             cells[name] = _numbers_of(table, name)
     if unknown:
         log(f"left out, as the model does not know them: {preview(unknown, 5)}")
