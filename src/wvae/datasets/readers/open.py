@@ -6,14 +6,15 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from ...validation.quoting import quoted
 from ..catalogue import CATALOGUE, load
-from ..conform import conform, schema_of
+from ..conform import conform, schema_of, seed_of
 from ..dataset import Array, Dataset
+from ..duplicates import count_shared_rows
 from ..holdout import holdout_mask
 from ..messages import Log, did_you_mean, reject
 from ..schema import Naming, Schema
@@ -27,6 +28,8 @@ from .shards.shards import read_shards
 from .tables.tables import TABLES, read_table
 
 __all__ = ["open_data"]
+
+MAX_COMPARED = 1_000_000  # rows; the search for copies reads all of them, 3 µs for each
 
 
 def _to_stderr(text: str) -> None:
@@ -48,7 +51,7 @@ def open_data(
     factors_from_name: Sequence[str] = (),
     label_from_folder: Sequence[int] | None = None,
     like: Any = None,
-    seed: int | None = 0,
+    seed: int | Literal["auto"] | None = "auto",
 ) -> Dataset:
     """Open a data set of the catalogue by name, or a user's own data by path, as a `Dataset`.
 
@@ -170,18 +173,41 @@ def open_data(
     data = _open(source, options)
     if schema is not None:
         data = conform(data, schema, log)
-    if data.split is None and seed is not None:
+    if seed == "auto":
+        seed = seed_of(like)
+    if data.split is None and seed is not None and data.labelled.any():
         data = replace(data, split=random_split(data, seed))
+    if schema is None and not _is_in_catalogue(source):
+        _log_shared_rows(data, log)
     return data
 
 
 def _for_model(source: str | Path, options: ReadOptions, schema: Schema) -> ReadOptions:
     """Return the options for reading new data of a model."""
-    if isinstance(source, str) and source in CATALOGUE:
-        has_label = options.label is None and schema.label in CATALOGUE[source].labels
+    if _is_in_catalogue(source):
+        has_label = options.label is None and schema.label in CATALOGUE[str(source)].labels
         return replace(options, label=schema.label) if has_label else options
-    naming = schema.naming if options.naming == Naming() else options.naming
-    return replace(options, schema=schema, naming=naming)
+    return replace(options, schema=schema)
+
+
+def _is_in_catalogue(source: str | Path) -> bool:
+    return isinstance(source, str) and source in CATALOGUE
+
+
+def _log_shared_rows(data: Dataset, log: Log) -> None:
+    """Log how many test rows are copies of training rows."""
+    if data.split is None:
+        return
+    if len(data) > MAX_COMPARED:
+        log(f"not searched for copies across train and test: more than {MAX_COMPARED:,} rows")
+        return
+    n_shared = count_shared_rows(data.x, data.split)
+    if n_shared:
+        n_test = int((data.split == "test").sum())
+        log(
+            f"warning: {n_shared:,} of {n_test:,} test rows equal a training row, so scores on the "
+            "test rows are too good: remove the copies"
+        )
 
 
 def random_split(data: Dataset, seed: int) -> Array:
@@ -192,8 +218,8 @@ def random_split(data: Dataset, seed: int) -> Array:
 def _open(source: str | Path, options: ReadOptions) -> Dataset:
     """Open a data set of the catalogue, or a file or folder."""
     log = options.log
-    if isinstance(source, str) and source in CATALOGUE:
-        return _from_catalogue(source, options)
+    if _is_in_catalogue(source):
+        return _from_catalogue(str(source), options)
     path = Path(source)
     if not path.exists():
         raise ValueError(_message_for_missing(str(source), path))
@@ -257,6 +283,8 @@ def _hint(suffix: str) -> str:
         return " – unpack it first"
     if suffix in (".pkl", ".pickle", ".pt", ".pth", ".joblib"):
         return " – a pickle could run any code: save arrays with numpy.savez"
+    if suffix in (".xlsx", ".xls", ".xlsm", ".ods"):
+        return " – save the sheet as CSV"
     if suffix in (*images.SUFFIXES, *sounds.SUFFIXES):
         return " – give its folder"
     return ""

@@ -1,0 +1,109 @@
+"""`open_data` for a model: its names of columns, its seed, files without labels; and copies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reader_cases import Reader, picture, save
+from wvae import WVAE
+from wvae.datasets.readers import open as reader_of_all
+from wvae.datasets.schema import Naming, Schema
+
+QUICK: dict[str, Any] = {
+    **{"epochs": 1, "width": 8, "depth": 1, "d_label": 2, "d_rest": 2, "min_steps_per_epoch": 1},
+    **{"alignment": "none", "finetune_epochs": 0},
+}
+SPECIES = Naming(label_from_name=r"^(?P<species>[a-z]+)_")
+DRAWER = Naming(factors_from_name=(r"drawer=(?P<drawer>\d+)",))
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    values = np.random.default_rng(0).normal(size=(40, 3)) * [1, 5, 20]
+    return pd.DataFrame(values, columns=["a", "b", "c"])
+
+
+@pytest.fixture(scope="module")
+def model(frame: pd.DataFrame) -> WVAE:
+    return WVAE(random_state=3, **QUICK).fit(frame, np.arange(40) % 2)
+
+
+@pytest.mark.parametrize("saved", [False, True])
+def test_columns_of_a_frame_are_taken_by_name(
+    reader: Reader, tmp_path: Path, frame: pd.DataFrame, model: WVAE, saved: bool
+) -> None:
+    like: Any = model
+    if saved:
+        model.save(tmp_path / "m")
+        like = tmp_path / "m"
+    path = tmp_path / "new.csv"
+    frame.assign(z=0.5)[["c", "z", "b", "a"]].to_csv(path, index=False)
+    data = reader(path, like=like, unlabelled=True)
+    np.testing.assert_allclose(data.x, frame.to_numpy())
+    assert reader.line("'z'")
+
+
+def test_the_split_of_training_data_is_that_of_the_model(
+    reader: Reader, tmp_path: Path, frame: pd.DataFrame, model: WVAE
+) -> None:
+    path = tmp_path / "train.csv"
+    frame.assign(label=np.arange(40) % 2).to_csv(path, index=False)
+    model.save(tmp_path / "m")
+    expected = reader(path, seed=3).split
+    for like in (model, tmp_path / "m"):
+        np.testing.assert_array_equal(reader(path, like=like, seed="auto").split, expected)
+    assert reader(path, like=model, seed=None).split is None
+    assert not np.array_equal(reader(path, like=model, seed=0).split, expected)
+
+
+def test_data_without_labels_have_no_split(
+    reader: Reader, tmp_path: Path, frame: pd.DataFrame
+) -> None:
+    frame.to_csv(tmp_path / "new.csv", index=False)
+    assert reader(tmp_path / "new.csv", unlabelled=True, seed=0).split is None
+
+
+@pytest.mark.parametrize("naming", [SPECIES, DRAWER], ids=["label", "factor"])
+def test_new_files_may_lack_what_a_model_finds_in_names(
+    reader: Reader, tmp_path: Path, naming: Naming
+) -> None:
+    for i in range(4):
+        save(tmp_path / f"{i}.png", picture(i))
+    factors = ("drawer",) if naming == DRAWER else ()
+    schema = Schema("image", (12, 12), "species", ("robin", "wren"), factors, naming=naming)
+    data = reader(tmp_path, like=schema, unlabelled=True)
+    assert (len(data), data.labelled.any(), data.factors) == (4, False, {})
+    with pytest.raises(ValueError, match=r"species|drawer"):
+        reader(tmp_path, like=schema)
+
+
+def test_copies_of_training_rows_are_counted(
+    reader: Reader, tmp_path: Path, frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split = np.where(np.arange(40) < 30, "train", "test")
+    table = frame.assign(label=np.arange(40) % 2, split=split)
+    table.loc[[31, 35], ["a", "b", "c"]] = table.loc[[2, 5], ["a", "b", "c"]].to_numpy()
+    table.to_csv(tmp_path / "a.csv", index=False)
+    reader(tmp_path / "a.csv")
+    assert "2 of 10 test rows" in reader.line("equal a training row")
+    reader.lines.clear()
+    monkeypatch.setattr(reader_of_all, "MAX_COMPARED", 39)
+    reader(tmp_path / "a.csv")
+    assert "39" in reader.line("not searched for copies")
+
+
+def test_files_of_a_table_above_a_relative_folder_are_all_named(
+    reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for i in range(8):
+        save(tmp_path / "train" / f"{i:03d}.png", picture(i))
+    names = [f"{i:03d}" for i in range(8)]
+    pd.DataFrame({"id": names, "label": np.arange(8) % 2}).to_csv(tmp_path / "train.csv")
+    monkeypatch.chdir(tmp_path)
+    assert len(reader("train")) == 8
+    assert [line for line in reader.lines if "does not name" in line] == []
