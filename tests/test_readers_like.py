@@ -1,4 +1,4 @@
-"""`open_data` for a model: its names of columns, its seed, files without labels; and copies."""
+"""`open_data` for a model: its names of columns, its seed; files without labels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 
 from reader_cases import Reader, picture, save
 from wvae import WVAE
-from wvae.datasets.readers import open as reader_of_all
 from wvae.datasets.schema import Naming, Schema
 
 QUICK: dict[str, Any] = {
@@ -84,21 +83,6 @@ def test_new_files_may_lack_what_a_model_finds_in_names(
     assert (len(data), data.labelled.any(), data.factors) == (4, False, {})
     with pytest.raises(ValueError, match=r"species|drawer"):
         reader(tmp_path, like=schema)
-
-
-def test_copies_of_training_rows_are_counted(
-    reader: Reader, tmp_path: Path, frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    split = np.where(np.arange(40) < 30, "train", "test")
-    table = frame.assign(label=np.arange(40) % 2, split=split)
-    table.loc[[31, 35], ["a", "b", "c"]] = table.loc[[2, 5], ["a", "b", "c"]].to_numpy()
-    table.to_csv(tmp_path / "a.csv", index=False)
-    reader(tmp_path / "a.csv")
-    assert "2 of 10 test rows" in reader.line("equal a training row")
-    reader.lines.clear()
-    monkeypatch.setattr(reader_of_all, "MAX_COMPARED", 39)
-    reader(tmp_path / "a.csv")
-    assert "39" in reader.line("not searched for copies")
 
 
 def test_files_of_a_table_above_a_relative_folder_are_all_named(

@@ -18,6 +18,7 @@ from ..duplicates import count_shared_rows
 from ..holdout import holdout_mask
 from ..messages import Log, did_you_mean, reject
 from ..schema import Naming, Schema
+from ..shards import on_disk
 from .annotations.labels import ReadOptions, require_column
 from .arrays.arrays import read_npy, read_npz
 from .files import images, sounds
@@ -28,8 +29,6 @@ from .shards.shards import read_shards
 from .tables.tables import TABLES, read_table
 
 __all__ = ["open_data"]
-
-MAX_COMPARED = 1_000_000  # rows; the search for copies reads all of them, 3 µs for each
 
 
 def _to_stderr(text: str) -> None:
@@ -177,37 +176,30 @@ def open_data(
         seed = seed_of(like)
     if data.split is None and seed is not None and data.labelled.any():
         data = replace(data, split=random_split(data, seed))
-    if schema is None and not _is_in_catalogue(source):
-        _log_shared_rows(data, log)
+    if schema is None and not unlabelled and source not in CATALOGUE:
+        _log_duplicates(data, log)
     return data
+
+
+def _log_duplicates(data: Dataset, log: Log) -> None:
+    """Log how many test rows are training rows, too. Data on disk are not read for this."""
+    if data.split is None or on_disk(data.x):
+        return
+    shared = count_shared_rows(data.x, data.split)
+    if shared:
+        n_test = int((data.split == "test").sum())
+        log(
+            f"{shared:,} of {n_test:,} test rows are equal to training rows, so scores on them are "
+            "too good: remove duplicates if they are the same examples"
+        )
 
 
 def _for_model(source: str | Path, options: ReadOptions, schema: Schema) -> ReadOptions:
     """Return the options for reading new data of a model."""
-    if _is_in_catalogue(source):
-        has_label = options.label is None and schema.label in CATALOGUE[str(source)].labels
+    if isinstance(source, str) and source in CATALOGUE:
+        has_label = options.label is None and schema.label in CATALOGUE[source].labels
         return replace(options, label=schema.label) if has_label else options
     return replace(options, schema=schema)
-
-
-def _is_in_catalogue(source: str | Path) -> bool:
-    return isinstance(source, str) and source in CATALOGUE
-
-
-def _log_shared_rows(data: Dataset, log: Log) -> None:
-    """Log how many test rows are copies of training rows."""
-    if data.split is None:
-        return
-    if len(data) > MAX_COMPARED:
-        log(f"not searched for copies across train and test: more than {MAX_COMPARED:,} rows")
-        return
-    n_shared = count_shared_rows(data.x, data.split)
-    if n_shared:
-        n_test = int((data.split == "test").sum())
-        log(
-            f"warning: {n_shared:,} of {n_test:,} test rows equal a training row, so scores on the "
-            "test rows are too good: remove the copies"
-        )
 
 
 def random_split(data: Dataset, seed: int) -> Array:
@@ -218,8 +210,8 @@ def random_split(data: Dataset, seed: int) -> Array:
 def _open(source: str | Path, options: ReadOptions) -> Dataset:
     """Open a data set of the catalogue, or a file or folder."""
     log = options.log
-    if _is_in_catalogue(source):
-        return _from_catalogue(str(source), options)
+    if isinstance(source, str) and source in CATALOGUE:
+        return _from_catalogue(source, options)
     path = Path(source)
     if not path.exists():
         raise ValueError(_message_for_missing(str(source), path))
