@@ -1,4 +1,4 @@
-"""`open_data` for a model: its names of columns, its seed; files without labels."""
+"""`open_data` for a model: its seed and expressions; files without labels."""
 
 from __future__ import annotations
 
@@ -30,21 +30,6 @@ def frame() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def model(frame: pd.DataFrame) -> WVAE:
     return WVAE(random_state=3, **QUICK).fit(frame, np.arange(40) % 2)
-
-
-@pytest.mark.parametrize("saved", [False, True])
-def test_columns_of_a_frame_are_taken_by_name(
-    reader: Reader, tmp_path: Path, frame: pd.DataFrame, model: WVAE, saved: bool
-) -> None:
-    like: Any = model
-    if saved:
-        model.save(tmp_path / "m")
-        like = tmp_path / "m"
-    path = tmp_path / "new.csv"
-    frame.assign(z=0.5)[["c", "z", "b", "a"]].to_csv(path, index=False)
-    data = reader(path, like=like, unlabelled=True)
-    np.testing.assert_allclose(data.x, frame.to_numpy())
-    assert reader.line("'z'")
 
 
 def test_the_split_of_training_data_is_that_of_the_model(

@@ -64,7 +64,6 @@ def test_unknown_source_suggests_a_fix(
     check_error(reader, "nowhere/at/all", "'nowhere/at/all'")
     for name, hint in (
         ("a.zip", "unpack"),
-        ("a.xlsx", "CSV"),
         ("a.pkl", "numpy.savez"),
         ("a.png", "folder"),
         ("a.xyz", ".npz"),

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .dataset import Array, Dataset, Kind
+from .dataset import Array, Dataset
 from .messages import Log, one_line
 from .recolour import recolour
 from .schema import Schema
@@ -27,7 +26,7 @@ def schema_of(like: Any) -> Schema:
     Raises
     ------
     ValueError
-        If the folder is no model folder.
+        If the model was fitted to arrays and has no schema, or the folder is no model folder.
     TypeError
         If it is anything else.
     """
@@ -42,16 +41,9 @@ def schema_of(like: Any) -> Schema:
         )
     if like.schema_ is None:
         shape, kind = like.shape_, like.config_.kind
-        names = getattr(like, "feature_names_in_", None)
-        return _schema_of_arrays(kind, shape, like.classes_.tolist(), names)
+        kind = "table" if len(shape) == 1 else kind
+        return Schema(kind, tuple(shape), label="", classes=tuple(like.classes_.tolist()))
     return like.schema_
-
-
-def seed_of(like: Any) -> int:
-    """Return the seed that chose the test rows of a model's training data; 0 if there is none."""
-    if isinstance(like, str | Path):
-        return json.loads((Path(like) / "config.json").read_text("utf-8"))["config"]["random_state"]
-    return like.config_.random_state if hasattr(like, "config_") else 0
 
 
 def _read_schema(folder: Path) -> Schema:
@@ -63,22 +55,19 @@ def _read_schema(folder: Path) -> Schema:
             return Schema.from_json(about["schema"])
         classes = tuple(about["classes"])
         shape = tuple(about["example_shape"])
-        kind, names = about["config"]["kind"], about.get("column_names")
+        kind = "table" if len(shape) == 1 else about["config"]["kind"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"{folder} is no model folder that can be read: {one_line(error)}"
         ) from error
-    return _schema_of_arrays(kind, shape, classes, names)
+    return Schema(kind, shape, label="", classes=classes)
 
 
-def _schema_of_arrays(
-    kind: Kind, shape: Sequence[int], classes: Sequence[Any], names: Sequence[str] | None
-) -> Schema:
-    """Return the schema of a model that was fitted to an array, or to a frame with names."""
-    if len(shape) == 1:
-        kind = "table"
-    columns = None if names is None else tuple(map(str, names))
-    return Schema(kind, tuple(shape), label="", classes=tuple(classes), columns=columns)
+def seed_of(like: Any) -> int:
+    """Return the seed that chose the test rows of a model's training data; 0 if there is none."""
+    if isinstance(like, str | Path):
+        return json.loads((Path(like) / "config.json").read_text("utf-8"))["config"]["random_state"]
+    return like.config_.random_state if hasattr(like, "config_") else 0
 
 
 def conform(data: Dataset, schema: Schema, log: Log) -> Dataset:

@@ -275,8 +275,6 @@ def _hint(suffix: str) -> str:
         return " – unpack it first"
     if suffix in (".pkl", ".pickle", ".pt", ".pth", ".joblib"):
         return " – a pickle could run any code: save arrays with numpy.savez"
-    if suffix in (".xlsx", ".xls", ".xlsm", ".ods"):
-        return " – save the sheet as CSV"
     if suffix in (*images.SUFFIXES, *sounds.SUFFIXES):
         return " – give its folder"
     return ""

@@ -230,8 +230,8 @@ def _level_columns(
         wanted += [roles.get(level, f"folder{level}") for level in range(1, needed + 1)]
         raise ValueError(
             f"{where}: {len(loose):,} of {len(names):,} files do not lie in folders for "
-            f"{', '.join(wanted)} ({preview(loose)}): move them to sub-folders, find the label in "
-            "the names with --label-from-name, or add a table with a column of file names"
+            f"{', '.join(wanted)} ({preview(loose)}): move them to sub-folders, or add a table "
+            "with a column of file names"
         )
     words = ["/".join(path[level - 1] for level in levels) for path in parents]
     columns = {label: as_integers(words, options.schema.classes if options.schema else ())}
