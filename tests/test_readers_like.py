@@ -68,15 +68,3 @@ def test_new_files_may_lack_what_a_model_finds_in_names(
     assert (len(data), data.labelled.any(), data.factors) == (4, False, {})
     with pytest.raises(ValueError, match=r"species|drawer"):
         reader(tmp_path, like=schema)
-
-
-def test_files_of_a_table_above_a_relative_folder_are_all_named(
-    reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for i in range(8):
-        save(tmp_path / "train" / f"{i:03d}.png", picture(i))
-    names = [f"{i:03d}" for i in range(8)]
-    pd.DataFrame({"id": names, "label": np.arange(8) % 2}).to_csv(tmp_path / "train.csv")
-    monkeypatch.chdir(tmp_path)
-    assert len(reader("train")) == 8
-    assert [line for line in reader.lines if "does not name" in line] == []

@@ -103,8 +103,7 @@ def _from_manifest(
     table = manifest.table
     check_one_kind(manifest.paths, str(table.path))
     annotations, naming = _annotate_named(table, manifest.names, manifest.column, options)
-    named = {path.absolute() for path in manifest.paths}
-    unnamed = {path.absolute() for path in listed} - named
+    unnamed = set(listed) - set(manifest.paths)
     if unnamed:
         options.log(f"left out: {len(unnamed):,} files that {table.path.name} does not name")
     files = Source(manifest.names, manifest.paths)
