@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets.conform import match_channels
+from ..datasets.conform import check_files, match_channels
 from ..datasets.dataset import Array
 from ..datasets.messages import Log, did_you_mean
 from ..estimator import WVAE
@@ -176,7 +176,7 @@ def _read_file(model: WVAE, path: Path) -> Array:
             raise ValueError(
                 f"{path} is not a complete .npy file of numbers ({error}): save it again"
             ) from error
-        return examples(x[None], str(path), _discard)
+        return examples(x[None], str(path), _discard, model.schema_)
     allowed = {"image": images.SUFFIXES, "audio": sounds.SUFFIXES, "table": ()}[kind]
     if suffix not in allowed:
         raise ValueError(
@@ -191,7 +191,11 @@ def _read_file(model: WVAE, path: Path) -> Array:
     if kind == "audio":
         options["mels"], options["frames"] = model.shape_[-2:]
         return sounds.read_sounds(one_file, 1, str(path), rate=_rate(model), **options)[0]
+    check_files(model.scale_.white, str(path))
     height, width = model.shape_[-2:]
+    schema = model.schema_
+    if schema is not None:  # the value of white, grey or colour: as in the training files
+        options["shape"], options["white"] = schema.shape, schema.white or images.BYTE
     return images.read_images(one_file, 1, str(path), size=(height, width), **options).x
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...validation.quoting import quoted
 from ..catalogue import CATALOGUE, load
-from ..conform import conform, schema_of
+from ..conform import check_files, conform, schema_of, white_of
 from ..dataset import Array, Dataset
 from ..holdout import holdout_mask
 from ..messages import Log, did_you_mean, reject
@@ -169,6 +169,8 @@ def open_data(
         options = _for_model(source, options, schema)
     data = _open(source, options)
     if schema is not None:
+        if data.kind == "image" and data.schema is not None and data.schema.white is not None:
+            check_files(white_of(like), str(source))
         data = conform(data, schema, log)
     if data.split is None and seed is not None:
         data = replace(data, split=random_split(data, seed))

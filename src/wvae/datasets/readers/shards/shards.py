@@ -16,6 +16,7 @@ from ..annotations.labels import ReadOptions, annotate, choose_label
 from ..annotations.splits import SPLIT
 from ..arrays.arrays import kind_of
 from ..arrays.values import Limits, Recoloured, channels_first, check_values
+from ..files.depth import BYTE
 from ..files.folders import ENCODED, from_table
 from ..files.media import progress_bar
 from ..tables import arrow, parquet
@@ -219,6 +220,11 @@ def _for_model(
     schema, expected = options.schema, _model_shape(options)
     if schema is None or expected is None:
         return parts
+    if schema.white not in (None, BYTE):
+        raise ValueError(
+            f"{folder} holds arrays, but the model was trained on image files in which "
+            f"{schema.white:,g} is white: give image files, or one .npz of their grey values"
+        )
     if schema.columns and shape == expected:
         options.log(
             f"the values of each example have no names: they are taken as "
