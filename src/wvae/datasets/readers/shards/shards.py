@@ -74,10 +74,10 @@ def read_shards(layout: Layout, options: ReadOptions) -> Dataset:
     paths = [info.path for info in infos]
     schema = infos[0].schema
     lists = [column.name for column in schema if arrow.is_list(column.type)]
-    encoded = [column.name for column in schema if arrow.is_encoded(column.type)]
     table = folder_table(
         layout, infos, splits_of_names(layout, paths), partitions(layout, paths), options.log
     )
+    encoded = table.encoded
     if not lists or (encoded and not _are_lists_examples(lists, encoded, options)):
         return from_table(table, layout.folder, options)
     parts = _open_lists(infos, list_column(lists, str(layout.folder)), options)
