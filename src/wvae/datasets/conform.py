@@ -7,16 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .dataset import Array, Dataset
 from .messages import Log, one_line
+from .recolour import recolour
 from .schema import Schema
 
-__all__ = ["check_files", "conform", "match_channels", "schema_of", "white_of"]
+__all__ = ["check_files", "conform", "match_channels", "schema_of", "seed_of", "white_of"]
 
-GREY = (0.299, 0.587, 0.114)  # weights of red, green and blue, ITU-R BT.601
-BLOCK = 1000  # images converted at once
 BYTE = 255  # white of images that are read from files
 
 
@@ -103,6 +100,13 @@ def _read_schema(folder: Path) -> Schema:
     return Schema(kind, shape, label="", classes=classes)
 
 
+def seed_of(like: Any) -> int:
+    """Return the seed that chose the test rows of a model's training data; 0 if there is none."""
+    if isinstance(like, str | Path):
+        return json.loads((Path(like) / "config.json").read_text("utf-8"))["config"]["random_state"]
+    return like.config_.random_state if hasattr(like, "config_") else 0
+
+
 def conform(data: Dataset, schema: Schema, log: Log) -> Dataset:
     """Return data in the form of a model's training data.
 
@@ -156,14 +160,10 @@ def match_channels(x: Array, kind: str, shape: tuple[int, ...], name: str, log: 
     if kind == "image" and x.shape[-2:] == shape[-2:]:
         if shape[:-2] == (3,) and x.ndim == 3:
             log(f"{name} is grey, the model was trained on colour: converted to colour")
-            x = np.broadcast_to(x[:, None], (len(x), *shape))  # a view: nothing is copied
+            x = recolour(x)
         elif len(shape) == 2 and x.shape[1:-2] == (3,):
             log(f"{name} is in colour, the model was trained on grey: converted to grey")
-            blocks: list[Array] = []
-            for start in range(0, len(x), BLOCK):
-                grey = np.tensordot(x[start : start + BLOCK], GREY, (1, 0))
-                blocks.append(grey.astype(x.dtype))
-            x = np.concatenate(blocks)
+            x = recolour(x)
     if x.shape[1:] != shape:
         raise ValueError(
             f"{name} has examples of shape {x.shape[1:]}, the model was trained on {shape}: "

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from .dataset import Kind
-
-__all__ = ["Naming", "Schema"]
+__all__ = ["Kind", "Naming", "Schema"]
 
 Array = np.ndarray
+Kind = Literal["image", "audio", "table"]
 
 
 @dataclass(frozen=True)

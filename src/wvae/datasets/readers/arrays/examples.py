@@ -56,7 +56,9 @@ def examples(x: Array, where: str, log: Log, schema: Schema | None = None) -> An
     if x.dtype.kind == "f":
         _check_finite(x, where)
     if schema is not None and schema.white not in (None, BYTE):
-        return _with_white(x, schema.white, where, log)
+        grey = _with_white(x, schema.white, where, log)
+        if grey is not None:
+            return grey
     dtype = _stored_type(x)
     if x.dtype == dtype and x.dtype.isnative:
         return x
@@ -173,15 +175,15 @@ def _check_schema(x: Array, schema: Schema, where: str, log: Log) -> None:
 def _with_white(x: Array, white: float, where: str, log: Log) -> Any:
     """Return images for a model of deep image files, whose grey value `white` became 255.
 
-    Fractions stay fractions. Of a model of all 16 bits, 8 bits stay 8 bits.
+    None if they stay as they are: fractions of white and, if white is all 16 bits, those of 8.
     """
     if x.dtype.itemsize == 1 and white == WORD:
-        return x
+        return None
     low, high = 0.0, 0.0
     for _, values in _blocks(x):
         low, high = min(low, float(values.min())), max(high, float(values.max()))
     if x.dtype.kind == "f" and low >= 0 and high <= 1:
-        return x
+        return None
     if x.dtype.itemsize == 1 or low < 0 or high > 2 * white:
         raise ValueError(
             f"{where}: the images hold {x.dtype} from {low:,g} to {high:,g}, but in the model's "
