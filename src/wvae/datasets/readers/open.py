@@ -12,7 +12,7 @@ import numpy as np
 
 from ...validation.quoting import quoted
 from ..catalogue import CATALOGUE, load
-from ..conform import conform, schema_of, seed_of
+from ..conform import check_files, conform, schema_of, seed_of, white_of
 from ..dataset import Array, Dataset
 from ..duplicates import count_shared_rows
 from ..holdout import holdout_mask
@@ -181,6 +181,8 @@ def open_data(
         options = _for_model(source, options, schema)
     data = _open(source, options)
     if schema is not None:
+        if data.kind == "image" and data.schema is not None and data.schema.white is not None:
+            check_files(white_of(like), str(source))
         data = conform(data, schema, log)
     if seed == "auto":
         seed = seed_of(like)

@@ -89,7 +89,8 @@ def read_numbers(table: Table, reserved: Sequence[str], options: ReadOptions) ->
     elif schema is not None and schema.shape != x.shape[1:]:
         raise ValueError(
             f"{table.path} has {x.shape[1]:,} numeric columns ({preview(numeric)}), expected "
-            f"{schema.shape[0]:,}, as the model was fitted to"
+            f"{schema.shape[0]:,}, as the model was fitted to: name the label with --label NAME "
+            "and factors with --factor NAME, or remove the other columns"
         )
     if ignored:
         summary += f"; ignored, as {_reasons(ignored)}"

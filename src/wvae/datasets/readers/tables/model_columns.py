@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ....validation.quoting import quoted
 from ...messages import Log, did_you_mean, preview
 from ...schema import Schema
 from .casts import missing_words
@@ -79,7 +80,9 @@ def columns_of_model(
         if name not in features:
             cells[name] = _numbers_of(table, name)
     if unknown:
-        log(f"left out, as the model does not know them: {preview(unknown, 5)}")
+        described = [quoted(name) if name else "a column without a name" for name in unknown]
+        shown = preview(described, 5, quote=False)
+        log(f"left out, as the model does not know them: {shown}")
     ignored = [clean_name(name) for name in schema.ignored if clean_name(name) in present]
     reasons = dict.fromkeys(ignored, "when the model was fitted")
     table = replace(table, cells=cells)
