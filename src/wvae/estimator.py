@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -16,11 +16,13 @@ from sklearn.utils.validation import validate_data
 
 from .config import Config, Objective, Preset
 from .datasets.dataset import Dataset
+from .datasets.numbers import column_names_of
 from .datasets.schema import Schema
 from .datasets.values import ValueScale
 from .io.chainer import read_original
 from .io.model_folder import Code, SavedModel, check_code, read_model_folder, write_model_folder
 from .model import SplitVAE
+from .training.columns import Names, check_same_columns, names_of, plain_names
 from .training.examples import Array, Examples, check_examples, check_fits, check_labelled
 from .training.inference import (
     Posterior,
@@ -191,6 +193,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
     n_iter_: int
     n_features_in_: int
     feature_names_in_: Array
+    _other_names: Names | None = None  # of columns if they are no words, such as integers
 
     # `Config` defines the hyper-parameters. They are repeated here, because scikit-learn and
     # editors read them off the signature; a test compares the two.
@@ -358,12 +361,13 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         config, schema = self._config(), None
         if isinstance(X, Dataset):
             X, y, config, schema = _training_rows(X, y, config)
-        _check_column_names(X)
+        names = names_of(X) if schema is None else schema.columns
         # Attributes are set at the very end, so that a failed fit leaves the estimator as it was.
         warm = self.warm_start and hasattr(self, "model_")
         scale = self.scale_ if warm else None
         examples = prepare_data(config, X, y, sample_weight, groups=groups, scale=scale)
         if warm:
+            check_same_columns(names, self._column_names())
             self._examples(X)
             check_same_classes(examples.classes, self.classes_)
             model = copy_weights(self.model_, config)
@@ -371,7 +375,11 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             model = examples.build_model(config)
         test_examples = None
         if test is not None:
-            test_examples = check_labelled(*test, model.shape, examples.classes, examples.scale)
+            test_X, test_y = _test_data(test)
+            check_same_columns(names_of(test_X), names, "the X of test")
+            test_examples = check_labelled(
+                test_X, test_y, model.shape, examples.classes, examples.scale
+            )
         result = fit_model(
             model,
             examples.data,
@@ -413,7 +421,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         first = not hasattr(self, "model_")
         if first:
             config = self._config()
-            _check_column_names(X)
+            names_of(X)
             examples = prepare_data(config, X, y, sample_weight, classes=classes)
             model = examples.build_model(config)
             optimiser, history, centres = make_optimiser(model), [], None
@@ -749,7 +757,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             weights=model.state_dict(),
             epochs=self.n_iter_,
             code=self._code(),
-            feature_names=getattr(self, "feature_names_in_", None),
+            feature_names=self._names_to_save(),
             schema=self.schema_,
         )
         write_model_folder(saved)
@@ -777,8 +785,11 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         history: list[Row] = [{}] * saved.epochs  # a file keeps only their number
         result = FitResult(restore_model(saved), history, saved.label_centres)
         estimator._set_fitted(result, saved.classes, saved.scale, saved.schema)
-        if saved.feature_names is not None:
+        names = [] if saved.feature_names is None else saved.feature_names.tolist()
+        if names and all(isinstance(name, str) for name in names):
             estimator.feature_names_in_ = saved.feature_names
+        elif names:
+            estimator._other_names = names
         return estimator
 
     # ------------------------------------------------------------------------------------- internal
@@ -826,17 +837,46 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
     def _set_feature_names(self, X: Any) -> None:
         """Set the names of X's columns, if it has some, or delete earlier ones."""
         vars(self).pop("feature_names_in_", None)
+        self._other_names = None
         if len(self.shape_) == 1:
             validate_data(self, X, reset=True, skip_check_array=True)
+            if not hasattr(self, "feature_names_in_"):  # scikit-learn takes words only
+                self._other_names = names_of(X)
+
+    def _names_to_save(self) -> Array | None:
+        """Return the names of a data frame's columns, (n_features,), or None."""
+        if self._other_names is not None:
+            return np.array(self._other_names, dtype=object)
+        return getattr(self, "feature_names_in_", None)
+
+    def _column_names(self) -> Sequence[Any] | None:
+        """Return the names of the columns in training, or None if they are unknown."""
+        if hasattr(self, "feature_names_in_"):
+            return plain_names(self.feature_names_in_)
+        if self._other_names is not None:
+            return self._other_names
+        return None if self.schema_ is None else self.schema_.columns
 
     def _examples(self, X: Any) -> Examples:
         """Return X as examples, or raise an error if it does not fit the training data."""
         self._fitted()
         checked = check_examples(X)
         if checked.x.ndim == 2 and len(self.shape_) == 1:
-            # For a table, scikit-learn compares number and names of the columns.
-            validate_data(self, X, reset=False, skip_check_array=True)
+            self._check_columns(X)
         return check_fits(checked, self.shape_, self.scale_)
+
+    def _check_columns(self, X: Any) -> None:
+        """Raise a ValueError if number or names of X's columns differ from those in training."""
+        names, expected = names_of(X), self._column_names()
+        has_words = all(isinstance(name, str) for name in column_names_of(X) or ())
+        known_to_sklearn = has_words and hasattr(self, "feature_names_in_")
+        if known_to_sklearn or names is None:
+            # scikit-learn's own check, whose messages its users know.
+            validate_data(self, X, reset=False, skip_check_array=True)
+            return
+        check_same_columns(names, expected)
+        if expected is None:
+            validate_data(self, X, reset=False, skip_check_array=True)
 
     def _centres(self, y: Any) -> Array:
         """Return the mean z_label of each label, (n, d_label)."""
@@ -863,6 +903,15 @@ def import_original(path: str | Path) -> WVAE:
     return WVAE._restored(read_original(Path(path)))
 
 
+def _test_data(test: Any) -> tuple[Any, Any]:
+    """Return the examples and labels of a test set, a tuple or a data set."""
+    if isinstance(test, Dataset):
+        return test.x, test.y
+    if not isinstance(test, tuple | list) or len(test) != 2:
+        raise TypeError(f"test is of the type {type(test).__name__}, expected a tuple (X, y)")
+    return test[0], test[1]
+
+
 def _sample_gaussian(mean: Array, sd: Array, rng: np.random.Generator) -> Array:
     return mean + sd * rng.standard_normal(mean.shape, np.float32)
 
@@ -876,16 +925,3 @@ def _training_rows(data: Dataset, y: Any, config: Config) -> tuple[Array, Array,
     schema = data.schema or Schema(data.kind, data.shape, rate=data.rate)
     schema = schema.with_labels(data.label_name, data.classes, data.factors)
     return data.x, data.y, replace(config, kind=data.kind), schema
-
-
-def _check_column_names(X: Any) -> None:
-    """Raise a TypeError if a data frame's columns have names of several types."""
-    columns = getattr(X, "columns", None)
-    if columns is None:
-        return
-    types = sorted({type(name).__name__ for name in columns})
-    if len(types) > 1 and "str" in types:
-        raise TypeError(
-            f"the names of X's columns are of the types {', '.join(types)}, expected str: convert "
-            "them with X.columns = X.columns.astype(str)"
-        )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from ..validation.arrays import as_labels
 from ..validation.label_values import is_missing, plain_labels
+from ..validation.quoting import quoted
 from .describe import describe
+from .numbers import as_numbers, column_names_of
 from .schema import Schema
 from .shards import take
 
@@ -16,6 +19,7 @@ __all__ = ["Array", "Dataset", "Kind", "is_labelled"]
 
 Array = np.ndarray
 Kind = Literal["image", "audio", "table"]
+KINDS = ("image", "audio", "table")
 
 
 @dataclass(frozen=True)
@@ -84,18 +88,24 @@ class Dataset:
     labels_checked: bool = False
 
     def __post_init__(self) -> None:
+        self._make_arrays()
+        if self.kind not in KINDS:
+            raise ValueError(f"kind is {quoted(self.kind)}, expected 'image', 'audio' or 'table'")
         if self.x.dtype.kind not in "uif":
             expected = "numbers"
             raise ValueError(f"x has dtype {self.x.dtype}, expected {expected}: use x.astype")
+        if not self.x.shape:
+            raise ValueError("x is one number, expected examples, (n, *shape)")
         if self.rate is not None and self.kind != "audio":
             raise ValueError(f"rate is {self.rate} for {self.kind} data: leave it out")
         if self.rate is not None and self.rate < 1:
             raise ValueError(f"rate is {self.rate}, expected samples per second, at least 1")
         if self.split is not None:
-            parts = set(np.unique(self.split).tolist())
+            parts = set(self.split.tolist())
             if not parts <= {"train", "test"}:
                 expected = "only 'train' and 'test'"
-                raise ValueError(f"split has the values {sorted(parts)}, expected {expected}")
+                values = sorted(parts, key=str)
+                raise ValueError(f"split has the values {values}, expected {expected}")
         for column, values in self._columns().items():
             if values.shape != (len(self.x),):
                 raise ValueError(
@@ -106,6 +116,24 @@ class Dataset:
             # A part of the rows could not tell whether −1 is a class or marks a missing label.
             object.__setattr__(self, "y", plain_labels(self.y).nullable)
             object.__setattr__(self, "labels_checked", True)
+
+    def _make_arrays(self) -> None:
+        """Turn lists, columns of data frames and tensors into arrays."""
+        arrays: dict[str, Any] = {"x": self.x, "y": self.y, "factors": dict(self.factors)}
+        if not isinstance(getattr(self.x, "dtype", None), np.dtype) or np.ma.isMA(self.x):
+            arrays["x"] = np.asarray(as_numbers(self.x, "x"))
+            names = column_names_of(self.x)
+            if names and self.schema is None:
+                columns = tuple(str(name) for name in names)
+                arrays["schema"] = Schema(self.kind, arrays["x"].shape[1:], columns=columns)
+        arrays["y"] = as_labels(self.y, "y")
+        for name, values in self.factors.items():
+            arrays["factors"][name] = _as_column(values)
+        for name in ("split", "files"):
+            values = getattr(self, name)
+            arrays[name] = None if values is None else _as_column(values)
+        for name, values in arrays.items():
+            object.__setattr__(self, name, values)
 
     def __repr__(self) -> str:
         return describe(self)
@@ -151,13 +179,13 @@ class Dataset:
         indices[labelled] = np.searchsorted(classes, labels)
         return indices
 
-    def subset(self, rows: Array) -> Dataset:
+    def subset(self, rows: Any) -> Dataset:
         """Return a subset of the examples.
 
         Parameters
         ----------
         rows
-            Boolean mask, (n,), or indices in the order of the result, (m,).
+            Boolean mask, (n,), a slice, or indices in the order of the result, (m,).
 
         Returns
         -------
@@ -165,6 +193,10 @@ class Dataset:
             The selected rows, copied. If ``x`` is on disk and the indices increase, ``x`` stays on
             disk and is not read.
         """
+        if isinstance(rows, slice):
+            rows = np.arange(len(self))[rows]
+        elif not isinstance(rows, np.ndarray):
+            rows = np.asarray(rows if len(rows) else np.arange(0))
         increasing = rows.dtype == bool or bool((np.diff(rows) > 0).all())
         return replace(
             self,
@@ -174,6 +206,11 @@ class Dataset:
             split=None if self.split is None else self.split[rows],
             files=None if self.files is None else self.files[rows],
         )
+
+
+def _as_column(values: Any) -> Array:
+    """Return a factor as an array; a list of numbers and words becomes an array of words."""
+    return np.asarray(values) if isinstance(values, list | tuple) else as_labels(values, "a factor")
 
 
 def is_labelled(y: Array) -> Array:

@@ -13,6 +13,7 @@ import torch
 from sklearn.utils.validation import check_array
 from torch import Tensor
 
+from ..datasets.numbers import as_numbers, first_word
 from ..datasets.shards import Shards, take
 from ..datasets.values import ValueScale, learn_scale
 from ..model import ExampleWeights
@@ -158,19 +159,16 @@ def check_examples(X: Any) -> CheckedArray:
         If X is empty, has no axis of examples, or holds NaN, infinity or values too large for
         single precision.
     TypeError
-        If X is sparse or not numeric.
+        If X is sparse or not numeric, or holds dates.
 
     Examples
     --------
     >>> check_examples([[0, 1], [2, 3]]).high
     3.0
     """
-    n_axes = X.ndim if hasattr(X, "ndim") else np.ndim(np.asarray(X))
-    if n_axes == 2 and not isinstance(X, Shards):
-        numeric = [np.float64, np.float32, np.float16]
-        integers = [np.dtype(f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64)]
-        dtypes: Any = [*numeric, *integers]
-        X = check_array(X, dtype=dtypes, ensure_all_finite=False, estimator="WVAE", input_name="X")
+    X = as_numbers(X)
+    if X.ndim == 2 and not isinstance(X, Shards):
+        X = _check_table(X)
     X = np.asarray(X) if not isinstance(X, np.ndarray | Shards) else X
     if X.ndim < 2 or 0 in X.shape:
         raise ValueError(
@@ -186,6 +184,26 @@ def check_examples(X: Any) -> CheckedArray:
         lows.append(low)
         highs.append(high)
     return CheckedArray(X, min(lows), max(highs))
+
+
+def _check_table(X: Any) -> Array:
+    """Return a table of numbers, (n, d), by scikit-learn's rules."""
+    numeric = [np.float64, np.float32, np.float16]
+    integers = [np.dtype(f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64)]
+    dtypes: Any = [*numeric, *integers]
+    try:
+        return check_array(
+            X, dtype=dtypes, ensure_all_finite=False, estimator="WVAE", input_name="X"
+        )
+    except (ValueError, TypeError) as error:
+        word = first_word(X)
+        if not word:
+            raise
+        # scikit-learn's checks look for the words from "argument" to "number".
+        raise type(error)(
+            f"X holds {word}, but an argument must be made of numbers, or a string that is a "
+            "number: convert the value, or drop its row or column"
+        ) from None
 
 
 def learn_scale_of(checked: CheckedArray, *, per_column: bool, bernoulli: bool) -> ValueScale:
