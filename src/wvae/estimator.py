@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields, replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -24,6 +25,7 @@ from .io.model_folder import Code, SavedModel, check_code, read_model_folder, wr
 from .model import SplitVAE
 from .training.columns import Names, check_same_columns, names_of, plain_names
 from .training.examples import Array, Examples, check_examples, check_fits, check_labelled
+from .training.spread import check_spread
 from .training.inference import (
     Posterior,
     align,
@@ -41,6 +43,7 @@ from .training.schedule import make_optimiser
 from .validation import check_classes, check_label_column, check_weights, encode_labels
 from .validation.class_names import match_classes
 from .validation.label_values import plain_labels
+from .validation.quoting import quoted
 
 
 class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
@@ -592,7 +595,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
                 "code is 'rest', and z_rest alone does not determine the label: give y, or take "
                 "code='both'"
             )
-        return self.decode(self._centres(y), Z)
+        return self.decode(self._centres(check_label_column(y, len(Z))), Z)
 
     def reconstruct(self, X: Any) -> Array:
         """Return each example decoded from its posterior means, (n, \\*shape).
@@ -645,8 +648,10 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         sklearn.exceptions.NotFittedError, ValueError, TypeError
             As `encode` does; a ValueError also if a label is unknown or has no known centre.
         """
+        checked = self._examples(X)
+        z_label = self._centres(check_label_column(y, len(checked.x)))
         _, z_rest = self.encode(X)
-        return self.decode(self._centres(y), z_rest)
+        return self.decode(z_label, z_rest)
 
     # -------------------------------------------------------------------------------------- predict
 
@@ -703,8 +708,17 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         labels = plain_labels(check_label_column(y, len(predicted)), self.classes_)
         weight = check_weights(sample_weight, len(predicted))
         has_label = ~labels.missing
+        if not has_label.any():
+            raise ValueError(
+                f"{labels.summary()}, so there is nothing to score: give at least one label"
+            )
         if weight is not None:
             weight = weight[has_label]
+            if not weight.any():
+                raise ValueError(
+                    "sample_weight is zero for all rows with a label, expected at least one "
+                    "non-zero number"
+                )
         indices = match_classes(labels.known, self.classes_)  # −1, never right, for other labels
         return float(np.average(indices == predicted[has_label], weights=weight))
 
@@ -725,6 +739,8 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         sklearn.exceptions.NotFittedError, ValueError, TypeError
             As `encode` does; a ValueError also for a label that is not one of ``classes_``.
         """
+        if samples is not None and (not isinstance(samples, Integral) or samples < 1):
+            raise ValueError(f"samples is {quoted(samples)}, expected an integer from 1 on")
         model, data = self._fitted(), self._examples(X)
         labels = encode_labels(y, len(data.x), self.classes_)
         return evaluate(model, replace(data, y=labels), samples)
@@ -863,7 +879,9 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         checked = check_examples(X)
         if checked.x.ndim == 2 and len(self.shape_) == 1:
             self._check_columns(X)
-        return check_fits(checked, self.shape_, self.scale_)
+        examples = check_fits(checked, self.shape_, self.scale_)
+        check_spread(self.model_.observation, examples)
+        return examples
 
     def _check_columns(self, X: Any) -> None:
         """Raise a ValueError if number or names of X's columns differ from those in training."""

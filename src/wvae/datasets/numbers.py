@@ -30,7 +30,7 @@ def as_numbers(X: Any, subject: str = "X") -> Any:
     Raises
     ------
     ValueError
-        If values are masked or complex, lists have several lengths, or columns of a frame have one name.
+        If values are masked or complex, lists have several lengths, or two columns have one name.
     TypeError
         If X is a data set, or holds dates or time spans.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -89,14 +90,18 @@ class ValueScale:
         Raises
         ------
         ValueError
-            If training values were in [0, 1], and a value is far outside; or if it is unclear
-            whether 1 is white or nearly black.
+            If training values were in [0, 1], and a value is far outside.
+
+        Warns
+        -----
+        UserWarning
+            If all floating numbers are 0 or 1, so that 1 could be white or nearly black.
         """
         if not self.unit_range:
             return self
         is_fraction = x.dtype.kind == "b" or (x.dtype.kind == "f" and high <= 1 + MARGIN)
         if is_fraction and x.dtype.kind == "f" and self.white > 1 and high == 1:
-            self._check_fractions(x)
+            self._warn_of_levels(x)
         scale = ValueScale(unit_range=True) if is_fraction else self
         if low < -MARGIN * scale.white or high > (1 + MARGIN) * scale.white:
             top = f"{scale.white:g}"
@@ -107,12 +112,13 @@ class ValueScale:
             )
         return scale
 
-    def _check_fractions(self, x: Array) -> None:
-        """Raise a ValueError if the floating numbers are all 0 or 1."""
+    def _warn_of_levels(self, x: Array) -> None:
+        """Warn if floating numbers are all 0 or 1, so that 1 could be nearly black."""
         if _all_whole(x[start : start + BLOCK] for start in range(0, len(x), BLOCK)):
-            raise ValueError(
-                f"X holds only 0 and 1 as {x.dtype}, and 1 could be white or, as in training, one "
-                f"of {self.white:g} levels: take X.astype(bool) for white, X.astype(int) for a level"
+            warnings.warn(
+                f"X holds only 0 and 1 as {x.dtype}, and 1 is read as white: if it is one of the "
+                f"{self.white:g} levels of the training data, give integers",
+                stacklevel=5,
             )
 
     def to_json(self) -> dict[str, Any]:

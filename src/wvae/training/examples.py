@@ -191,6 +191,9 @@ def _check_table(X: Any) -> Array:
     numeric = [np.float64, np.float32, np.float16]
     integers = [np.dtype(f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64)]
     dtypes: Any = [*numeric, *integers]
+    if isinstance(X, np.ndarray) and not X.dtype.isnative:
+        # scikit-learn would make float64 of integers, which loses digits beyond 2⁵³.
+        X = X.astype(X.dtype.newbyteorder("="))
     try:
         return check_array(
             X, dtype=dtypes, ensure_all_finite=False, estimator="WVAE", input_name="X"

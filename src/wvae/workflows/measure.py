@@ -19,6 +19,7 @@ from ..evaluation import images, leakage, retrieval, style, sufficiency, swap
 from ..evaluation.probes import Kind
 from ..evaluation.supervised import ImageClassifier, train_cnn
 from ..nn.torch_state import default_torch_state
+from ..training.inference import probabilities
 from .encoded_split import EncodedSplit, Pair, encode_split, is_learnable
 from .inputs import is_categorical
 from .progress import Progress, Silent
@@ -202,7 +203,8 @@ def _sufficiency(model: WVAE, split: EncodedSplit, seed: int, progress: Progress
     with progress.task("measuring sufficiency", 2) as advance:
         metrics = sufficiency.sufficiency(train, y, test, y_test, seed=seed)
         if model.config_.classifier_weight:  # otherwise there is no classifier
-            accuracy = (model.predict(split.x.test) == y_test).mean()
+            predicted = model.classes_[probabilities(model.model_, test).argmax(1)]
+            accuracy = (predicted == y_test).mean()
             metrics["sufficiency.predict"] = float(accuracy)
         advance(1)
         factors = split.continuous_factors() | split.categorical_factors()
@@ -221,7 +223,7 @@ def _rest(model: WVAE, split: EncodedSplit, seed: int, progress: Progress) -> Me
     categorical = split.categorical_factors()
     with progress.task("measuring rest", 2 + len(categorical)) as advance:
         decoded = model.decode(split.z_label.test, test)
-        if x.dtype == np.uint8 or (x.min() >= 0 and x.max() <= 1):
+        if model.scale_.unit_range:
             metrics = images.reconstruction_loss(x, decoded, y_test)
         else:  # in units of the data, a loss in nats could not be compared with others
             metrics = {"rest.reconstruction.mse": float(np.square(decoded - x).mean())}
