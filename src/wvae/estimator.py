@@ -25,7 +25,6 @@ from .io.model_folder import Code, SavedModel, check_code, read_model_folder, wr
 from .model import SplitVAE
 from .training.columns import Names, check_same_columns, names_of, plain_names
 from .training.examples import Array, Examples, check_examples, check_fits, check_labelled
-from .training.spread import check_spread
 from .training.inference import (
     Posterior,
     align,
@@ -40,6 +39,7 @@ from .training.loop import Row, evaluate
 from .training.pipeline import FitResult, copy_training, copy_weights, fit_increment, fit_model
 from .training.prepare import build_config, check_same_classes, prepare_data
 from .training.schedule import make_optimiser
+from .training.spread import check_spread
 from .validation import check_classes, check_label_column, check_weights, encode_labels
 from .validation.class_names import match_classes
 from .validation.label_values import plain_labels

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 import numpy as np
 
 from ..validation.quoting import quoted
 
-if TYPE_CHECKING:
-    from .dataset import Kind
-
-__all__ = ["Naming", "Schema"]
+__all__ = ["KINDS", "Kind", "Naming", "Schema"]
 
 Array = np.ndarray
+Kind = Literal["image", "audio", "table"]
+KINDS = ("image", "audio", "table")
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ class Schema:
         if not are_words:
             columns = ()
         is_right = {
-            "kind": self.kind in ("image", "audio", "table"),
+            "kind": self.kind in KINDS,
             "shape": _are_counts(self.shape) and len(self.shape) > 0,
             "label": isinstance(self.label, str),
             "classes": isinstance(self.classes, tuple),
