@@ -801,11 +801,12 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         history: list[Row] = [{}] * saved.epochs  # a file keeps only their number
         result = FitResult(restore_model(saved), history, saved.label_centres)
         estimator._set_fitted(result, saved.classes, saved.scale, saved.schema)
-        names = [] if saved.feature_names is None else saved.feature_names.tolist()
-        if names and all(isinstance(name, str) for name in names):
-            estimator.feature_names_in_ = saved.feature_names
-        elif names:
-            estimator._other_names = names
+        if saved.feature_names is not None:
+            names: list[Any] = saved.feature_names.tolist()
+            if all(isinstance(name, str) for name in names):
+                estimator.feature_names_in_ = saved.feature_names
+            else:
+                estimator._other_names = names
         return estimator
 
     # ------------------------------------------------------------------------------------- internal

@@ -64,8 +64,9 @@ def _read_schema(folder: Path) -> Schema:
         raise ValueError(
             f"{folder} is no model folder that can be read: {one_line(error)}"
         ) from error
-    is_named = names is not None and all(isinstance(name, str) for name in names)
-    columns = tuple(names) if is_named else None
+    columns = None
+    if isinstance(names, list) and all(isinstance(name, str) for name in names):
+        columns = tuple(names)
     return Schema(kind, shape, label="", classes=classes, columns=columns)
 
 

@@ -179,7 +179,7 @@ class Dataset:
         indices[labelled] = np.searchsorted(classes, labels)
         return indices
 
-    def subset(self, rows: Any) -> Dataset:
+    def subset(self, rows: Array | list[int] | list[bool] | slice) -> Dataset:
         """Return a subset of the examples.
 
         Parameters
@@ -195,8 +195,7 @@ class Dataset:
         """
         if isinstance(rows, slice):
             rows = np.arange(len(self))[rows]
-        elif not isinstance(rows, np.ndarray):
-            rows = np.asarray(rows if len(rows) else np.arange(0))
+        rows = np.asarray(rows, None if len(rows) else np.intp)  # an empty list is of floats
         increasing = rows.dtype == bool or bool((np.diff(rows) > 0).all())
         return replace(
             self,
@@ -210,7 +209,8 @@ class Dataset:
 
 def _as_column(values: Any) -> Array:
     """Return a factor as an array; a list of numbers and words becomes an array of words."""
-    return np.asarray(values) if isinstance(values, list | tuple) else as_labels(values, "a factor")
+    is_list = type(values) in (list, tuple)
+    return np.asarray(values) if is_list else as_labels(values, "a factor")
 
 
 def is_labelled(y: Array) -> Array:
