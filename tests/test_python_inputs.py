@@ -294,6 +294,13 @@ def test_values_slightly_outside_can_be_measured(shift: float):
     assert np.isfinite(list(metrics.values())).all()
 
 
+def test_black_and_white_images_of_16_bits_are_measured_without_a_warning():
+    x = np.where(RNG.random((N, 8, 8)) > 0.5, 65535, 0).astype(np.uint16)
+    assert np.isfinite(
+        list(measure(small().fit(x, Y), Dataset(x, Y), judge_epochs=1).values())
+    ).all()
+
+
 def test_a_table_in_the_unit_range_has_no_loss_of_pixels():
     x = (TABLE - TABLE.min(0)) / np.ptp(TABLE, 0)
     x = np.tile(x, (4, 1))

@@ -313,7 +313,8 @@ def _read_config(path: Path) -> dict[str, Any]:
                 f"{path} was written by a newer version of wvae (format {version}, this version "
                 f"reads {FORMAT}): update wvae"
             )
-        raise ModelFileError(f"{file} has format {version!r}, expected {FORMAT}: train again")
+        held = f"{version}" if type(version) is int else f"{version} ({type(version).__name__})"
+        raise ModelFileError(f"{file} has format {held}, expected {FORMAT}: train again")
     return about
 
 

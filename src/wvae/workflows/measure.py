@@ -6,6 +6,7 @@ are in `wvae.evaluation`.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,7 +20,6 @@ from ..evaluation import images, leakage, retrieval, style, sufficiency, swap
 from ..evaluation.probes import Kind
 from ..evaluation.supervised import ImageClassifier, train_cnn
 from ..nn.torch_state import default_torch_state
-from ..training.inference import probabilities
 from .encoded_split import EncodedSplit, Pair, encode_split, is_learnable
 from .inputs import is_categorical
 from .progress import Progress, Silent
@@ -203,8 +203,9 @@ def _sufficiency(model: WVAE, split: EncodedSplit, seed: int, progress: Progress
     with progress.task("measuring sufficiency", 2) as advance:
         metrics = sufficiency.sufficiency(train, y, test, y_test, seed=seed)
         if model.config_.classifier_weight:  # otherwise there is no classifier
-            predicted = model.classes_[probabilities(model.model_, test).argmax(1)]
-            accuracy = (predicted == y_test).mean()
+            with warnings.catch_warnings():  # of x in [0, 1] it is clear that 1 is white
+                warnings.filterwarnings("ignore", "X holds only 0 and 1")
+                accuracy = (model.predict(split.x.test) == y_test).mean()
             metrics["sufficiency.predict"] = float(accuracy)
         advance(1)
         factors = split.continuous_factors() | split.categorical_factors()
