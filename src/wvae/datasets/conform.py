@@ -12,7 +12,7 @@ from .messages import Log, one_line
 from .recolour import recolour
 from .schema import Schema
 
-__all__ = ["conform", "match_channels", "schema_of"]
+__all__ = ["conform", "match_channels", "schema_of", "seed_of"]
 
 
 def schema_of(like: Any) -> Schema:
@@ -68,6 +68,13 @@ def _read_schema(folder: Path) -> Schema:
     if isinstance(names, list) and all(isinstance(name, str) for name in names):
         columns = tuple(names)
     return Schema(kind, shape, label="", classes=classes, columns=columns)
+
+
+def seed_of(like: Any) -> int:
+    """Return the seed that chose the test rows of a model's training data; 0 if there is none."""
+    if isinstance(like, str | Path):
+        return json.loads((Path(like) / "config.json").read_text("utf-8"))["config"]["random_state"]
+    return like.config_.random_state if hasattr(like, "config_") else 0
 
 
 def conform(data: Dataset, schema: Schema, log: Log) -> Dataset:
