@@ -154,7 +154,8 @@ def test_a_column_that_is_missing_is_named(models: Path, command: Command, typed
 
 @pytest.mark.slow
 def test_measures_do_not_depend_on_the_form_of_the_data(models: Path, command: Command):
-    FRAME[["label", "c", "b", "a"]].rename(columns={"label": "species"}).to_csv("d.csv")
+    frame = pd.DataFrame(FRAME[["label", "c", "b", "a"]])
+    frame.rename(columns={"label": "species"}).to_csv("d.csv")
     model = models / "table-model"
     refusal = refused(command("measure", model, "d.csv"))
     assert "--label" in refusal
