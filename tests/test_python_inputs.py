@@ -323,7 +323,6 @@ def test_a_table_in_the_unit_range_has_no_loss_of_pixels():
             ),
             "zero for all rows",
         ),
-        (lambda m: m.rewrite(TABLE, 1), r"y has shape \(\), expected \(60,\)"),
         (lambda m: m.rewrite(TABLE, [1]), r"y has shape \(1,\), expected \(60,\)"),
         (lambda m: m.evaluate(TABLE, Y, 0), "samples is 0"),
         (lambda m: m.evaluate(TABLE, Y, "3"), "samples is '3'"),

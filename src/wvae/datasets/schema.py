@@ -119,28 +119,25 @@ class Schema:
     def _check(self) -> None:
         """Raise a ValueError if a field cannot be what its documentation says."""
         naming = self.naming
-        columns = () if self.columns is None else self.columns
-        words = (self.factors, self.ignored, columns, naming.factors_from_name)
-        are_words = all(_are_words(names) for names in words)
-        if not are_words:
-            columns = ()
+        given = tuple(n for n in (self.rate, self.mels, self.frames) if n is not None)
         is_right = {
             "kind": self.kind in KINDS,
             "shape": _are_counts(self.shape) and len(self.shape) > 0,
             "label": isinstance(self.label, str),
             "classes": isinstance(self.classes, tuple),
-            "factors, ignored or columns": are_words,
-            "columns": self.columns is None or (len(set(columns)),) == self.shape,
+            "factors": _are_words(self.factors),
+            "ignored": _are_words(self.ignored),
+            "columns": self.columns is None
+            or (_are_words(self.columns) and (len(set(self.columns)),) == self.shape),
             "white": self.white is None or (_is_number(self.white) and 0 < self.white < np.inf),
-            "rate, mels or frames": _are_counts(
-                tuple(n for n in (self.rate, self.mels, self.frames) if n is not None)
-            ),
-            "naming": naming.label_from_name is None or isinstance(naming.label_from_name, str),
-            "label_from_folder": _are_counts(naming.label_from_folder or ()),
+            "rate": _are_counts(given),
+            "naming": _are_words(naming.factors_from_name)
+            and (naming.label_from_name is None or isinstance(naming.label_from_name, str))
+            and _are_counts(naming.label_from_folder or ()),
         }
-        wrong = [name for name, right in is_right.items() if not right]
-        if wrong:
-            raise ValueError(f"the schema has a wrong value of {wrong[0]}")
+        for name, right in is_right.items():
+            if not right:
+                raise ValueError(f"{name} of the schema is {quoted(getattr(self, name))}")
 
     def with_labels(self, label: str, classes: Array, factors: dict[str, Array]) -> Schema:
         """Return the schema with the names of the label, its classes and the factors."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -55,8 +56,7 @@ def plain_tensor(value: Any) -> Any:
     """
     if type(value).__module__.split(".")[0] != "torch" or not hasattr(value, "detach"):
         return value
-    import torch
-
+    torch: Any = sys.modules["torch"]  # imported already, as there is a tensor
     tensor = value.detach()
     if tensor.is_meta:
         raise ValueError("a tensor on PyTorch's device 'meta' holds no values: compute it first")
