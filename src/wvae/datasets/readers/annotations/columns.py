@@ -14,6 +14,7 @@ __all__ = ["LABELS", "choose_label", "factor_names", "require_column", "reserved
 LABELS = ("label", "labels", "y", "target", "class")
 FLAG = "name it with --label NAME (in Python, label='NAME')"
 SHOWN = 12  # columns in a message
+LENGTH = 180  # characters of columns with the numbers of their values
 
 
 def choose_label(
@@ -160,7 +161,9 @@ def _with_counts(names: Sequence[str], values: Callable[[str], Array] | None) ->
         return preview(names, SHOWN)
     described = list[str]()
     for name in names[:SHOWN]:
+        if described and len(", ".join(described)) > LENGTH:
+            break
         n_values = len({str(value) for value in values(name).tolist()})
         described.append(f"{name!r} ({n_values:,} values)")
-    rest = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-    return ", ".join(described) + rest
+    n_others = len(names) - len(described)
+    return ", ".join(described) + (f" and {n_others:,} more" if n_others else "")

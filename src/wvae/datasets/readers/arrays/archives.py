@@ -15,6 +15,7 @@ from ...dataset import Array
 from ...messages import Log, one_line, preview
 from ..annotations.columns import LABELS
 from ..annotations.splits import SPLIT, SPLITS
+from ..tables.formats import foreign_format
 
 __all__ = ["EXAMPLES", "Archive", "load_archive", "open_npy"]
 
@@ -113,13 +114,29 @@ def open_npy(path: Path) -> Array:
     try:
         return np.lib.format.open_memmap(path, mode="r")  # unlike numpy.load, it never unpickles
     except (*BAD_ARRAY, MemoryError, OSError, EOFError) as error:
-        problem = f"is not a complete .npy file ({one_line(error)})"
+        fix = "save an array of numbers or words with numpy.save"
         if "Python objects" in str(error):
             problem = "holds Python objects"
         elif "empty file" in str(error):
             problem = "holds no examples"
-        fix = "save an array of numbers or words with numpy.save"
+        else:
+            raise ValueError(_other_format(path, b"\x93NUMPY", one_line(error))) from error
         raise ValueError(f"{path} {problem}: {fix}") from error
+
+
+def _other_format(path: Path, signature: bytes, reason: str) -> str:
+    """Return the message for a file that is not of the format that its suffix says."""
+    try:
+        with open(path, "rb") as file:
+            start = file.read(1024)
+    except OSError:
+        return f"{path} cannot be opened: {reason}"
+    if not start:
+        return f"{path} is empty (0 bytes), expected arrays: download or save it again"
+    foreign = None if start.startswith(signature) else foreign_format(start)
+    if foreign:
+        return f"{path} is {foreign[0]}, not a {path.suffix} file: {foreign[1]}"
+    return f"{path} is not a complete {path.suffix} file ({reason}): download or save it again"
 
 
 def _load(path: Path) -> dict[str, Array]:
@@ -132,7 +149,7 @@ def _load(path: Path) -> dict[str, Array]:
                 if isinstance(array, np.ndarray):  # a file of another format is read as bytes
                     arrays[name] = array
     except UNREADABLE as error:
-        raise ValueError(f"{path} is not a complete .npz file: {one_line(error)}") from error
+        raise ValueError(_other_format(path, b"PK", one_line(error))) from error
     return arrays
 
 
@@ -147,8 +164,8 @@ def _load_member(archive: np.lib.npyio.NpzFile, name: str, path: Path) -> Array:
     except BAD_ARRAY as error:
         if "Object arrays" in str(error):
             raise ValueError(
-                f"{path}: the array {name!r} holds Python objects, expected numbers or str: bring "
-                "rows of different shapes to one shape"
+                f"{path}: the array {name!r} holds Python objects, expected numbers or str: save "
+                "words by astype(str), and rows of different shapes in one shape"
             ) from error
         raise ValueError(
             f"{path}: the array {name!r} is damaged ({one_line(error)}): save the file again"

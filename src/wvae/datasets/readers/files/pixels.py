@@ -13,7 +13,7 @@ import numpy as np
 
 from ...dataset import Array
 from .depth import is_deep, read_levels, to_bytes
-from .media import Content
+from .media import Content, other_format
 
 __all__ = [
     "FORMATS",
@@ -68,23 +68,8 @@ def open_image(content: Content) -> Any:
         return Image.open(file, formats=FORMATS)
     except Image.UnidentifiedImageError:
         # Pillow's own message contains a memory address.
-        raise ValueError(f"it is {_other_format(content)}") from None
-
-
-def _other_format(content: bytes | Path) -> str:
-    """Return what a file that is not an image is, by its first bytes."""
-    if isinstance(content, bytes):
-        start = content[:64]
-    else:
-        with open(content, "rb") as file:
-            start = file.read(64)
-    if start.lstrip().lower().startswith((b"<!doctype html", b"<html")):
-        return "a web page (HTML), not an image: download it again"
-    if start.startswith(b"version https://git-lfs"):
-        return "a pointer of Git LFS, not an image: run git lfs pull"
-    if start[4:8] == b"ftyp":
-        return f"{start[8:12].decode('ascii', 'replace').strip()}, not read: convert it to PNG"
-    return "not an image"
+        found = other_format(content, "an image") or "not an image"
+        raise ValueError(f"it is {found}") from None
 
 
 def is_turned_sideways(image: Any) -> bool:

@@ -48,7 +48,10 @@ def is_scalar(kind: Any) -> bool:
 
 
 def to_numpy(values: Any) -> Array:
-    """Return a column of scalars, (n,): numbers or str; a missing value is NaN or ""."""
+    """Return a column of scalars, (n,): numbers, bool or str.
+
+    A missing value is NaN, "" or, among bool, None.
+    """
     import pyarrow as pa
     from pyarrow import types
 
@@ -58,7 +61,7 @@ def to_numpy(values: Any) -> Array:
     if types.is_decimal(kind) or types.is_null(kind):
         values = values.cast(pa.float64())
     elif types.is_boolean(kind):
-        values = values.cast(pa.int64())
+        return np.array(values.to_pylist(), object if values.null_count else np.bool_)
     elif types.is_integer(kind) and values.null_count:
         values = _with_nan(values)
     if is_numeric(values.type):
