@@ -634,3 +634,18 @@ def test_arrays_of_inconsistent_shapes_are_rejected(tmp_path: Path, name: str):
     error_of(write_chainer(tmp_path / "x.model", arrays), import_original)
     arrays[name] = arrays[name].ravel()[:5]
     error_of(write_chainer(tmp_path / "x.model", arrays), import_original)
+
+
+def test_a_model_of_another_program_is_never_replaced(fitted: WVAE, tmp_path: Path):
+    """Hugging Face's folders have the same file names."""
+    other = tmp_path / "bert"
+    other.mkdir()
+    (other / "config.json").write_text('{"model_type": "bert", "format": 4}')
+    (other / "model.safetensors").write_bytes(b"weights")
+    with pytest.raises(OutputExistsError, match="bert is there and is not a model folder"):
+        fitted.save(other)
+    assert (other / "model.safetensors").read_bytes() == b"weights"
+    fitted.save(tmp_path / "m")
+    (tmp_path / "m" / "config.json").write_text("{")
+    fitted.save(tmp_path / "m")
+    assert WVAE.load(tmp_path / "m").classes_.tolist() == fitted.classes_.tolist()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,10 @@ import pytest
 from reader_cases import Reader, check_error, folder_of_classes, picture
 from wvae.datasets import CATALOGUE, Dataset, open_data
 from wvae.datasets.dataset import Kind
+from wvae.datasets.holdout import holdout_mask
+from wvae.datasets.recolour import recolour
+from wvae.datasets.schema import Schema
+from wvae.datasets.shards import on_disk
 
 
 @pytest.mark.parametrize(("kind", "rate"), [("audio", 0), ("audio", -8000), ("image", 8000)])
@@ -81,3 +86,40 @@ def test_log_goes_to_stderr_by_default(tmp_path: Path, capsys: pytest.CaptureFix
     out, err = capsys.readouterr()
     assert out == ""
     assert ["'label'" in err, "6 images" in err, len(err.splitlines())] == [True, True, 2]
+
+
+def test_test_rows_that_are_training_rows_are_counted(reader: Reader, tmp_path: Path) -> None:
+    x = np.arange(40.0).reshape(20, 2)
+    x[[17, 19]] = x[[3, 5]]
+    split = np.where(np.arange(20) < 16, "train", "test")
+    np.savez(tmp_path / "a.npz", x=x, y=np.arange(20) % 2, split=split)
+    reader(tmp_path / "a.npz")
+    assert "2 of 4 test rows are equal to training rows" in reader.line("too good")
+    reader.lines.clear()
+    np.savez(tmp_path / "b.npz", x=np.arange(40.0).reshape(20, 2), y=np.arange(20) % 2, split=split)
+    reader(tmp_path / "b.npz")
+    assert not [line for line in reader.lines if "too good" in line]
+
+
+def test_own_data_have_the_split_of_the_command_line(reader: Reader, tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=np.random.default_rng(0).random((60, 3)), y=np.arange(60) % 2)
+    for seed in (0, 3):
+        data = reader(tmp_path / "a.npz", seed=seed)
+        assert data.split is not None
+        expected = holdout_mask(replace(data, split=None), seed)
+        np.testing.assert_array_equal(data.split == "test", expected)
+    assert reader(tmp_path / "a.npz", seed=None).split is None
+
+
+@pytest.mark.parametrize("to_grey", [False, True])
+def test_images_on_disk_change_their_colours_as_they_are_read(
+    reader: Reader, tmp_path: Path, to_grey: bool
+) -> None:
+    shape = (8, 3, 5, 6) if to_grey else (8, 5, 6)
+    x = np.random.default_rng(0).integers(0, 256, shape)
+    np.save(tmp_path / "x.npy", x)  # int64, so that it is converted as it is read
+    np.save(tmp_path / "y.npy", np.arange(8) % 2)
+    schema = Schema("image", (5, 6) if to_grey else (3, 5, 6), label="y", classes=(0, 1))
+    data = reader(tmp_path / "x.npy", like=schema)
+    assert on_disk(data.x)
+    np.testing.assert_array_equal(data.x[:], recolour(x.astype(np.uint8)))

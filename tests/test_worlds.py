@@ -83,7 +83,7 @@ def test_sounds_are_on_the_page(planted: Dataset, config: Config, tmp_path: Path
         f"{group}-{place}-" for group in range(3) for place in range(5)
     }
     assert {soundfile.info(path).samplerate for path in sounds} == {16_000}
-    assert json.loads((folder / "speech" / "rows.json").read_text())["rate"] == 16_000
+    assert json.loads((folder / "speech" / "config.json").read_text())["schema"]["rate"] == 16_000
     assert (folder / "report.html").read_text().count("<audio") == 15
 
 

@@ -7,16 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .dataset import Array, Dataset
 from .messages import Log, one_line
+from .recolour import recolour
 from .schema import Schema
 
 __all__ = ["conform", "match_channels", "schema_of"]
-
-GREY = (0.299, 0.587, 0.114)  # weights of red, green and blue, ITU-R BT.601
-BLOCK = 1000  # images converted at once
 
 
 def schema_of(like: Any) -> Schema:
@@ -120,14 +116,10 @@ def match_channels(x: Array, kind: str, shape: tuple[int, ...], name: str, log: 
     if kind == "image" and x.shape[-2:] == shape[-2:]:
         if shape[:-2] == (3,) and x.ndim == 3:
             log(f"{name} is grey, the model was trained on colour: converted to colour")
-            x = np.broadcast_to(x[:, None], (len(x), *shape))  # a view: nothing is copied
+            x = recolour(x)
         elif len(shape) == 2 and x.shape[1:-2] == (3,):
             log(f"{name} is in colour, the model was trained on grey: converted to grey")
-            blocks: list[Array] = []
-            for start in range(0, len(x), BLOCK):
-                grey = np.tensordot(x[start : start + BLOCK], GREY, (1, 0))
-                blocks.append(grey.astype(x.dtype))
-            x = np.concatenate(blocks)
+            x = recolour(x)
     if x.shape[1:] != shape:
         raise ValueError(
             f"{name} has examples of shape {x.shape[1:]}, the model was trained on {shape}: "

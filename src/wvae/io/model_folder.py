@@ -130,11 +130,41 @@ def write_model_folder(saved: SavedModel) -> None:
     if saved.schema is not None:
         about["schema"] = saved.schema.to_json()
     tensors = saved.weights | {LABEL_CENTRES: torch.from_numpy(saved.label_centres)}
-    check_replaceable(saved.path, markers={WEIGHTS_FILE}, what="a model folder", overwrite=True)
+    check_model_replaceable(saved.path, overwrite=True)
     saved.path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_folder(saved.path) as folder:
         write_json(folder / CONFIG_FILE, about)
         write_tensors(folder / WEIGHTS_FILE, tensors, {})
+
+
+def check_model_replaceable(path: Path, *, overwrite: bool) -> None:
+    """Raise an error if `path` may not be replaced by a new model folder.
+
+    Other programs also call their files config.json and model.safetensors; only a folder whose
+    config.json this package wrote is a model folder.
+
+    Parameters
+    ----------
+    path
+        The folder to be written.
+    overwrite
+        Whether the user wants an earlier model folder replaced.
+
+    Raises
+    ------
+    OutputExistsError
+        If the path is something else, or may only be replaced with `overwrite`.
+    """
+    markers, what = {WEIGHTS_FILE}, "a model folder"
+    file = path / CONFIG_FILE
+    if (path / WEIGHTS_FILE).exists() and file.exists():
+        try:
+            about = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError:  # damaged, but with the names of a model folder
+            about = {"example_shape": None}
+        if not isinstance(about, dict) or "example_shape" not in about:
+            markers = {"no such file"}
+    check_replaceable(path, markers=markers, what=what, overwrite=overwrite)
 
 
 def read_model_folder(path: Path) -> SavedModel:

@@ -22,6 +22,7 @@ from .finite import check_finite_values
 Array = np.ndarray
 EVALUATION_BATCH = 1000  # examples at once where no gradient is needed
 CHECK_ROWS = 10_000  # rows at once while values are checked
+MAX_SCALE_ROWS = 100_000  # evenly spaced rows of a table whose mean is its offset
 FINGERPRINT_ROWS = 256
 BLOCK = 8  # batches are padded to a multiple of this
 
@@ -183,6 +184,8 @@ def check_examples(X: Any) -> CheckedArray:
     highs: list[float] = []
     for rows in batches(len(X), CHECK_ROWS):
         low, high = check_finite_values(X[rows], rows.start)
+        if X.dtype == np.uint8 and high > 1:  # the other rows, perhaps many on disk, need no look
+            return CheckedArray(X, 0, 255)
         lows.append(low)
         highs.append(high)
     return CheckedArray(X, min(lows), max(highs))
@@ -191,7 +194,11 @@ def check_examples(X: Any) -> CheckedArray:
 def learn_scale_of(checked: CheckedArray, *, per_column: bool, bernoulli: bool) -> ValueScale:
     """Return the scale of training data; see `wvae.datasets.values.learn_scale`."""
     x = checked.x
-    blocks = (x[rows] for rows in batches(len(x), CHECK_ROWS))
+    if per_column and not bernoulli:
+        rows = np.arange(0, len(x), -(-len(x) // MAX_SCALE_ROWS))
+    else:  # only floats need a look whether all are whole numbers
+        rows = np.arange(len(x) if x.dtype.kind == "f" else 0)
+    blocks = (x[rows[block]] for block in batches(len(rows), CHECK_ROWS))
     return learn_scale(
         blocks, checked.low, checked.high, per_column=per_column, bernoulli=bernoulli
     )

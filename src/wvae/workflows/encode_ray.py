@@ -210,7 +210,7 @@ def open_encoder(job: EncodingJob) -> Encoder:
     ValueError
         If the node does not see model, data or folder, or sees other data.
     """
-    from ...wvae import load
+    from .. import load
 
     paths = [job.model, job.folder]
     if job.source not in CATALOGUE:

@@ -13,7 +13,7 @@ from ..datasets import Dataset
 from ..datasets.holdout import holdout_mask
 from ..estimator import WVAE
 from ..io.files import check_replaceable, replace_folder, sibling
-from ..io.model_folder import WEIGHTS_FILE
+from ..io.model_folder import check_model_replaceable
 from ..nn.distributed import init_processes, rank, shutdown
 from ..training.checkpoint import CHECKPOINT_FILE
 from ..training.examples import check_examples
@@ -135,7 +135,7 @@ def fit_in_run(
 
 def _check_folders(out: Path, partial: Path, *, overwrite: bool, resume: bool) -> None:
     """Raise an error if the folders may not be replaced, or there is nothing to resume."""
-    check_replaceable(out, markers={WEIGHTS_FILE}, what="a model folder", overwrite=overwrite)
+    check_model_replaceable(out, overwrite=overwrite)
     markers = {"checkpoint", "model"}
     check_replaceable(partial, markers=markers, what="an unfinished training", overwrite=True)
     if resume and not (partial / "checkpoint" / CHECKPOINT_FILE).exists():

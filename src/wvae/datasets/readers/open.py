@@ -14,9 +14,11 @@ from ...validation.quoting import quoted
 from ..catalogue import CATALOGUE, load
 from ..conform import conform, schema_of
 from ..dataset import Array, Dataset
+from ..duplicates import count_shared_rows
 from ..holdout import holdout_mask
 from ..messages import Log, did_you_mean, reject
 from ..schema import Naming, Schema
+from ..shards import on_disk
 from .annotations.labels import ReadOptions, require_column
 from .arrays.arrays import read_npy, read_npz
 from .files import images, sounds
@@ -172,7 +174,22 @@ def open_data(
         data = conform(data, schema, log)
     if data.split is None and seed is not None:
         data = replace(data, split=random_split(data, seed))
+    if schema is None and not unlabelled and source not in CATALOGUE:
+        _log_duplicates(data, log)
     return data
+
+
+def _log_duplicates(data: Dataset, log: Log) -> None:
+    """Log how many test rows are training rows, too. Data on disk are not read for this."""
+    if data.split is None or on_disk(data.x):
+        return
+    shared = count_shared_rows(data.x, data.split)
+    if shared:
+        n_test = int((data.split == "test").sum())
+        log(
+            f"{shared:,} of {n_test:,} test rows are equal to training rows, so scores on them are "
+            "too good: remove duplicates if they are the same examples"
+        )
 
 
 def _for_model(source: str | Path, options: ReadOptions, schema: Schema) -> ReadOptions:

@@ -8,14 +8,8 @@ from pathlib import Path
 from ...dataset import Array, Dataset
 from ...messages import preview, reject
 from ...schema import Naming
-from ..annotations.labels import (
-    LABELS,
-    Annotations,
-    ReadOptions,
-    annotate,
-    choose_label,
-    require_column,
-)
+from ..annotations.columns import LABELS, reserved_columns
+from ..annotations.labels import Annotations, ReadOptions, annotate, choose_label, require_column
 from ..annotations.name_patterns import naming_of
 from ..annotations.splits import SPLIT
 from ..tables.features import read_numbers
@@ -99,7 +93,7 @@ def from_table(table: Table, base: Path, options: ReadOptions) -> Dataset:
     label = choose_label(table.names, options, where, table.column)
     for factor in options.factors:
         require_column(factor, table.names, where, "factor")
-    reserved = [name for name in table.names if name in (label, SPLIT, *options.factors)]
+    reserved = reserved_columns(table.names, label, options)
     return _read_numbers(table, label, reserved, options)
 
 
@@ -209,7 +203,8 @@ def _annotate(
     options: ReadOptions,
 ) -> Annotations:
     """Return label, factors and split; if no factor is named, all columns are candidates."""
-    candidates = [name for name in table.names if name not in examples]
+    used = set(examples)
+    candidates = [name for name in table.names if name not in used]
     columns = {name: table.column(name) for name in (reserved if options.factors else candidates)}
     return annotate(columns, label, len(table), str(table.path), options)
 

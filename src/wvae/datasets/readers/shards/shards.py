@@ -11,11 +11,13 @@ import numpy as np
 
 from ...dataset import Array, Dataset
 from ...messages import preview, reject
+from ...recolour import Recoloured
 from ...shards import Shards
 from ..annotations.labels import ReadOptions, annotate, choose_label
 from ..annotations.splits import SPLIT
 from ..arrays.arrays import kind_of
-from ..arrays.values import Limits, Recoloured, channels_first, check_values
+from ..arrays.examples import channels_first
+from ..arrays.values import Limits, check_values
 from ..files.folders import ENCODED, from_table
 from ..files.media import progress_bar
 from ..tables import arrow, parquet
@@ -140,7 +142,9 @@ def _check_arrays(arrays: dict[Path, Array], options: ReadOptions) -> list[Part]
                     f"{path} has shape {array.shape} and dtype {array.dtype}, expected numbers of "
                     "at most 64 bits, (n, *shape): convert it with astype"
                 )
-            x = channels_first(array, str(path), _model_shape(options))
+            x = array
+            if x.ndim == 4:
+                x = channels_first(x, str(path), shape=_model_shape(options))
             dropped = list[int]() if options.drop_missing else None
             limits = check_values(array, str(path), dropped)
             parts.append(Part(path, x, limits, dropped))

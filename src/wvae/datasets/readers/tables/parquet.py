@@ -13,7 +13,8 @@ import numpy as np
 
 from ...dataset import Array
 from ...messages import one_line, preview
-from ..arrays.values import Limits, channels_first
+from ..arrays.examples import channels_first
+from ..arrays.values import Limits
 from .lists import stack_lists
 
 __all__ = ["GroupCache", "ParquetColumn", "ParquetInfo", "open_parquet", "parquet_problem", "reading"]
@@ -192,7 +193,8 @@ class ParquetColumn:
         x = stack_lists(column, self.name, str(self.path), first_row, self._list_shape)
         is_tensor = isinstance(column.type, pa.FixedShapeTensorType)
         self._list_shape = (int(np.prod(x.shape[1:])),) if is_tensor else x.shape[1:]
-        x = channels_first(x, str(self.path), self._model)
+        if x.ndim == 4:
+            x = channels_first(x, str(self.path), shape=self._model)
         self._cache.put(key, x)
         return x
 
