@@ -48,8 +48,13 @@ read("integers", "3|1|4|1", [3, 1, 4, 1])
 read("fractions", ".5|1.|-2.25|+3.5", [0.5, 1, -2.25, 3.5])
 read("exponents", "1.5E+03|2e-1|-3E0|4.0e2", [1500, 0.2, -3, 400])
 read("decimal_commas", "1,5|2,25|-3,5|4,75", [1.5, 2.25, -3.5, 4.75], "decimal commas")
-read("decimal_commas_and_semicolons", "1,5|2,25|-3,5|4,75", [1.5, 2.25, -3.5, 4.75], "decimal commas",
-     delimiter=";")
+read(
+    "decimal_commas_and_semicolons",
+    "1,5|2,25|-3,5|4,75",
+    [1.5, 2.25, -3.5, 4.75],
+    "decimal commas",
+    delimiter=";",
+)
 read("german_thousands", "1.234,5|2.345,25|10|999,5", [1234.5, 2345.25, 10, 999.5], delimiter=";")
 read("english_thousands", "1,234.5|2,345.25|10|999.5", [1234.5, 2345.25, 10, 999.5])
 read("french_thousands", "1 234,5|2\u202f345,25|10|999,5", [1234.5, 2345.25, 10, 999.5])
@@ -61,7 +66,11 @@ read("unicode_minus", "−1.5|2.5|−3.5|4.5", [-1.5, 2.5, -3.5, 4.5])
 read("full_width_digits", "１．５|２．５|３．５|４．５", [1.5, 2.5, 3.5, 4.5])
 read("spaces_inside_cells", " 1.5| 2.5 |3.5 |\u00a04.5", [1.5, 2.5, 3.5, 4.5])
 read("true_and_false", "True|False|True|False", [1, 0, 1, 0])
-read("unix_seconds", "1700000000.25|1700000001.5|1700000002.75|1700000009", [1700000000.25, 1700000001.5])
+read(
+    "unix_seconds",
+    "1700000000.25|1700000001.5|1700000002.75|1700000009",
+    [1700000000.25, 1700000001.5],
+)
 read("eighteen_digits", "0.123456789012345678|0.2|0.3|0.4", [0.123456789012345678])
 read("constant", "7|7|7|7", [7, 7, 7, 7])
 read("quoted_numbers", '"1.5"|"2.5"|"3.5"|"4.5"', [1.5, 2.5, 3.5, 4.5])
@@ -82,17 +91,42 @@ left_out("column_of_na", "NA|NA|NA|NA", "'value'", "empty")
 # ----------------------------------------------------------------- missing numbers, and wrong ones
 TEN = "1.5|2.5|3.5|4.5|5.5|6.5|7.5|8.5|9.5|10.5|11.5"
 for _name, _word in (
-    ("nothing", ""), ("na_of_R", "NA"), ("nan_of_pandas", "NaN"), ("excel_not_available", "#N/A"),
-    ("null_of_sql", "NULL"), ("none_of_python", "None"), ("pandas_na", "<NA>"),
-    ("question_mark_of_uci", "?"), ("dot_of_sas", "."), ("null_of_spss", "#NULL!"),
-    ("excel_division", "#DIV/0!"), ("excel_value", "#VALUE!"), ("dash", "-"), ("long_dash", "–"),
-    ("below_limit", "<0.5"), ("above_limit", ">100"), ("tilde", "~5"), ("trace", "trace"),
-    ("nd", "n.d."), ("typing_error", "3.5x"), ("two_points", "1.2.3"), ("letter_o", "1O.5"),
-    ("in_brackets", "(1.50)"), ("plus_minus", "1.5±0.2"), ("clock", "12:30"),
-    ("overflow_of_a_logger", "OVL"), ("sensor_fault", "ERR"), ("hashes_of_excel", "######"),
+    ("nothing", ""),
+    ("na_of_R", "NA"),
+    ("nan_of_pandas", "NaN"),
+    ("excel_not_available", "#N/A"),
+    ("null_of_sql", "NULL"),
+    ("none_of_python", "None"),
+    ("pandas_na", "<NA>"),
+    ("question_mark_of_uci", "?"),
+    ("dot_of_sas", "."),
+    ("null_of_spss", "#NULL!"),
+    ("excel_division", "#DIV/0!"),
+    ("excel_value", "#VALUE!"),
+    ("dash", "-"),
+    ("long_dash", "–"),
+    ("below_limit", "<0.5"),
+    ("above_limit", ">100"),
+    ("tilde", "~5"),
+    ("trace", "trace"),
+    ("nd", "n.d."),
+    ("typing_error", "3.5x"),
+    ("two_points", "1.2.3"),
+    ("letter_o", "1O.5"),
+    ("in_brackets", "(1.50)"),
+    ("plus_minus", "1.5±0.2"),
+    ("clock", "12:30"),
+    ("overflow_of_a_logger", "OVL"),
+    ("sensor_fault", "ERR"),
+    ("hashes_of_excel", "######"),
 ):
-    stopped(f"{_name}_among_numbers", f"{TEN}|{_word}", "row 12", repr(_word) if _word else "nothing",
-            "--drop-missing")
+    stopped(
+        f"{_name}_among_numbers",
+        f"{TEN}|{_word}",
+        "row 12",
+        repr(_word) if _word else "nothing",
+        "--drop-missing",
+    )
 dropped("drop_na", f"{TEN}|NA", 11, "'NA' in 1 row (row 12)", "left out: 1 of 12 rows")
 dropped("drop_question_marks", f"?|{TEN}|?", 11, "'?' in 2 rows (first in row 1)")
 dropped("drop_nothing", TEN, 11)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,20 +46,44 @@ tree("leading_zeros", Right((8, 12, 12), {"02": 4, "10": 4}), of=("02", "10"))
 tree("spaces_around", Right((8, 12, 12), FOUR), of=(" cat", "dog "))
 tree("capitals_differ", Right((8, 12, 12), {"Cat": 4, "cat": 4}), of=("Cat", "cat"))
 tree("japanese", Right((8, 12, 12), {"犬": 4, "猫": 4}), of=("犬", "猫"))
-tree("two_forms_of_unicode", Right((12, 12, 12), {"が": 8, "b": 4}, log=("Unicode",)),
-     of=(unicodedata.normalize("NFC", "が"), unicodedata.normalize("NFD", "が"), "b"))
+tree(
+    "two_forms_of_unicode",
+    Right((12, 12, 12), {"が": 8, "b": 4}, log=("Unicode",)),
+    of=(unicodedata.normalize("NFC", "が"), unicodedata.normalize("NFD", "が"), "b"),
+)
 tree("emoji", Right((8, 12, 12), {"🐈": 4, "🐕": 4}), of=("🐈", "🐕"))
 tree("names_of_numbers_and_words", Right((8, 12, 12), {"1": 4, "cat": 4}), of=("1", "cat"))
 tree("one_class", refused("data", "'label'", "one class", "'cat'"), of=("cat",))
-tree("one_image_in_each_class", refused("data", "'label'", "2 values in 2 rows"), of=("cat", "dog"), each=1)
+tree(
+    "one_image_in_each_class",
+    refused("data", "'label'", "2 values in 2 rows"),
+    of=("cat", "dog"),
+    each=1,
+)
 tree("a_folder_for_each_image", refused("data", "8 values in 8 rows"), of=tuple("abcdefgh"), each=1)
-tree("label_has_a_name", Right((8, 12, 12), FOUR, log=("label 'animal'",)), "--label", "animal", of=("cat", "dog"))
-tree("class_called_na", Right((12, 12, 12), FOUR | {None: 4}, log=("4 of 12 rows", "'NA'")), of=("cat", "dog", "NA"))
+tree(
+    "label_has_a_name",
+    Right((8, 12, 12), FOUR, log=("label 'animal'",)),
+    "--label",
+    "animal",
+    of=("cat", "dog"),
+)
+tree(
+    "class_called_na",
+    Right((12, 12, 12), FOUR | {None: 4}, log=("4 of 12 rows", "'NA'")),
+    of=("cat", "dog", "NA"),
+)
 tree("loose_images", refused("data", "4 of 4 files", "'0.png'", "sub-folders"), of=("",))
-tree("loose_images_beside_classes", refused("data", "4 of 12 files", "'0.png'"), of=("", "cat", "dog"))
+tree(
+    "loose_images_beside_classes",
+    refused("data", "4 of 12 files", "'0.png'"),
+    of=("", "cat", "dog"),
+)
 
 # --------------------------------------------------------------------------------------- splits
-SPLIT = Right((16, 12, 12), {"cat": 8, "dog": 8}, split={"train": 8, "test": 8}, log=("taken as the split",))
+SPLIT = Right(
+    (16, 12, 12), {"cat": 8, "dog": 8}, split={"train": 8, "test": 8}, log=("taken as the split",)
+)
 
 
 def pairs(*parts: str) -> tuple[str, ...]:
@@ -71,41 +94,132 @@ tree("train_and_test", SPLIT, of=pairs("train", "test"))
 tree("train_and_val", SPLIT, of=pairs("train", "val"))
 tree("training_and_validation", SPLIT, of=pairs("training", "validation"))
 tree("capital_train_and_test", SPLIT, of=pairs("Train", "TEST"))
-tree("three_parts", Right((24, 12, 12), split={"train": 16, "test": 8}), of=pairs("train", "valid", "test"))
+tree(
+    "three_parts",
+    Right((24, 12, 12), split={"train": 16, "test": 8}),
+    of=pairs("train", "valid", "test"),
+)
 tree("train_alone", Right((8, 12, 12), FOUR, log=("all rows are train",)), of=pairs("train"))
 tree("split_below_the_classes", SPLIT, of=("cat/train", "cat/test", "dog/train", "dog/test"))
-tree("unlabelled_beside_the_split", refused("data", "'unlabeled/'", "test/, train/"), of=(*pairs("train", "test"), "unlabeled/x"))
-tree("images_beside_the_split", refused("data", "'0.png'", "test/, train/"), of=(*pairs("train", "test"), ""))
+tree(
+    "unlabelled_beside_the_split",
+    refused("data", "'unlabeled/'", "test/, train/"),
+    of=(*pairs("train", "test"), "unlabeled/x"),
+)
+tree(
+    "images_beside_the_split",
+    refused("data", "'0.png'", "test/, train/"),
+    of=(*pairs("train", "test"), ""),
+)
 tree("loose_test_images", refused("data", "label", "'test/0.png'"), of=(*pairs("train"), "test"))
-tree("class_in_test_only", refused("data", "'label'", "'fox'", "test"), of=(*pairs("train", "test"), "test/fox"))
-tree("classes_called_train_and_bus", Right((8, 12, 12), {"bus": 4, "train": 4}), of=("bus", "train"))
+tree(
+    "class_in_test_only",
+    refused("data", "'label'", "'fox'", "test"),
+    of=(*pairs("train", "test"), "test/fox"),
+)
+tree(
+    "classes_called_train_and_bus", Right((8, 12, 12), {"bus": 4, "train": 4}), of=("bus", "train")
+)
 tree("yolo", refused("data", "one class"), of=("images/train", "images/val"))
 
 # --------------------------------------------------------------------------------------- levels
-tree("archive_in_an_archive", refused("data", "which level", "--label-from-folder"), of=("animals/cat", "animals/dog"))
-tree("archive_with_a_level", Right((8, 12, 12), FOUR), "--label-from-folder", "2", of=("animals/cat", "animals/dog"))
-tree("alphabets", refused("data", "which level", "'greek', 'latin'", "'a', 'b'"), of=("greek/a", "greek/b", "latin/a", "latin/b"))
-tree("some_deeper", Right((12, 12, 12), {"cat": 8, "dog": 4}, log=("black",)), of=("cat", "cat/black", "dog"))
-tree("factor_by_level", Right((16, 12, 12), {"cat": 8, "dog": 8}, factors={"room": None}), "--factor", "room",
-     of=("cat/a", "cat/b", "dog/a", "dog/b"))
-tree("factor_at_one_level_only", refused("data", "4 of 8 files", "room"), "--factor", "room", of=("cat/a", "dog"))
+tree(
+    "archive_in_an_archive",
+    refused("data", "which level", "--label-from-folder"),
+    of=("animals/cat", "animals/dog"),
+)
+tree(
+    "archive_with_a_level",
+    Right((8, 12, 12), FOUR),
+    "--label-from-folder",
+    "2",
+    of=("animals/cat", "animals/dog"),
+)
+tree(
+    "alphabets",
+    refused("data", "which level", "'greek', 'latin'", "'a', 'b'"),
+    of=("greek/a", "greek/b", "latin/a", "latin/b"),
+)
+tree(
+    "some_deeper",
+    Right((12, 12, 12), {"cat": 8, "dog": 4}, log=("black",)),
+    of=("cat", "cat/black", "dog"),
+)
+tree(
+    "factor_by_level",
+    Right((16, 12, 12), {"cat": 8, "dog": 8}, factors={"room": None}),
+    "--factor",
+    "room",
+    of=("cat/a", "cat/b", "dog/a", "dog/b"),
+)
+tree(
+    "factor_at_one_level_only",
+    refused("data", "4 of 8 files", "room"),
+    "--factor",
+    "room",
+    of=("cat/a", "dog"),
+)
 
 # ------------------------------------------------------- what systems and programs leave behind
 beside("mac", READ, ".DS_Store", "cat/.DS_Store", "._cat", "cat/._0.png", "__MACOSX/cat/._0.png")
-beside("windows", READ, "Thumbs.db", "cat/Thumbs.db", "desktop.ini", "$RECYCLE.BIN/S-1/x.png", "System Volume Information/x")
+beside(
+    "windows",
+    READ,
+    "Thumbs.db",
+    "cat/Thumbs.db",
+    "desktop.ini",
+    "$RECYCLE.BIN/S-1/x.png",
+    "System Volume Information/x",
+)
 beside("linux", READ, "lost+found/x.png", ".Trash-1000/files/x.png", "cat/.nfs0001")
-beside("file_server", READ, "@eaDir/0.png/THUMB.jpg", "cat/@eaDir/0.png/SYNO.jpg", "#recycle/x.png", "@Recycle/x.png")
-beside("notebook", READ, ".ipynb_checkpoints/0.png", "cat/.ipynb_checkpoints/0-checkpoint.png", "__pycache__/x.pyc")
+beside(
+    "file_server",
+    READ,
+    "@eaDir/0.png/THUMB.jpg",
+    "cat/@eaDir/0.png/SYNO.jpg",
+    "#recycle/x.png",
+    "@Recycle/x.png",
+)
+beside(
+    "notebook",
+    READ,
+    ".ipynb_checkpoints/0.png",
+    "cat/.ipynb_checkpoints/0-checkpoint.png",
+    "__pycache__/x.pyc",
+)
 beside("git", READ, ".git/config", ".gitattributes", ".gitignore", "README.md", "LICENSE")
 beside("cloud_placeholders", READ, "cat/.0.png.icloud", ".dropbox", ".dropbox.cache/0.png")
 beside("sync_conflict", READ, "cat/.~lock.0.png#", "cat/~$notes.docx", ".stfolder/x", ".sync/x.png")
-beside("unfinished_downloads", Right((8, 12, 12), FOUR, log=("9.png.part",)), "cat/9.png.part", "dog/9.jpg.crdownload", "cat/9.tmp")
+beside(
+    "unfinished_downloads",
+    Right((8, 12, 12), FOUR, log=("9.png.part",)),
+    "cat/9.png.part",
+    "dog/9.jpg.crdownload",
+    "cat/9.tmp",
+)
 beside("notes", Right((8, 12, 12), FOUR, log=("notes.txt",)), "notes.txt", "cat/list.xml")
-beside("labelme", Right((8, 12, 12), FOUR, log=("0.json",)), *(f"{name}/{i}.json" for name in ("cat", "dog") for i in range(4)), content=b"{}")
-beside("archive_beside_them", Right((8, 12, 12), FOUR, log=("data.zip",)), "data.zip", content=b"PK")
-beside("table_of_something_else", Right((8, 12, 12), FOUR, log=("prices.csv",)), "prices.csv", content=b"item,price\nfood,3\ntoys,4\n")
+beside(
+    "labelme",
+    Right((8, 12, 12), FOUR, log=("0.json",)),
+    *(f"{name}/{i}.json" for name in ("cat", "dog") for i in range(4)),
+    content=b"{}",
+)
+beside(
+    "archive_beside_them", Right((8, 12, 12), FOUR, log=("data.zip",)), "data.zip", content=b"PK"
+)
+beside(
+    "table_of_something_else",
+    Right((8, 12, 12), FOUR, log=("prices.csv",)),
+    "prices.csv",
+    content=b"item,price\nfood,3\ntoys,4\n",
+)
 beside("empty_table", Right((8, 12, 12), FOUR, log=("notes.csv",)), "notes.csv")
-beside("class_of_texts", Right((8, 12, 12), FOUR, log=("without images", "'fish'")), "fish/1.txt", "fish/2.txt")
+beside(
+    "class_of_texts",
+    Right((8, 12, 12), FOUR, log=("without images", "'fish'")),
+    "fish/1.txt",
+    "fish/2.txt",
+)
 
 
 @ENTRIES(Right((8, 12, 12), FOUR, log=("without images", "'fish'")))

@@ -47,15 +47,22 @@ read("long_name", f"{'x' * 500}|y|{'x' * 500}|y", {"x" * 500: 2, "y": 2})
 read("slashes", "a/b|c\\d|a/b|c\\d", {"a/b": 2, "c\\d": 2})
 read("markup", "<b>|&amp;|<b>|&amp;", {"<b>": 2, "&amp;": 2})
 read("with_commas", "cat, black|dog|cat, black|dog", {"cat, black": 2, "dog": 2})
-read("large_integers", "9007199254740993|9007199254740995|9007199254740993|9007199254740995",
-     {9007199254740993: 2, 9007199254740995: 2})
+read(
+    "large_integers",
+    "9007199254740993|9007199254740995|9007199254740993|9007199254740995",
+    {9007199254740993: 2, 9007199254740995: 2},
+)
 read("decimal_commas", "1,5|2,5|1,5|2,5", {"1.5": 2, "2.5": 2})
 read("zero_and_minus_zero", "0|-0|1|1", {0: 2, 1: 2})
 
 # ------------------------------------------------------------------------------ missing labels
 for _word in ("", "NA", "NaN", "nan", "N/A", "n/a", "NULL", "null", "None", "<NA>", "#N/A", "NaT"):
-    read(f"missing_among_words_{_word or 'nothing'}".replace("/", "_"), f"cat|dog|{_word}|cat|dog",
-         {"cat": 2, "dog": 2, None: 1}, "1 of 5 rows have no label")
+    read(
+        f"missing_among_words_{_word or 'nothing'}".replace("/", "_"),
+        f"cat|dog|{_word}|cat|dog",
+        {"cat": 2, "dog": 2, None: 1},
+        "1 of 5 rows have no label",
+    )
 read("missing_among_integers", "1|2||1|2|NA", {1: 2, 2: 2, None: 2}, "2 of 6 rows have no label")
 read("minus_one_among_integers", "0|1|-1|0|1", {0: 2, 1: 2, None: 1}, "−1")
 read("minus_one_as_fraction", "0.0|1.0|-1.0|0.0|1.0", {0: 2, 1: 2, None: 1}, "−1")
@@ -73,8 +80,13 @@ stopped("one_class_and_missing", "cat|cat|NA|", "one class", "cat")
 stopped("one_class_of_two_lines", "black\ncat|black\ncat|black\ncat|black\ncat", "one class")
 stopped("one_long_class", "|".join(["x" * 1000] * 4), "one class")
 stopped("one_row_of_a_class", "cat|cat|dog|cat", "1 of 2 classes", "'dog'", "one example")
-stopped("one_row_of_many_classes", "|".join([*(f"c{i}" for i in range(40))] + ["big"] * 60),
-        "40 of 41", "'c0'", "37 more")
+stopped(
+    "one_row_of_many_classes",
+    "|".join([*(f"c{i}" for i in range(40))] + ["big"] * 60),
+    "40 of 41",
+    "'c0'",
+    "37 more",
+)
 stopped("ids", "a1|a2|a3|a4", "4 values in 4 rows", "id")
 stopped("measurements", "|".join(f"{i % 25}.25" for i in range(100)), "25 different fractions")
 stopped("infinity", "1|2|inf|1|2|inf", "infinity")

@@ -53,21 +53,56 @@ for _kind in ("int8", "uint8", "int32", "uint64", "float32", "float64", "float16
 beside("decimals", numbers(A), pa.array([decimal.Decimal(str(value)) for value in A]))
 beside("booleans", numbers([1, 0, 1, 1, 0, 0]), [True, False, True, True, False, False])
 beside("integers_with_a_gap", refused("data.parquet", "'value'", "row 2"), [3, None, 4, 1, 5, 9])
-beside("integers_with_a_gap_dropped", Right((5, 2), {"cat": 3, "dog": 2}), [3, None, 4, 1, 5, 9], "--drop-missing")
-beside("nan_in_a_column", refused("data.parquet", "'value'", "row 6"), [3, 1, 4, 1, 5, float("nan")])
-beside("infinity_in_a_column", refused("data.parquet", "'value'", "row 1"), [float("inf"), 1, 4, 1, 5, 9.0])
-beside("integers_that_become_equal", refused("data.parquet", "'value'", "2^53"), [2**53, 2**53 + 1, 1, 2, 3, 7])
-beside("column_of_nulls", Right((6, 1), THREE, columns=("a",), log=("empty: 'value'",)), pa.nulls(6))
-beside("numbers_as_text", refused("data.parquet", "'value'", "'NA'", "row 2"), ["1.5", "NA", "2.5", "3.5", "4.5", "5.5"])
+beside(
+    "integers_with_a_gap_dropped",
+    Right((5, 2), {"cat": 3, "dog": 2}),
+    [3, None, 4, 1, 5, 9],
+    "--drop-missing",
+)
+beside(
+    "nan_in_a_column", refused("data.parquet", "'value'", "row 6"), [3, 1, 4, 1, 5, float("nan")]
+)
+beside(
+    "infinity_in_a_column",
+    refused("data.parquet", "'value'", "row 1"),
+    [float("inf"), 1, 4, 1, 5, 9.0],
+)
+beside(
+    "integers_that_become_equal",
+    refused("data.parquet", "'value'", "2^53"),
+    [2**53, 2**53 + 1, 1, 2, 3, 7],
+)
+beside(
+    "column_of_nulls", Right((6, 1), THREE, columns=("a",), log=("empty: 'value'",)), pa.nulls(6)
+)
+beside(
+    "numbers_as_text",
+    refused("data.parquet", "'value'", "'NA'", "row 2"),
+    ["1.5", "NA", "2.5", "3.5", "4.5", "5.5"],
+)
 beside("fractions_as_text", numbers(B), [str(value) for value in B])
 
 # --------------------------------------------------------------------- columns that are no numbers
 DAY = datetime.date(2024, 5, 1)
 beside("dates", ONE, [DAY + datetime.timedelta(days=i) for i in range(6)])
-beside("moments", ONE, pa.array([datetime.datetime(2024, 5, 1, i) for i in range(6)], pa.timestamp("us", "Asia/Tokyo")))
+beside(
+    "moments",
+    ONE,
+    pa.array(
+        [datetime.datetime(2024, 5, 1, i) for i in range(6)], pa.timestamp("us", "Asia/Tokyo")
+    ),
+)
 beside("durations", ONE, pa.array([datetime.timedelta(hours=i) for i in range(6)]))
-beside("categories_of_words", Right((6, 1), THREE, factors={"value": list("uvwuvw")}), pa.array(list("uvwuvw")).dictionary_encode())
-beside("large_text", Right((6, 1), THREE, factors={"value": list("uuvvww")}), pa.array(list("uuvvww"), pa.large_string()))
+beside(
+    "categories_of_words",
+    Right((6, 1), THREE, factors={"value": list("uvwuvw")}),
+    pa.array(list("uvwuvw")).dictionary_encode(),
+)
+beside(
+    "large_text",
+    Right((6, 1), THREE, factors={"value": list("uuvvww")}),
+    pa.array(list("uuvvww"), pa.large_string()),
+)
 beside("text_views", Right((6, 1), THREE), pa.array(list("uuvvww"), pa.string_view()))
 beside("structs", ONE, pa.array([{"u": 1, "v": 2}] * 6))
 beside("maps", ONE, pa.array([[("u", 1)]] * 6, pa.map_(pa.string(), pa.int64())))
@@ -88,7 +123,9 @@ def pandas_index_shuffled(root: Path) -> Path:
 def pandas_index_with_a_name(root: Path) -> Path:
     import pandas as pd
 
-    frame = pd.DataFrame({"a": A, "b": B, "label": Y}, index=pd.Index([50, 31, 7, 16, 4, 2], name="row"))
+    frame = pd.DataFrame(
+        {"a": A, "b": B, "label": Y}, index=pd.Index([50, 31, 7, 16, 4, 2], name="row")
+    )
     frame.to_parquet(root / "data.parquet")
     return root / "data.parquet"
 
@@ -123,33 +160,107 @@ for _name, _labels, _expect in (
     ("class_label", [0, 1] * 3, READ),
     ("class_label_minus_one", [-1, 0, 1, 0, 1, 1], Right((6, 2), {"cat": 2, "dog": 3, None: 1})),
     ("class_label_null", [None, 0, 1, 0, 1, 1], Right((6, 2), {"cat": 2, "dog": 3, None: 1})),
-    ("class_label_out_of_range", [0, 1, 0, 1, 0, 2], refused("data.parquet", "row 6", "'label'", "2")),
+    (
+        "class_label_out_of_range",
+        [0, 1, 0, 1, 0, 2],
+        refused("data.parquet", "row 6", "'label'", "2"),
+    ),
 ):
-    ENTRIES.add(_name, lambda root, y=_labels: write(root, hub(ANIMALS, a=A, b=B, label=y)), _expect)
-table("label_of_bytes", refused("data.parquet", "'label'", "bytes"), a=A, b=B, label=[y.encode() for y in Y])
-table("label_of_lists", refused("data.parquet", "'label'", "list<"), a=A, b=B, label=[[y] for y in Y])
+    ENTRIES.add(
+        _name, lambda root, y=_labels: write(root, hub(ANIMALS, a=A, b=B, label=y)), _expect
+    )
+table(
+    "label_of_bytes",
+    refused("data.parquet", "'label'", "bytes"),
+    a=A,
+    b=B,
+    label=[y.encode() for y in Y],
+)
+table(
+    "label_of_lists", refused("data.parquet", "'label'", "list<"), a=A, b=B, label=[[y] for y in Y]
+)
 table("label_of_nulls", refused("data.parquet", "'label'", "all rows"), a=A, b=B, label=pa.nulls(6))
-table("label_of_dates", Right((6, 2), {"2024-05-01": 3, "2024-05-02": 3}), a=A, b=B,
-      label=[DAY, DAY + datetime.timedelta(days=1)] * 3)
+table(
+    "label_of_dates",
+    Right((6, 2), {"2024-05-01": 3, "2024-05-02": 3}),
+    a=A,
+    b=B,
+    label=[DAY, DAY + datetime.timedelta(days=1)] * 3,
+)
 table("label_of_booleans", Right((6, 2), {True: 3, False: 3}), a=A, b=B, label=[True, False] * 3)
 table("no_label", refused("data.parquet", "--label", "'animal'"), a=A, b=B, animal=Y)
 
 # ---------------------------------------------------------------------------------------- lists
 ROWS = [[0.5, 1.5, 2.5]] * 5 + [[3.5, 4.5, 5.5]]
 table("lists", Right((6, 3), THREE, first=ROWS, kind="table"), x=ROWS, label=Y)
-table("lists_of_a_fixed_size", Right((6, 3), THREE), x=pa.array(ROWS, pa.list_(pa.float32(), 3)), label=Y)
-table("lists_of_lists", Right((6, 4, 5), THREE, kind="image"), image=pixels(0, (6, 4, 5)).tolist(), label=Y)
-table("lists_of_colours_last", Right((6, 3, 4, 5), THREE), image=pixels(0, (6, 4, 5, 3)).tolist(), label=Y)
-table("lists_ragged", refused("data.parquet", "'x'", "row 2"), x=[[1.5, 2.5], [3.5], *[[1.5, 2.5]] * 4], label=Y)
-table("lists_ragged_inside", refused("data.parquet", "'x'", "row 3"),
-      x=[[[1, 2], [3, 4]]] * 2 + [[[1, 2], [3]]] + [[[1, 2], [3, 4]]] * 3, label=Y)
-table("list_missing", refused("data.parquet", "'x'", "row 4"), x=[*ROWS[:3], None, *ROWS[4:]], label=Y)
-table("list_missing_dropped", Right((5, 3), {"cat": 3, "dog": 2}), "--drop-missing", x=[*ROWS[:3], None, *ROWS[4:]], label=Y)
-table("number_missing_in_a_list", refused("data.parquet", "'x'", "row 4"), x=[*ROWS[:3], [None, 1.5, 2.5], *ROWS[4:]], label=Y)
-table("nan_in_a_list", refused("data.parquet", "'x'", "row 4"), x=[*ROWS[:3], [float("nan"), 1.5, 2.5], *ROWS[4:]], label=Y)
-table("lists_empty", refused("data.parquet", "'x'", "empty"), x=pa.array([[]] * 6, pa.list_(pa.float64())), label=Y)
-table("two_columns_of_lists", refused("data.parquet", "'left', 'right'"), left=ROWS, right=ROWS, label=Y)
-table("lists_and_numbers", Right((6, 3), THREE), embedding=ROWS, tags=[[i] for i in range(6)], label=Y)
+table(
+    "lists_of_a_fixed_size",
+    Right((6, 3), THREE),
+    x=pa.array(ROWS, pa.list_(pa.float32(), 3)),
+    label=Y,
+)
+table(
+    "lists_of_lists",
+    Right((6, 4, 5), THREE, kind="image"),
+    image=pixels(0, (6, 4, 5)).tolist(),
+    label=Y,
+)
+table(
+    "lists_of_colours_last",
+    Right((6, 3, 4, 5), THREE),
+    image=pixels(0, (6, 4, 5, 3)).tolist(),
+    label=Y,
+)
+table(
+    "lists_ragged",
+    refused("data.parquet", "'x'", "row 2"),
+    x=[[1.5, 2.5], [3.5], *[[1.5, 2.5]] * 4],
+    label=Y,
+)
+table(
+    "lists_ragged_inside",
+    refused("data.parquet", "'x'", "row 3"),
+    x=[[[1, 2], [3, 4]]] * 2 + [[[1, 2], [3]]] + [[[1, 2], [3, 4]]] * 3,
+    label=Y,
+)
+table(
+    "list_missing", refused("data.parquet", "'x'", "row 4"), x=[*ROWS[:3], None, *ROWS[4:]], label=Y
+)
+table(
+    "list_missing_dropped",
+    Right((5, 3), {"cat": 3, "dog": 2}),
+    "--drop-missing",
+    x=[*ROWS[:3], None, *ROWS[4:]],
+    label=Y,
+)
+table(
+    "number_missing_in_a_list",
+    refused("data.parquet", "'x'", "row 4"),
+    x=[*ROWS[:3], [None, 1.5, 2.5], *ROWS[4:]],
+    label=Y,
+)
+table(
+    "nan_in_a_list",
+    refused("data.parquet", "'x'", "row 4"),
+    x=[*ROWS[:3], [float("nan"), 1.5, 2.5], *ROWS[4:]],
+    label=Y,
+)
+table(
+    "lists_empty",
+    refused("data.parquet", "'x'", "empty"),
+    x=pa.array([[]] * 6, pa.list_(pa.float64())),
+    label=Y,
+)
+table(
+    "two_columns_of_lists",
+    refused("data.parquet", "'left', 'right'"),
+    left=ROWS,
+    right=ROWS,
+    label=Y,
+)
+table(
+    "lists_and_numbers", Right((6, 3), THREE), embedding=ROWS, tags=[[i] for i in range(6)], label=Y
+)
 
 # ---------------------------------------------------------------------------- images and sounds
 PICTURES = [encoded(pixels(i)) for i in range(6)]
@@ -158,13 +269,37 @@ IMAGES = Right((6, 12, 12), THREE, first=[pixels(0), pixels(1)], kind="image")
 table("images_of_the_hub", IMAGES, image=pa.array(FILES, FILE), label=Y, fit=True)
 table("images_as_bytes", IMAGES, picture=PICTURES, label=Y)
 table("images_as_bytes_and_numbers", IMAGES, img=PICTURES, a=A, label=Y)
-table("image_missing", refused("data.parquet", "row 2", "empty"), image=pa.array([FILES[0], None, *FILES[2:]], FILE), label=Y)
-table("image_cut_off", refused("data.parquet", "row 2 (1.png)"),
-      image=pa.array([FILES[0], {"bytes": PICTURES[1][:60], "path": "1.png"}, *FILES[2:]], FILE), label=Y)
-table("bytes_that_are_no_images", refused("data.parquet", "row 1", "not an image"), image=[b"abcdef"] * 6, label=Y)
-table("paths_without_bytes", refused("data.parquet", "row 1 (0.png)"),
-      image=pa.array([{"bytes": None, "path": f"{i}.png"} for i in range(6)], FILE), label=Y)
-table("two_columns_of_bytes", refused("data.parquet", "'left', 'right'"), left=PICTURES, right=PICTURES, label=Y)
+table(
+    "image_missing",
+    refused("data.parquet", "row 2", "empty"),
+    image=pa.array([FILES[0], None, *FILES[2:]], FILE),
+    label=Y,
+)
+table(
+    "image_cut_off",
+    refused("data.parquet", "row 2 (1.png)"),
+    image=pa.array([FILES[0], {"bytes": PICTURES[1][:60], "path": "1.png"}, *FILES[2:]], FILE),
+    label=Y,
+)
+table(
+    "bytes_that_are_no_images",
+    refused("data.parquet", "row 1", "not an image"),
+    image=[b"abcdef"] * 6,
+    label=Y,
+)
+table(
+    "paths_without_bytes",
+    refused("data.parquet", "row 1 (0.png)"),
+    image=pa.array([{"bytes": None, "path": f"{i}.png"} for i in range(6)], FILE),
+    label=Y,
+)
+table(
+    "two_columns_of_bytes",
+    refused("data.parquet", "'left', 'right'"),
+    left=PICTURES,
+    right=PICTURES,
+    label=Y,
+)
 table("images_and_masks", IMAGES, image=PICTURES, mask=PICTURES[::-1], label=Y)
 table("rate_for_images", refused("data.parquet", "rate"), "--rate", "8000", image=PICTURES, label=Y)
 
@@ -185,22 +320,62 @@ ENTRIES.add("sounds_wav", lambda root: sounds(root, "wav"), SOUNDS)
 ENTRIES.add("sounds_flac", lambda root: sounds(root, "flac"), SOUNDS)
 ENTRIES.add("sounds_mp3", lambda root: sounds(root, "mp3"), SOUNDS)
 ENTRIES.add("sounds_aiff", lambda root: sounds(root, "aiff"), SOUNDS)
-ENTRIES.add("sounds_first_null", lambda root: sounds(root, "wav", {"bytes": None, "path": None}), refused("data.parquet", "row 1", "empty"))
-ENTRIES.add("sounds_and_an_image", lambda root: sounds(root, "wav", FILES[0]), refused("data.parquet", "row"))
+ENTRIES.add(
+    "sounds_first_null",
+    lambda root: sounds(root, "wav", {"bytes": None, "path": None}),
+    refused("data.parquet", "row 1", "empty"),
+)
+ENTRIES.add(
+    "sounds_and_an_image",
+    lambda root: sounds(root, "wav", FILES[0]),
+    refused("data.parquet", "row"),
+)
 
 # --------------------------------------------------------------------------------------- damage
-ENTRIES.add("csv_called_parquet", lambda root: put(root / "data.parquet", "a,label\n1,x\n"), refused("data.parquet", "no Parquet", "suffix"))
-ENTRIES.add("empty_file", lambda root: put(root / "data.parquet", b""), refused("data.parquet", "0 bytes"))
-ENTRIES.add("web_page", lambda root: put(root / "data.parquet", "<html></html>"), refused("data.parquet", "HTML"))
-ENTRIES.add("lfs_pointer", lambda root: put(root / "data.parquet", "version https://git-lfs.github.com/spec/v1\n"),
-            refused("data.parquet", "git lfs pull"))
-ENTRIES.add("no_rows", lambda root: write(root, pa.table({"a": pa.array([], pa.float64()), "label": pa.array([], pa.string())})),
-            refused("data.parquet", "no rows"))
+ENTRIES.add(
+    "csv_called_parquet",
+    lambda root: put(root / "data.parquet", "a,label\n1,x\n"),
+    refused("data.parquet", "no Parquet", "suffix"),
+)
+ENTRIES.add(
+    "empty_file", lambda root: put(root / "data.parquet", b""), refused("data.parquet", "0 bytes")
+)
+ENTRIES.add(
+    "web_page",
+    lambda root: put(root / "data.parquet", "<html></html>"),
+    refused("data.parquet", "HTML"),
+)
+ENTRIES.add(
+    "lfs_pointer",
+    lambda root: put(root / "data.parquet", "version https://git-lfs.github.com/spec/v1\n"),
+    refused("data.parquet", "git lfs pull"),
+)
+ENTRIES.add(
+    "no_rows",
+    lambda root: write(
+        root, pa.table({"a": pa.array([], pa.float64()), "label": pa.array([], pa.string())})
+    ),
+    refused("data.parquet", "no rows"),
+)
 ENTRIES.add("no_columns", lambda root: write(root, pa.table({})), refused("data.parquet"))
-ENTRIES.add("same_name_twice", lambda root: write(root, pa.table([A, B, Y], ["a", "a", "label"])), refused("data.parquet", "'a'"))
-ENTRIES.add("suffix_pq", lambda root: write(root, pa.table({"a": A, "b": B, "label": Y}), "data.pq"), READ)
-ENTRIES.add("row_groups_of_one", lambda root: write(root, pa.table({"a": A, "b": B, "label": Y}), row_group_size=1), READ)
-ENTRIES.add("brotli", lambda root: write(root, pa.table({"a": A, "b": B, "label": Y}), compression="brotli"), READ)
+ENTRIES.add(
+    "same_name_twice",
+    lambda root: write(root, pa.table([A, B, Y], ["a", "a", "label"])),
+    refused("data.parquet", "'a'"),
+)
+ENTRIES.add(
+    "suffix_pq", lambda root: write(root, pa.table({"a": A, "b": B, "label": Y}), "data.pq"), READ
+)
+ENTRIES.add(
+    "row_groups_of_one",
+    lambda root: write(root, pa.table({"a": A, "b": B, "label": Y}), row_group_size=1),
+    READ,
+)
+ENTRIES.add(
+    "brotli",
+    lambda root: write(root, pa.table({"a": A, "b": B, "label": Y}), compression="brotli"),
+    READ,
+)
 
 
 def _content(root: Path) -> bytearray:
@@ -229,7 +404,9 @@ def pages_overwritten(root: Path) -> Path:
 @ENTRIES(READ)
 def spark_folder_called_parquet(root: Path) -> Path:
     (root / "data.parquet").mkdir()
-    write(root / "data.parquet", pa.table({"a": A, "b": B, "label": Y}), "part-00000.snappy.parquet")
+    write(
+        root / "data.parquet", pa.table({"a": A, "b": B, "label": Y}), "part-00000.snappy.parquet"
+    )
     put(root / "data.parquet" / "_SUCCESS", b"")
     put(root / "data.parquet" / ".part-00000.snappy.parquet.crc", b"crc")
     return root / "data.parquet"

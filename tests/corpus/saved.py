@@ -24,7 +24,10 @@ def part(folder: Path, columns: dict[str, Any], features: dict[str, Any] | None 
     if features:
         about = {"huggingface": json.dumps({"info": {"features": features}})}
         table = table.replace_schema_metadata(about)
-    with pa.OSFile(str(folder / "data.arrow"), "wb") as file, pa.ipc.new_stream(file, table.schema) as stream:
+    with (
+        pa.OSFile(str(folder / "data.arrow"), "wb") as file,
+        pa.ipc.new_stream(file, table.schema) as stream,
+    ):
         stream.write_table(table)
     put(folder / "state.json", json.dumps({"_data_files": [{"filename": "data.arrow"}]}))
     return folder
@@ -42,14 +45,36 @@ READ = Right((8, 2), {"cat": 4, "dog": 4}, columns=("a", "b"), kind="table")
 BOTH = Right((16, 2), {"cat": 8, "dog": 8}, split={"train": 8, "test": 8})
 ENTRIES.add("one_part", lambda root: part(root / "data", GOOD), READ)
 ENTRIES.add("two_splits", lambda root: parts(root, train=GOOD, test=GOOD), BOTH)
-ENTRIES.add("three_splits", lambda root: parts(root, train=GOOD, validation=GOOD, test=GOOD),
-            Right((24, 2), split={"train": 16, "test": 8}))
-ENTRIES.add("other_columns", lambda root: parts(root, train=GOOD, test={"a": A, "label": Y}), refused("data/test", "'b'"))
-ENTRIES.add("other_types", lambda root: parts(root, train=GOOD, test=GOOD | {"b": ["x"] * 8}), refused("data/test", "'b'"))
-ENTRIES.add("column_called_split", lambda root: parts(root, train=GOOD | {"split": Y}, test=GOOD | {"split": Y}),
-            refused("data", "'split'", "train"))
-ENTRIES.add("unusual_splits", lambda root: parts(root, small=GOOD, large=GOOD), refused("data", "'large', 'small'"))
-ENTRIES.add("no_label", lambda root: part(root / "data", {"a": A, "animal": Y}), refused("data", "--label", "'animal'"))
+ENTRIES.add(
+    "three_splits",
+    lambda root: parts(root, train=GOOD, validation=GOOD, test=GOOD),
+    Right((24, 2), split={"train": 16, "test": 8}),
+)
+ENTRIES.add(
+    "other_columns",
+    lambda root: parts(root, train=GOOD, test={"a": A, "label": Y}),
+    refused("data/test", "'b'"),
+)
+ENTRIES.add(
+    "other_types",
+    lambda root: parts(root, train=GOOD, test=GOOD | {"b": ["x"] * 8}),
+    refused("data/test", "'b'"),
+)
+ENTRIES.add(
+    "column_called_split",
+    lambda root: parts(root, train=GOOD | {"split": Y}, test=GOOD | {"split": Y}),
+    refused("data", "'split'", "train"),
+)
+ENTRIES.add(
+    "unusual_splits",
+    lambda root: parts(root, small=GOOD, large=GOOD),
+    refused("data", "'large', 'small'"),
+)
+ENTRIES.add(
+    "no_label",
+    lambda root: part(root / "data", {"a": A, "animal": Y}),
+    refused("data", "--label", "'animal'"),
+)
 
 
 def _numbered(names: list[str]) -> dict[str, Any]:
@@ -66,7 +91,12 @@ def classes_numbered_otherwise(root: Path) -> Path:
 @ENTRIES(refused("data/test", "row 8", "'label'"))
 def class_out_of_range(root: Path) -> Path:
     features = {"train": _numbered(["cat", "dog"]), "test": _numbered(["cat", "dog"])}
-    return parts(root, features, train=GOOD | {"label": [0, 1] * 4}, test=GOOD | {"label": [0, 1, 0, 1, 0, 1, 0, 9]})
+    return parts(
+        root,
+        features,
+        train=GOOD | {"label": [0, 1] * 4},
+        test=GOOD | {"label": [0, 1, 0, 1, 0, 1, 0, 9]},
+    )
 
 
 @ENTRIES(refused("data"))
@@ -106,7 +136,9 @@ def splits_in_a_table(root: Path) -> Path:
 def images(root: Path) -> Path:
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     files = [{"bytes": encoded(pixels(i)), "path": None} for i in range(8)]
-    return part(root / "data", {"image": pa.array(files, kind), "label": Y}, {"image": {"_type": "Image"}})
+    return part(
+        root / "data", {"image": pa.array(files, kind), "label": Y}, {"image": {"_type": "Image"}}
+    )
 
 
 @ENTRIES(Right((8, 2), {"cat": 4, "dog": 4}))

@@ -59,7 +59,9 @@ text("quoted_by_R", PLAIN.replace(",", '","').replace("\n", '"\n"')[:-1].join(['
 text("line_break_in_a_quoted_cell", PLAIN.replace("cat", '"black\ncat"'), Right((4, 2)))
 text("delimiter_in_a_quoted_cell", PLAIN.replace("cat", '"cat, black"'), Right((4, 2)))
 text(
-    "doubled_quotes", PLAIN.replace("cat", '"the ""cat"""'), Right((4, 2), {'the "cat"': 2, "dog": 2})
+    "doubled_quotes",
+    PLAIN.replace("cat", '"the ""cat"""'),
+    Right((4, 2), {'the "cat"': 2, "dog": 2}),
 )
 text("apostrophes", PLAIN.replace("cat", "cat's"), Right((4, 2), {"cat's": 2, "dog": 2}))
 text("unclosed_quote", PLAIN.replace("2.5,", '"2.5,'), refused("data.csv", "quotation mark", "row"))
@@ -68,8 +70,12 @@ text("row_too_short", PLAIN.replace("2.5,", ""), refused("data.csv", "row 3", "2
 text("cut_off_in_the_last_row", PLAIN[:-9], refused("data.csv", "row 4"))
 text("total_below_the_rows", PLAIN + "8.0,,\n", refused("data.csv", "'b'", "row 5"))
 text("notes_below_the_rows", PLAIN + "\nSource: lab\n", refused("data.csv", "1 values"))
-text("R_row_names_without_a_header", "a\tb\tlabel\n1\t0.5\t1.5\tcat\n2\t1.5\t2.5\tdog\n",
-     refused("data.tsv", "row 1", "4 values"), file="data.tsv")
+text(
+    "R_row_names_without_a_header",
+    "a\tb\tlabel\n1\t0.5\t1.5\tcat\n2\t1.5\t2.5\tdog\n",
+    refused("data.tsv", "row 1", "4 values"),
+    file="data.tsv",
+)
 
 # ----------------------------------------------------------------------------- names of columns
 text("spaces_around_names", " a , b ,label \n" + ROWS, columns("a", "b", log=("spaces",)))
@@ -82,32 +88,76 @@ text("numbers_as_names", "2019,2020,label\n" + ROWS, columns("2019", "2020"))
 text("same_name_twice", PLAIN.replace("b,", "a,"), refused("data.csv", "'a'", "rename"))
 text("same_name_but_for_spaces", PLAIN.replace("b,", "a ,"), refused("data.csv", "'a'"))
 text("name_missing", PLAIN.replace("a,b", "a,"), refused("data.csv", "column 2", "no name"))
-text("no_header", "0.5,1.25,1\n1.5,2.25,0\n2.5,3.5,1\n4.5,3.5,0\n", refused("data.csv", "first line"))
+text(
+    "no_header", "0.5,1.25,1\n1.5,2.25,0\n2.5,3.5,1\n4.5,3.5,0\n", refused("data.csv", "first line")
+)
 text("no_header_but_words", ROWS, refused("data.csv", "first line", "cat"))
 text("header_only", "a,b,label\n", refused("data.csv", "no rows"))
 text("no_label", "a,b,animal\n" + ROWS, refused("data.csv", "--label", "'animal' (2 values)"))
 text("label_named", "a,b,animal\n" + ROWS, READ, "--label", "animal")
 text("label_misspelt", "a,b,animal\n" + ROWS, refused("'animl'", "'animal'"), "--label", "animl")
-text("two_usual_labels", "a,label,class\n" + ROWS, refused("data.csv", "'label'", "'class'", "--label"))
-text("sixty_columns_no_label",
-     ",".join(f"measurement of quantity number {i:03d}" for i in range(60)) + "\n"
-     + ",".join(["1.5"] * 60) + "\n", refused("data.csv", "--label"))
+text(
+    "two_usual_labels",
+    "a,label,class\n" + ROWS,
+    refused("data.csv", "'label'", "'class'", "--label"),
+)
+text(
+    "sixty_columns_no_label",
+    ",".join(f"measurement of quantity number {i:03d}" for i in range(60))
+    + "\n"
+    + ",".join(["1.5"] * 60)
+    + "\n",
+    refused("data.csv", "--label"),
+)
 text("label_of_numbers_alone", "label\n1\n2\n1\n2\n", refused("data.csv", "no numbers"))
-text("words_alone", "colour,form,label\nred,round,a\nblue,flat,b\nred,flat,a\nblue,round,b\n",
-     refused("data.csv", "no numbers"))
-text("factor_misspelt", PLAIN, refused("data.csv", "'batch'", "factor", "'a', 'b', 'label'"),
-     "--factor", "batch")
-text("factor_is_the_label", PLAIN, refused("data.csv", "'label'", "label and as factor"),
-     "--factor", "label")
+text(
+    "words_alone",
+    "colour,form,label\nred,round,a\nblue,flat,b\nred,flat,a\nblue,round,b\n",
+    refused("data.csv", "no numbers"),
+)
+text(
+    "factor_misspelt",
+    PLAIN,
+    refused("data.csv", "'batch'", "factor", "'a', 'b', 'label'"),
+    "--factor",
+    "batch",
+)
+text(
+    "factor_is_the_label",
+    PLAIN,
+    refused("data.csv", "'label'", "label and as factor"),
+    "--factor",
+    "label",
+)
 text("factor_twice", PLAIN, refused("data.csv", "'b'", "twice"), "--factor", "b", "--factor", "b")
-text("all_features_are_factors", PLAIN, refused("data.csv", "no numbers", "'a'"),
-     "--factor", "a", "--factor", "b")
-text("factor_of_numbers", PLAIN, Right((4, 1), columns=("a",), factors={"b": [1.25, 2.25, 3.75, 4.25]}),
-     "--factor", "b")
-text("factor_with_a_gap", "a,plate,label\n0.5,p,cat\n1.5,,dog\n2.5,q,cat\n3.5,q,dog\n",
-     refused("data.csv", "'plate'", "row 2"), "--factor", "plate")
-text("factor_found", "a,plate,label\n0.5,p,cat\n1.5,p,dog\n2.5,q,cat\n3.5,q,dog\n",
-     Right((4, 1), CATS_AND_DOGS, factors={"plate": list("ppqq")}, log=("'plate'" [1:-1],)))
+text(
+    "all_features_are_factors",
+    PLAIN,
+    refused("data.csv", "no numbers", "'a'"),
+    "--factor",
+    "a",
+    "--factor",
+    "b",
+)
+text(
+    "factor_of_numbers",
+    PLAIN,
+    Right((4, 1), columns=("a",), factors={"b": [1.25, 2.25, 3.75, 4.25]}),
+    "--factor",
+    "b",
+)
+text(
+    "factor_with_a_gap",
+    "a,plate,label\n0.5,p,cat\n1.5,,dog\n2.5,q,cat\n3.5,q,dog\n",
+    refused("data.csv", "'plate'", "row 2"),
+    "--factor",
+    "plate",
+)
+text(
+    "factor_found",
+    "a,plate,label\n0.5,p,cat\n1.5,p,dog\n2.5,q,cat\n3.5,q,dog\n",
+    Right((4, 1), CATS_AND_DOGS, factors={"plate": list("ppqq")}, log=("'plate'"[1:-1],)),
+)
 text("rate_for_a_table", PLAIN, refused("data.csv", "rate"), "--rate", "8000")
 
 # --------------------------------------------------------------------------- index, ids, pixels
@@ -120,15 +170,43 @@ text("column_id", NUMBERED.format("id"), INDEXED)
 text("column_patient_id", NUMBERED.format("patient_id"), INDEXED)
 text("column_No", NUMBERED.format("No."), INDEXED)
 text("japanese_number", NUMBERED.format("番号"), INDEXED)
-text("names_of_rows", ",a,b,label\n" + "".join(f"gene{i},{r}\n" for i, r in enumerate(ROWS.split())), INDEXED)
-text("first_name_missing", ",b,label\n" + ROWS, refused("data.csv", "first column", "no name", "0.5"))
+text(
+    "names_of_rows",
+    ",a,b,label\n" + "".join(f"gene{i},{r}\n" for i, r in enumerate(ROWS.split())),
+    INDEXED,
+)
+text(
+    "first_name_missing", ",b,label\n" + ROWS, refused("data.csv", "first column", "no name", "0.5")
+)
 PIXELS = "label," + ",".join(f"pixel{i}" for i in range(16)) + "\n"
-PIXELS += "".join(f"{i % 2}," + ",".join(str((i * i + j) % 250) for j in range(16)) + "\n" for i in range(24))
-text("kaggle_digits", PIXELS, Right((24, 4, 4), {0: 12, 1: 12}, kind="image",
-     first=[[[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11], [12, 13, 14, 15]]]), "--size", "4", fit=True)
-text("kaggle_digits_of_another_size", PIXELS, refused("data.csv", "16", "25", "size"), "--size", "5")
-text("pixels_beyond_255", PIXELS.replace("0,1,2,", "0,300,2,", 1), refused("data.csv", "300", "255"), "--size", "4")
+PIXELS += "".join(
+    f"{i % 2}," + ",".join(str((i * i + j) % 250) for j in range(16)) + "\n" for i in range(24)
+)
+text(
+    "kaggle_digits",
+    PIXELS,
+    Right(
+        (24, 4, 4),
+        {0: 12, 1: 12},
+        kind="image",
+        first=[[[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11], [12, 13, 14, 15]]],
+    ),
+    "--size",
+    "4",
+    fit=True,
+)
+text(
+    "kaggle_digits_of_another_size", PIXELS, refused("data.csv", "16", "25", "size"), "--size", "5"
+)
+text(
+    "pixels_beyond_255",
+    PIXELS.replace("0,1,2,", "0,300,2,", 1),
+    refused("data.csv", "300", "255"),
+    "--size",
+    "4",
+)
 text("size_zero", PIXELS, refused("size", "0", "4 to 1024"), "--size", "0")
+
 
 # ------------------------------------------------------- other formats, and interrupted downloads
 def zipped() -> bytes:
@@ -146,7 +224,11 @@ for _name, _content, _word in (
     ("page_after_blank_lines", "\n\n  <html><body>Not found</body></html>", "HTML"),
     ("json_records", json.dumps([{"a": 1, "label": "cat"}]), "JSON"),
     ("json_error", '{"error": "quota exceeded"}', "JSON"),
-    ("lfs_pointer", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs"),
+    (
+        "lfs_pointer",
+        "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+        "git lfs",
+    ),
     ("pdf", b"%PDF-1.7\n" + bytes(100), "PDF"),
     ("png", b"\x89PNG\r\n\x1a\n" + bytes(100), "PNG"),
     ("pickle", b"\x80\x05\x95" + bytes(100), "pickle"),
@@ -162,12 +244,28 @@ for _name, _content, _word in (
 ):
     text(f"{_name}_as_csv", _content, refused("data.csv", _word))
 for _suffix, _hint in (
-    ("xlsx", "as CSV"), ("zip", "unpack"), ("csv.gz", "unpack"), ("tar.gz", "unpack"),
-    ("pkl", "pickle"), ("pt", "pickle"), ("mat", "numpy.savez"), ("sav", "as CSV"),
-    ("rds", "as CSV"), ("json", "as CSV"), ("txt", "rename"), ("arff", "as CSV"),
-    ("csv.crdownload", "again"), ("csv.part", "again"), ("h5", "numpy.savez"),
+    ("xlsx", "as CSV"),
+    ("zip", "unpack"),
+    ("csv.gz", "unpack"),
+    ("tar.gz", "unpack"),
+    ("pkl", "pickle"),
+    ("pt", "pickle"),
+    ("mat", "numpy.savez"),
+    ("sav", "as CSV"),
+    ("rds", "as CSV"),
+    ("json", "as CSV"),
+    ("txt", "rename"),
+    ("arff", "as CSV"),
+    ("csv.crdownload", "again"),
+    ("csv.part", "again"),
+    ("h5", "numpy.savez"),
 ):
-    text(f"suffix_{_suffix.replace('.', '_')}", PLAIN, refused(f"data.{_suffix}", _hint), file=f"data.{_suffix}")
+    text(
+        f"suffix_{_suffix.replace('.', '_')}",
+        PLAIN,
+        refused(f"data.{_suffix}", _hint),
+        file=f"data.{_suffix}",
+    )
 text("no_suffix", PLAIN, refused("data", "format"), file="data")
 ENTRIES.add("missing", lambda root: root / "dta.csv", refused("dta.csv"))
 
@@ -222,5 +320,7 @@ def sensor_log(root: Path) -> Path:
     lines = ["time,temperature,humidity,unix,device,label"]
     for i in range(40):
         moment = f"2024-05-01T12:{i:02d}:00Z"
-        lines.append(f"{moment},{20 + i * 0.37 % 3:.2f},{40 + i % 7}.5,{1.7e9 + i * i:.1f},d{i // 20},{'ab'[i % 2]}")
+        lines.append(
+            f"{moment},{20 + i * 0.37 % 3:.2f},{40 + i % 7}.5,{1.7e9 + i * i:.1f},d{i // 20},{'ab'[i % 2]}"
+        )
     return put(root / "log.csv", "\n".join(lines))

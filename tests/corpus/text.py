@@ -24,7 +24,9 @@ DOGS = table("犬", "猫")
 KANA = table("いぬ", "ネコです")
 GERMAN = table("Kühe", "Schäfchen")
 READ_DOGS, READ_KANA, READ_GERMAN = (
-    classes("犬", "猫"), classes("いぬ", "ネコです"), classes("Kühe", "Schäfchen"),
+    classes("犬", "猫"),
+    classes("いぬ", "ネコです"),
+    classes("Kühe", "Schäfchen"),
 )
 
 # ------------------------------------------------------------------------------------- Unicode
@@ -37,11 +39,26 @@ text("utf_16_without_mark", GERMAN.encode("utf-16-le"), READ_GERMAN)
 text("utf_16_big_endian_without_mark", GERMAN.encode("utf-16-be"), READ_GERMAN)
 text("utf_32", DOGS.encode("utf-32"), READ_DOGS)
 text("utf_16_cut_off", GERMAN.encode("utf-16")[:-1], refused("data.csv", "UTF-16"))
-text("damaged_utf_8", DOGS.encode().replace("猫".encode(), b"\xe7\x8c", 1), refused("data.csv", "row 2", "'label'", "UTF-8"))
-text("one_latin_byte_in_utf_8", (table("Kühe", "Schäfchen", rows=8)).encode().replace("ü".encode(), b"\xfc", 1),
-     refused("data.csv", "row 1", "'label'", "UTF-8"))
-text("damaged_name", table("x", "y", "größe").encode("cp1252").replace(b"\xf6\xdf", b"\x81\x8d"), refused("data.csv", "first line"))
-text("damaged_with_mark", b"\xef\xbb\xbf" + DOGS.encode().replace("犬".encode(), b"\xff", 1), refused("data.csv", "row 1", "'label'"))
+text(
+    "damaged_utf_8",
+    DOGS.encode().replace("猫".encode(), b"\xe7\x8c", 1),
+    refused("data.csv", "row 2", "'label'", "UTF-8"),
+)
+text(
+    "one_latin_byte_in_utf_8",
+    (table("Kühe", "Schäfchen", rows=8)).encode().replace("ü".encode(), b"\xfc", 1),
+    refused("data.csv", "row 1", "'label'", "UTF-8"),
+)
+text(
+    "damaged_name",
+    table("x", "y", "größe").encode("cp1252").replace(b"\xf6\xdf", b"\x81\x8d"),
+    refused("data.csv", "first line"),
+)
+text(
+    "damaged_with_mark",
+    b"\xef\xbb\xbf" + DOGS.encode().replace("犬".encode(), b"\xff", 1),
+    refused("data.csv", "row 1", "'label'"),
+)
 text("decomposed_label", table("e\u0301", "b").replace("e\u0301", "é", 1), classes("é", "b"))
 text("no_break_spaces", table("\u00a0cat\u00a0", "dog\u3000"), classes("cat", "dog"))
 text("right_to_left", table("قطة", "כלב"), classes("قطة", "כלב"))
@@ -51,13 +68,29 @@ text("full_width_commas", DOGS.replace(",", "，"), refused("data.csv", "label")
 text("curly_quotes", table("“cat”", "“dog”"), classes("“cat”", "“dog”"))
 
 # ---------------------------------------------------------------------------------- code pages
-text("cp932_with_kana", KANA.encode("cp932"), Right((4, 2), READ_KANA.labels, log=("cp932", "いぬ")))
-text("euc_jp_with_kana", KANA.encode("euc_jp"), Right((4, 2), READ_KANA.labels, log=("euc_jp", "いぬ")))
-text("iso_2022_jp", KANA.encode("iso2022_jp"), Right((4, 2), READ_KANA.labels, log=("ISO-2022-JP",)))
-text("cp932_of_two_characters", DOGS.encode("cp932"), refused("data.csv", "row 1", "'label'", "UTF-8"))
+text(
+    "cp932_with_kana", KANA.encode("cp932"), Right((4, 2), READ_KANA.labels, log=("cp932", "いぬ"))
+)
+text(
+    "euc_jp_with_kana",
+    KANA.encode("euc_jp"),
+    Right((4, 2), READ_KANA.labels, log=("euc_jp", "いぬ")),
+)
+text(
+    "iso_2022_jp", KANA.encode("iso2022_jp"), Right((4, 2), READ_KANA.labels, log=("ISO-2022-JP",))
+)
+text(
+    "cp932_of_two_characters",
+    DOGS.encode("cp932"),
+    refused("data.csv", "row 1", "'label'", "UTF-8"),
+)
 text("half_width_kana", table("ｲﾇ", "ﾈｺ").encode("cp932"), refused("data.csv", "UTF-8"))
 text("latin_1", GERMAN.encode("latin-1"), classes("Kühe", "Schäfchen"))
-text("euro_sign_of_cp1252", table("5 € gespart", "Größe „M“").encode("cp1252"), classes("5 € gespart", "Größe „M“"))
+text(
+    "euro_sign_of_cp1252",
+    table("5 € gespart", "Größe „M“").encode("cp1252"),
+    classes("5 € gespart", "Größe „M“"),
+)
 text("cp437_of_dos", GERMAN.encode("cp437"), refused("data.csv", "UTF-8"))
 text("mac_roman", GERMAN.encode("mac_roman"), refused("data.csv", "UTF-8"))
 text("cyrillic", table("собака", "кошка и котёнок").encode("cp1251"), Right((4, 2)))

@@ -17,7 +17,14 @@ from ..arrays.examples import channels_first
 from ..arrays.values import Limits
 from .lists import stack_lists
 
-__all__ = ["GroupCache", "ParquetColumn", "ParquetInfo", "open_parquet", "parquet_problem", "reading"]
+__all__ = [
+    "GroupCache",
+    "ParquetColumn",
+    "ParquetInfo",
+    "open_parquet",
+    "parquet_problem",
+    "reading",
+]
 
 POINTER = b"version https://git-lfs"
 
