@@ -5,11 +5,18 @@ from __future__ import annotations
 from . import (
     arrays,
     cells,
+    encoded,
+    exports,
     folders,
+    formats,
     images,
     labels,
+    leftovers,
+    lists,
     manifests,
     names,
+    npy,
+    npy_shards,
     parquet,
     saved,
     shards,
@@ -20,10 +27,10 @@ from . import (
 )
 from .entries import Entry
 
+MODULES = (
+    *(arrays, cells, encoded, exports, folders, formats, images, labels, leftovers, lists),
+    *(manifests, names, npy, npy_shards, parquet, saved, shards, sounds, splits, tables, text),
+)
 KINDS: dict[str, list[Entry]] = {
-    module.__name__.rpartition(".")[2]: module.ENTRIES.all
-    for module in (
-        *(arrays, cells, folders, images, labels, manifests, names, parquet),
-        *(saved, shards, sounds, splits, tables, text),
-    )
+    module.__name__.rpartition(".")[2]: module.ENTRIES.all for module in MODULES
 }

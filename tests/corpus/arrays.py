@@ -32,18 +32,6 @@ def npz(name: str, expect: Any, *flags: str, fit: bool = False, **arrays: Any) -
     ENTRIES.add(name, write, expect, *flags, fit=fit)
 
 
-def npy(name: str, expect: Any, x: Any, *flags: str, **others: Any) -> None:
-    """Add an array, with others beside it."""
-
-    def write(root: Path) -> Path:
-        for other, array in others.items():
-            np.save(root / f"{other.replace('_', '-')}.npy", array)
-        np.save(root / "data.npy", x)
-        return root / "data.npy"
-
-    ENTRIES.add(name, write, expect, *flags)
-
-
 # ------------------------------------------------------------------------------ names of arrays
 npz("x_and_y", READ, x=IMAGES, y=Y)
 npz("capital_x", READ, X=IMAGES, Y=Y)
@@ -57,7 +45,7 @@ npz(
     x_test=IMAGES[6:],
     y_test=Y[6:],
 )
-MED = {
+MED: dict[str, Any] = {
     f"{part}_{what}": (IMAGES if what == "images" else Y[:, None])[rows]
     for part, rows in (("train", slice(4)), ("val", slice(4, 6)), ("test", slice(6, 8)))
     for what in ("images", "labels")
@@ -75,7 +63,7 @@ npz(
 npz(
     "med_mnist_of_other_lengths",
     refused("data.npz", "'val_labels'", "(1, 1)", "'val_images'"),
-    **MED | {"val_labels": Y[:1, None]},
+    **dict(MED, val_labels=Y[:1, None]),
 )
 npz(
     "parts_of_two_shapes",
@@ -316,55 +304,3 @@ def zip_of_other_files(root: Path) -> Path:
 def npy_called_npz(root: Path) -> Path:
     np.save(root / "data.npy", IMAGES)
     return (root / "data.npy").rename(root / "data.npz")
-
-
-@ENTRIES(refused("data.npy", "complete"))
-def npy_cut_off(root: Path) -> Path:
-    np.save(root / "data.npy", IMAGES)
-    np.save(root / "labels.npy", Y)
-    return put(root / "data.npy", (root / "data.npy").read_bytes()[:-50])
-
-
-@ENTRIES(refused("data.npy"))
-def npy_header_that_promises_too_much(root: Path) -> Path:
-    np.save(root / "labels.npy", Y)
-    np.save(root / "data.npy", IMAGES)
-    content = (root / "data.npy").read_bytes()
-    return put(root / "data.npy", content.replace(b"(8, 6, 5)", b"(8000000000000, 6, 5)"))
-
-
-# -------------------------------------------------------------------- .npy with labels beside it
-npy("npy_and_labels", READ, IMAGES, labels=Y)
-npy("npy_and_label", READ, IMAGES, label=Y)
-npy("npy_and_y", READ, IMAGES, y=Y)
-npy("npy_and_its_labels", READ, IMAGES, data_labels=Y, labels=Y[:3])
-npy("npy_without_labels", refused("data.npy", "labels.npy", "y.npy"), IMAGES)
-npy("npy_with_other_arrays", refused("data.npy", "targets.npy"), IMAGES, targets=Y)
-npy("npy_label_named", READ, IMAGES, "--label", "targets", targets=Y)
-npy(
-    "npy_label_misspelt",
-    refused("data.npy", "'target'", "targets.npy"),
-    IMAGES,
-    "--label",
-    "target",
-    targets=Y,
-)
-npy("npy_labels_too_few", refused("data.npy", "'label'", "(7,)", "(8,)"), IMAGES, labels=Y[:7])
-npy(
-    "npy_labels_pickled",
-    refused("labels.npy", "Python objects"),
-    IMAGES,
-    labels=WORDS.astype(object),
-)
-npy(
-    "npy_factor",
-    Right((8, 6, 5), FOUR, factors={"plate": WORDS.tolist()}),
-    IMAGES,
-    "--factor",
-    "plate",
-    labels=Y,
-    data_plate=WORDS,
-)
-npy("npy_factor_missing", refused("data.npy", "'plate'"), IMAGES, "--factor", "plate", labels=Y)
-npy("npy_objects", refused("data.npy", "Python objects"), np.array([None] * 8), labels=Y)
-npy("npy_with_nan", refused("data.npy", "row 1"), np.full((8, 2), np.nan), labels=Y)

@@ -36,7 +36,7 @@ class Right:
 
     shape: tuple[int, ...]
     labels: dict[Any, int] | None = None
-    first: Sequence[Any] | None = None
+    first: Any = None
     factors: dict[str, Sequence[Any] | None] | None = None
     split: dict[str, int] | None = None
     columns: tuple[str, ...] | None = None
@@ -115,6 +115,20 @@ class Entries:
         """Add a file with this content."""
         data = content.encode() if isinstance(content, str) else content
         self.add(name, lambda root: put(root / file, data), expect, *flags, fit=fit)
+
+    def parquet(
+        self, name: str, expect: Right | Refused, *flags: str, fit: bool = False, **columns: Any
+    ) -> None:
+        """Add a Parquet file of these columns."""
+
+        def write(root: Path) -> Path:
+            import pyarrow as pa
+            from pyarrow import parquet
+
+            parquet.write_table(pa.table(columns), root / "data.parquet")
+            return root / "data.parquet"
+
+        self.add(name, write, expect, *flags, fit=fit)
 
 
 def put(path: Path, content: str | bytes) -> Path:

@@ -91,3 +91,23 @@ stopped("ids", "a1|a2|a3|a4", "4 values in 4 rows", "id")
 stopped("measurements", "|".join(f"{i % 25}.25" for i in range(100)), "25 different fractions")
 stopped("infinity", "1|2|inf|1|2|inf", "infinity")
 stopped("zero_width", "cat|dog|\u200b|cat|dog|cat", "one example")
+
+# --------------------------------------------------------- names of columns that wvae writes
+for _name in ("split", "predicted", "cluster", "row", "z_label0", "z_rest12"):
+    ENTRIES.text(
+        f"label_called_{_name}",
+        table("cat|dog|cat|dog", _name),
+        refused("data.csv", f"'{_name}'", "rename"),
+        *("--label", _name),
+    )
+    ENTRIES.text(
+        f"factor_called_{_name}",
+        table("cat|dog|cat|dog").replace("a,", f"{_name},a,").replace("\n", "\np,")[:-2],
+        refused("data.csv", f"'{_name}'", "rename"),
+        *("--factor", _name),
+    )
+ENTRIES.text(
+    "column_called_cluster",
+    "a,cluster,label\n0.5,p,cat\n1.5,p,dog\n2.5,q,cat\n3.5,q,dog\n",
+    Right((4, 1), factors={}, log=("'cluster'", "rename")),
+)

@@ -1,4 +1,4 @@
-"""Parquet files: types of columns, pandas, the Hub's images and sounds, damage."""
+"""Parquet files: types of columns, pandas, classes, damage."""
 
 from __future__ import annotations
 
@@ -13,26 +13,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .entries import Entries, Right, put, refused
-from .media import encoded, pixels, sound, wave
 
 ENTRIES = Entries()
+table = ENTRIES.parquet
 A = [0.5, 1.5, 2.5, 3.5, 4.5, 5.5]
 B = [1.25, 9.25, 3.75, 2.25, 8.25, 4.25]
 Y = ["cat", "dog"] * 3
 THREE = {"cat": 3, "dog": 3}
 READ = Right((6, 2), THREE, first=np.c_[A, B][:3], columns=("a", "b"), kind="table")
 ONE = Right((6, 1), THREE, columns=("a",))
-FILE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
 def write(root: Path, table: Any, name: str = "data.parquet", **options: Any) -> Path:
     pq.write_table(table, root / name, **options)
     return root / name
-
-
-def table(name: str, expect: Any, *flags: str, fit: bool = False, **columns: Any) -> None:
-    """Add a file of these columns."""
-    ENTRIES.add(name, lambda root: write(root, pa.table(columns)), expect, *flags, fit=fit)
 
 
 def beside(name: str, expect: Any, values: Any, *flags: str) -> None:
@@ -189,147 +183,6 @@ table(
 )
 table("label_of_booleans", Right((6, 2), {True: 3, False: 3}), a=A, b=B, label=[True, False] * 3)
 table("no_label", refused("data.parquet", "--label", "'animal'"), a=A, b=B, animal=Y)
-
-# ---------------------------------------------------------------------------------------- lists
-ROWS = [[0.5, 1.5, 2.5]] * 5 + [[3.5, 4.5, 5.5]]
-table("lists", Right((6, 3), THREE, first=ROWS, kind="table"), x=ROWS, label=Y)
-table(
-    "lists_of_a_fixed_size",
-    Right((6, 3), THREE),
-    x=pa.array(ROWS, pa.list_(pa.float32(), 3)),
-    label=Y,
-)
-table(
-    "lists_of_lists",
-    Right((6, 4, 5), THREE, kind="image"),
-    image=pixels(0, (6, 4, 5)).tolist(),
-    label=Y,
-)
-table(
-    "lists_of_colours_last",
-    Right((6, 3, 4, 5), THREE),
-    image=pixels(0, (6, 4, 5, 3)).tolist(),
-    label=Y,
-)
-table(
-    "lists_ragged",
-    refused("data.parquet", "'x'", "row 2"),
-    x=[[1.5, 2.5], [3.5], *[[1.5, 2.5]] * 4],
-    label=Y,
-)
-table(
-    "lists_ragged_inside",
-    refused("data.parquet", "'x'", "row 3"),
-    x=[[[1, 2], [3, 4]]] * 2 + [[[1, 2], [3]]] + [[[1, 2], [3, 4]]] * 3,
-    label=Y,
-)
-table(
-    "list_missing", refused("data.parquet", "'x'", "row 4"), x=[*ROWS[:3], None, *ROWS[4:]], label=Y
-)
-table(
-    "list_missing_dropped",
-    Right((5, 3), {"cat": 3, "dog": 2}),
-    "--drop-missing",
-    x=[*ROWS[:3], None, *ROWS[4:]],
-    label=Y,
-)
-table(
-    "number_missing_in_a_list",
-    refused("data.parquet", "'x'", "row 4"),
-    x=[*ROWS[:3], [None, 1.5, 2.5], *ROWS[4:]],
-    label=Y,
-)
-table(
-    "nan_in_a_list",
-    refused("data.parquet", "'x'", "row 4"),
-    x=[*ROWS[:3], [float("nan"), 1.5, 2.5], *ROWS[4:]],
-    label=Y,
-)
-table(
-    "lists_empty",
-    refused("data.parquet", "'x'", "empty"),
-    x=pa.array([[]] * 6, pa.list_(pa.float64())),
-    label=Y,
-)
-table(
-    "two_columns_of_lists",
-    refused("data.parquet", "'left', 'right'"),
-    left=ROWS,
-    right=ROWS,
-    label=Y,
-)
-table(
-    "lists_and_numbers", Right((6, 3), THREE), embedding=ROWS, tags=[[i] for i in range(6)], label=Y
-)
-
-# ---------------------------------------------------------------------------- images and sounds
-PICTURES = [encoded(pixels(i)) for i in range(6)]
-FILES = [{"bytes": content, "path": f"{i}.png"} for i, content in enumerate(PICTURES)]
-IMAGES = Right((6, 12, 12), THREE, first=[pixels(0), pixels(1)], kind="image")
-table("images_of_the_hub", IMAGES, image=pa.array(FILES, FILE), label=Y, fit=True)
-table("images_as_bytes", IMAGES, picture=PICTURES, label=Y)
-table("images_as_bytes_and_numbers", IMAGES, img=PICTURES, a=A, label=Y)
-table(
-    "image_missing",
-    refused("data.parquet", "row 2", "empty"),
-    image=pa.array([FILES[0], None, *FILES[2:]], FILE),
-    label=Y,
-)
-table(
-    "image_cut_off",
-    refused("data.parquet", "row 2 (1.png)"),
-    image=pa.array([FILES[0], {"bytes": PICTURES[1][:60], "path": "1.png"}, *FILES[2:]], FILE),
-    label=Y,
-)
-table(
-    "bytes_that_are_no_images",
-    refused("data.parquet", "row 1", "not an image"),
-    image=[b"abcdef"] * 6,
-    label=Y,
-)
-table(
-    "paths_without_bytes",
-    refused("data.parquet", "row 1 (0.png)"),
-    image=pa.array([{"bytes": None, "path": f"{i}.png"} for i in range(6)], FILE),
-    label=Y,
-)
-table(
-    "two_columns_of_bytes",
-    refused("data.parquet", "'left', 'right'"),
-    left=PICTURES,
-    right=PICTURES,
-    label=Y,
-)
-table("images_and_masks", IMAGES, image=PICTURES, mask=PICTURES[::-1], label=Y)
-table("rate_for_images", refused("data.parquet", "rate"), "--rate", "8000", image=PICTURES, label=Y)
-
-
-def sounds(root: Path, kind: str, first: Any = None) -> Path:
-    """Write sounds of a format of libsndfile as bytes."""
-    rows = list[Any]()
-    for i in range(6):
-        path = sound(root / f"{i}.{kind}", wave(300 + 900 * (i % 2)))
-        rows.append({"bytes": path.read_bytes(), "path": None})
-        path.unlink()
-    rows[0] = first if first is not None else rows[0]
-    return write(root, pa.table({"audio": pa.array(rows, FILE), "label": Y}))
-
-
-SOUNDS = Right((6, 64, 64), THREE, kind="audio")
-ENTRIES.add("sounds_wav", lambda root: sounds(root, "wav"), SOUNDS)
-ENTRIES.add("sounds_flac", lambda root: sounds(root, "flac"), SOUNDS)
-ENTRIES.add("sounds_mp3", lambda root: sounds(root, "mp3"), SOUNDS)
-ENTRIES.add("sounds_aiff", lambda root: sounds(root, "aiff"), SOUNDS)
-ENTRIES.add(
-    "sounds_first_null",
-    lambda root: sounds(root, "wav", {"bytes": None, "path": None}),
-    refused("data.parquet", "row 1", "empty"),
-)
-ENTRIES.add(
-    "sounds_and_an_image",
-    lambda root: sounds(root, "wav", FILES[0]),
-    refused("data.parquet", "row"),
-)
 
 # --------------------------------------------------------------------------------------- damage
 ENTRIES.add(

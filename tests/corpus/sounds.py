@@ -36,13 +36,9 @@ def one_more(name: str, expect: Any, make: Callable[[Path], object], file: str =
 
 # ------------------------------------------------------------------------------------- formats
 of("wav", READ, fit=True)
-for _suffix in (".flac", ".ogg", ".mp3", ".aiff", ".au", ".WAV", ".w64"):
-    of(
-        f"suffix_{_suffix[1:]}",
-        Right((6, 64, 64), kind="audio"),
-        _suffix,
-        **({"format": "WAV"} if _suffix == ".WAV" else {}),
-    )
+for _suffix in (".flac", ".ogg", ".mp3", ".aiff", ".au", ".w64"):
+    of(f"suffix_{_suffix[1:]}", Right((6, 64, 64), kind="audio"), _suffix)
+of("suffix_in_capitals", READ, ".WAV", format="WAV")
 for _subtype in ("PCM_U8", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "IMA_ADPCM"):
     of(f"dictaphone_{_subtype}", Right((6, 64, 64), kind="audio"), subtype=_subtype)
 of(

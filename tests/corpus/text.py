@@ -12,7 +12,8 @@ def table(first: str, second: str, name: str = "a", rows: int = 2) -> str:
     """Return a table of two labels, of so many rows each."""
     lines = [f"{name},b,label"]
     for i in range(2 * rows):
-        lines.append(f"{i * i + 0.5},{i % 3}.25,{(first, second)[i % 2]}")
+        label = second if i % 2 else first
+        lines.append(f"{i * i + 0.5},{i % 3}.25,{label}")
     return "\n".join(lines) + "\n"
 
 

@@ -84,7 +84,7 @@ def check_label_classes(y: Array, split: Array | None, name: str, where: str) ->
         raise ValueError(f"{subject} is missing in all rows: fill it, or name another column")
     if len(classes) == 1:
         raise ValueError(
-            f"{subject} has one class only ({preview(classes)}), expected at least two"
+            f"{subject} has one class only ({preview(classes.tolist())}), expected at least two"
         )
     if 2 * len(classes) > len(labels):
         raise ValueError(

@@ -120,23 +120,23 @@ def open_npy(path: Path) -> Array:
         elif "empty file" in str(error):
             problem = "holds no examples"
         else:
-            raise ValueError(_other_format(path, b"\x93NUMPY", one_line(error))) from error
+            raise ValueError(_problem(path, b"\x93NUMPY", one_line(error))) from error
         raise ValueError(f"{path} {problem}: {fix}") from error
 
 
-def _other_format(path: Path, signature: bytes, reason: str) -> str:
-    """Return the message for a file that is not of the format that its suffix says."""
+def _problem(path: Path, signature: bytes, reason: str) -> str:
+    """Return what is wrong with a file of arrays that begins with `signature` if it is whole."""
     try:
         with open(path, "rb") as file:
             start = file.read(1024)
     except OSError:
         return f"{path} cannot be opened: {reason}"
-    if not start:
-        return f"{path} is empty (0 bytes), expected arrays: download or save it again"
     foreign = None if start.startswith(signature) else foreign_format(start)
     if foreign:
         return f"{path} is {foreign[0]}, not a {path.suffix} file: {foreign[1]}"
-    return f"{path} is not a complete {path.suffix} file ({reason}): download or save it again"
+    problem = f"is not a complete {path.suffix} file ({reason})" if start else "is empty (0 bytes)"
+    writer = "numpy.savez" if path.suffix.lower() == ".npz" else "numpy.save"
+    return f"{path} {problem}: download it again, or save it with {writer}"
 
 
 def _load(path: Path) -> dict[str, Array]:
@@ -149,7 +149,7 @@ def _load(path: Path) -> dict[str, Array]:
                 if isinstance(array, np.ndarray):  # a file of another format is read as bytes
                     arrays[name] = array
     except UNREADABLE as error:
-        raise ValueError(_other_format(path, b"PK", one_line(error))) from error
+        raise ValueError(_problem(path, b"PK", one_line(error))) from error
     return arrays
 
 
