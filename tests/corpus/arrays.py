@@ -304,3 +304,14 @@ def zip_of_other_files(root: Path) -> Path:
 def npy_called_npz(root: Path) -> Path:
     np.save(root / "data.npy", IMAGES)
     return (root / "data.npy").rename(root / "data.npz")
+
+
+npz(
+    "column_of_one_part_only",
+    Right((8, 6, 5), FOUR, split={"train": 6, "test": 2}, factors={}, log=("'plate_train'",)),
+    x_train=IMAGES[:6],
+    y_train=Y[:6],
+    plate_train=Y[:6],
+    x_test=IMAGES[6:],
+    y_test=Y[6:],
+)

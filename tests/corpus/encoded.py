@@ -83,3 +83,9 @@ ENTRIES.add(
     lambda root: sounds(root, "wav", FILES[0]),
     refused("data.parquet", "row"),
 )
+table(
+    "names_for_bytes_without_names",
+    refused("data.parquet"),
+    *("--label-from-name", "(.)"),
+    image=PICTURES,
+)

@@ -111,3 +111,9 @@ ENTRIES.text(
     "a,cluster,label\n0.5,p,cat\n1.5,p,dog\n2.5,q,cat\n3.5,q,dog\n",
     Right((4, 1), factors={}, log=("'cluster'", "rename")),
 )
+ENTRIES.text(
+    "labels_lost_with_their_rows",
+    "a,label\nNA,cat\n1.5,\nNA,dog\n2.5,\nNA,cat\nNA,dog\n3.5,\n",
+    refused("data.csv", "'label'", "all rows"),
+    "--drop-missing",
+)

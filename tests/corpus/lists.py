@@ -81,3 +81,18 @@ table(
 table(
     "lists_and_numbers", Right((6, 3), THREE), embedding=ROWS, tags=[[i] for i in range(6)], label=Y
 )
+NAN = [float("nan")] * 3
+table(
+    "all_lists_missing",
+    refused("data.parquet", "'x'", "6 rows"),
+    "--drop-missing",
+    x=pa.array([None] * 6, pa.list_(pa.float64())),
+    label=Y,
+)
+table(
+    "nan_in_all_lists",
+    refused("data.parquet", "'x'", "6 rows"),
+    "--drop-missing",
+    x=[NAN] * 6,
+    label=Y,
+)

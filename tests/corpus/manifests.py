@@ -308,3 +308,20 @@ def images_and_sounds(root: Path) -> Path:
         sound(root / "data" / name, wave(300))
     put(root / "data" / "metadata.csv", rows("file_name,label", names, Y))
     return root / "data"
+
+
+@ENTRIES(refused("data", "'test/labels.csv'", "'test/metadata.csv'", "each folder"))
+def two_tables_in_a_part(root: Path) -> Path:
+    for part in ("train", "test"):
+        pictures(root / "data" / part)
+        for name in ("metadata", "labels"):
+            put(root / "data" / part / f"{name}.csv", rows("file_name,label", NAMES, Y))
+    return root / "data"
+
+
+@ENTRIES(refused("train", "train.csv", "train_labels.csv", "path of one"))
+def two_tables_above_the_folder(root: Path) -> Path:
+    pictures(root / "train")
+    for name in ("train", "train_labels"):
+        put(root / f"{name}.csv", rows("file_name,label", NAMES, Y))
+    return root / "train"

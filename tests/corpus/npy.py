@@ -75,3 +75,4 @@ npy(
 npy("npy_factor_missing", refused("data.npy", "'plate'"), IMAGES, "--factor", "plate", labels=Y)
 npy("npy_objects", refused("data.npy", "Python objects"), np.array([None] * 8), labels=Y)
 npy("npy_with_nan", refused("data.npy", "row 1"), np.full((8, 2), np.nan), labels=Y)
+npy("npy_without_rows", refused("data.npy", "(0, 6, 5)"), IMAGES[:0], labels=Y[:0])

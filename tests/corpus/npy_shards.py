@@ -119,3 +119,14 @@ _with_text(
     "npy_and_parquet", "more.parquet", b"PAR1", refused("data", "part-0-labels.npy", "more.parquet")
 )
 _with_text("npy_and_checksums", "SHA256SUMS", b"0  part-0.npy", NPY)
+npy("npy_of_labels_alone", refused("data", "labels.npy"), labels=K, more=K)
+npy(
+    "npy_split_in_a_column_and_in_names",
+    Right((16, 5, 4), split={"train": 12, "test": 4}, log=("not the names",)),
+    train=X,
+    train_labels=K,
+    train_split=np.repeat(["train", "test"], [6, 2]),
+    test=X,
+    test_labels=K,
+    test_split=np.repeat(["train", "test"], [6, 2]),
+)

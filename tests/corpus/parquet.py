@@ -263,3 +263,28 @@ def spark_folder_called_parquet(root: Path) -> Path:
     put(root / "data.parquet" / "_SUCCESS", b"")
     put(root / "data.parquet" / ".part-00000.snappy.parquet.crc", b"crc")
     return root / "data.parquet"
+
+
+table(
+    "label_of_long_numbers_with_a_gap",
+    Right((6, 2), {"9007199254740993": 3, "9007199254740995": 2, None: 1}),
+    a=A,
+    b=B,
+    label=[2**53 + 1, 2**53 + 3] * 2 + [2**53 + 1, None],
+)
+beside("uuids", ONE, pa.array([bytes([i] * 16) for i in range(6)], pa.uuid()))
+for _key, _value in (("huggingface", "{}"), ("pandas", "[]"), ("geo", "{")):
+    ENTRIES.add(
+        f"metadata_of_another_program_{_key}",
+        lambda root, about={_key: _value}: write(
+            root, pa.table({"a": A, "b": B, "label": Y}).replace_schema_metadata(about)
+        ),
+        READ,
+    )
+ENTRIES.add(
+    "class_names_damaged",
+    lambda root: write(
+        root, hub({"label": {"_type": "ClassLabel", "names": 5}}, a=A, b=B, label=[0, 1] * 3)
+    ),
+    refused("data.parquet", "classes", "'label'"),
+)

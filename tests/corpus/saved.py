@@ -148,3 +148,27 @@ def written_by_the_package(root: Path) -> Path:
     datasets.utils.disable_progress_bars()
     datasets.Dataset.from_dict(GOOD).save_to_disk(str(root / "data"))
     return root / "data"
+
+
+@ENTRIES(Right((8, 2), {"cat": 4, "dog": 4}, log=("no rows",)))
+def split_without_rows(root: Path) -> Path:
+    none = {
+        "a": pa.array([], pa.float64()),
+        "b": pa.array([], pa.float64()),
+        "label": pa.array([], pa.string()),
+    }
+    return parts(root, train=GOOD, test=none)
+
+
+@ENTRIES(refused("data", "no rows"))
+def no_rows_at_all(root: Path) -> Path:
+    none = {"a": pa.array([], pa.float64()), "label": pa.array([], pa.string())}
+    return part(root / "data", none)
+
+
+@ENTRIES(refused("data"))
+def offsets_damaged(root: Path) -> Path:
+    path = part(root / "data", GOOD) / "data.arrow"
+    content = path.read_bytes()
+    offsets = b"".join((3 * i).to_bytes(4, "little") for i in range(9))
+    return put(path, content.replace(offsets, b"\xff" * len(offsets))).parent

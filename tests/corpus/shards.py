@@ -204,3 +204,21 @@ parquet(
         "1.parquet": {"image": [*PICTURES["image"][:7], b"no image"], "label": Y},
     },
 )
+NAN = [float("nan")] * 3
+parquet(
+    "nan_in_all_rows",
+    refused("data", "8 rows", "NaN"),
+    "--drop-missing",
+    files={"0.parquet": {"x": [NAN] * 8, "label": Y}},
+)
+
+
+@ENTRIES(Right((16, 3), EIGHT, log=("passed over", "up/")))
+def link_to_a_folder_above(root: Path) -> Path:
+    """The folder above holds other shards."""
+    for name in ("data/0", "data/1", "another"):
+        path = root / f"{name}.parquet"
+        path.parent.mkdir(exist_ok=True)
+        pq.write_table(pa.table(GOOD), path)
+    (root / "data" / "up").symlink_to("..")
+    return root / "data"

@@ -196,3 +196,13 @@ def split_folders(root: Path) -> Path:
 @ENTRIES(refused("memo.wav", "give its folder"))
 def single_sound(root: Path) -> Path:
     return sound(root / "memo.wav", wave(300))
+
+
+@ENTRIES(
+    Right((10, 64, 64), {"low": 5, "high": 5}, log=("11,025 Hz (2)", "…", "resampled to 11,025 Hz"))
+)
+def five_rates(root: Path) -> Path:
+    for name, frequency in (("low", 300), ("high", 2000)):
+        for rate in (8000, 11025, 16000, 22050, 44100):
+            sound(root / "data" / name / f"{rate}.wav", wave(frequency, rate), rate)
+    return root / "data"

@@ -114,14 +114,10 @@ def open_npy(path: Path) -> Array:
     try:
         return np.lib.format.open_memmap(path, mode="r")  # unlike numpy.load, it never unpickles
     except (*BAD_ARRAY, MemoryError, OSError, EOFError) as error:
-        fix = "save an array of numbers or words with numpy.save"
         if "Python objects" in str(error):
-            problem = "holds Python objects"
-        elif "empty file" in str(error):
-            problem = "holds no examples"
-        else:
-            raise ValueError(_problem(path, b"\x93NUMPY", one_line(error))) from error
-        raise ValueError(f"{path} {problem}: {fix}") from error
+            fix = "save an array of numbers or words with numpy.save"
+            raise ValueError(f"{path} holds Python objects: {fix}") from error
+        raise ValueError(_problem(path, b"\x93NUMPY", one_line(error))) from error
 
 
 def _problem(path: Path, signature: bytes, reason: str) -> str:

@@ -71,6 +71,8 @@ def other_format(content: bytes | Path, kind: str) -> str:
         return f"a web page (HTML), not {kind}: download it again"
     if start.startswith(b"version https://git-lfs"):
         return f"a pointer of Git LFS, not {kind}: run git lfs pull"
+    if start.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return "a TIFF that is not read: save it with 8 or 16 bits, and 1 or 3 channels"
     if start[4:8] == b"ftyp":
         brand = start[8:12].decode("ascii", "replace").strip()
         return f"{brand}, not read: convert it to {'PNG' if kind == 'an image' else 'WAV'}"

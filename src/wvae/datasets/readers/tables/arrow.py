@@ -100,9 +100,12 @@ def class_names(schema: Any) -> dict[str, list[str]]:
     except (ValueError, KeyError, TypeError):  # other metadata under this key
         return {}
     names = dict[str, list[str]]()
-    for column, feature in features.items():
+    for column, feature in features.items() if isinstance(features, dict) else ():
         if isinstance(feature, dict) and feature.get("_type") == "ClassLabel":
-            names[column] = [str(name) for name in feature.get("names") or ()]
+            listed = feature.get("names") or []
+            if not isinstance(listed, list):
+                raise ValueError(f"those of the column {column!r} are no list")
+            names[column] = [str(name) for name in listed]
     return {column: classes for column, classes in names.items() if classes}
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...dataset import Array
-from ...messages import Log, one_line
+from ...messages import Log
 from . import arrow
 from .cells import Cells, fractions_of_words, type_columns
 from .delimited import read_delimited
@@ -288,10 +288,9 @@ def _read_parquet(path: Path, log: Log) -> Table:
         raise ValueError(f"{path} {parquet_problem(path, error)}") from error
     try:
         class_names = arrow.class_names(schema)
-    except (ValueError, AttributeError, KeyError) as error:
-        reason = one_line(error)
+    except ValueError as error:
         raise ValueError(
-            f"{path}: the names of classes in its metadata are damaged ({reason}): save it again"
+            f"{path}: the names of classes in its metadata are damaged ({error}): save it again"
         ) from error
     read_encoded = partial(_parquet_batches, path)
     return checked(Table(path, columns, encoded, read_encoded, class_names), log)
