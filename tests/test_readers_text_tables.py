@@ -24,7 +24,7 @@ def test_numeric_columns_are_features(reader: Reader, tmp_path: Path) -> None:
     assert (data.kind, data.x.dtype, data.shape, data.name) == ("table", np.float64, (2,), "iris")
     np.testing.assert_array_equal(data.x[:, 0], np.arange(8) * 0.5)
     assert data.factors["garden"].tolist() == list("uuuuvvvv")
-    assert re.search("^8 rows of 2 numeric columns; .*'id'$", reader.line("numeric"))
+    assert re.search("^8 rows of 2 numeric columns: .*; .*'id'$", reader.line("numeric"))
     data = reader(path, label="species", factors=["weight"])
     assert (data.shape, list(data.factors)) == ((1,), ["weight"])
     check_error(reader, path, "target or class", "'species'")

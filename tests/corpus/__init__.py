@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import (
     arrays,
     cells,
+    depths,
     encoded,
     exports,
     folders,
@@ -28,7 +29,7 @@ from . import (
 from .entries import Entry
 
 MODULES = (
-    *(arrays, cells, encoded, exports, folders, formats, images, labels, leftovers, lists),
+    *(arrays, cells, depths, encoded, exports, folders, formats, images, labels, leftovers, lists),
     *(manifests, names, npy, npy_shards, parquet, saved, shards, sounds, splits, tables, text),
 )
 KINDS: dict[str, list[Entry]] = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from .entries import Entries, Right, refused
 
 ENTRIES = Entries()
@@ -127,8 +129,35 @@ text(
 )
 text(
     "accelerometer_without_its_label",
-    "timestamp,x,y,z,activity\n1,0.5,0.5,0.5,walk\n2,1.5,1.5,1.5,sit\n",
-    refused("data.csv", "'y'", "id"),
+    "x,y,z,activity\n" + "".join(f"{i}.5,{i % 3},{i}.25,{'ab'[i % 2]}\n" for i in range(12)),
+    refused("data.csv", "--label", "'y' (3 values)", "'activity' (2 values)"),
+)
+text("x_and_y_alone", "x,y\n0.5,1\n1.5,2\n2.5,1\n3.5,2\n", Right((4, 1), {1: 2, 2: 2}))
+text(
+    "quotes_with_backslashes",
+    'a,label\n0.5,cat\n1.5,"the \\"dog\\""\n2.5,cat\n3.5,"the \\"dog\\""\n',
+    refused("data.csv", "row 2", "quotation mark"),
+)
+text(
+    "folders_of_windows_in_quotes",
+    'a,label\n0.5,"C:\\cats\\"\n1.5,"C:\\dogs\\"\n2.5,"C:\\cats\\"\n3.5,"C:\\dogs\\"\n',
+    Right((4, 1), {"C:\\cats\\": 2, "C:\\dogs\\": 2}),
+)
+text(
+    "colours_in_planes",
+    "label,"
+    + ",".join(f"p{i}" for i in range(48))
+    + "\n"
+    + "".join(
+        f"{i % 2}," + ",".join(str((i * 7 + j) % 256) for j in range(48)) + "\n" for i in range(6)
+    ),
+    Right((6, 3, 4, 4), first=[np.arange(48).reshape(3, 4, 4)], log=("red first",)),
+    *("--size", "4"),
+)
+text(
+    "writer_as_a_number",
+    "a,writer,label\n0.5,1,cat\n1.5,1,dog\n2.5,2,cat\n3.5,2,dog\n",
+    Right((4, 2), TWO, columns=("a", "writer"), log=("2 numeric columns: 'a', 'writer'",)),
 )
 text(
     "semicolons_in_one_line_missing",

@@ -57,12 +57,20 @@ def choose_label(
             )
         return require_column(named, names, where, "label")
     usual = [name for word in LABELS for name in names if name.lower() == word]
-    if len(usual) == 1:
+    if len(usual) == 1 and not _is_coordinate(usual[0], names):
         return usual[0]
-    if usual:
+    if len(usual) > 1:
         raise ValueError(
             f"{where}: which is the label? Several columns have a usual name: "
             f"{_with_counts(usual, values)}: {FLAG}"
+        )
+    if usual:
+        reason = f"{usual[0]!r} stands beside 'x', as a coordinate does"
+        if options.unlabelled:
+            options.log(f"no labels: {reason}")
+            return None
+        raise ValueError(
+            f"{where}: which is the label? {reason}: {FLAG}, one of {_with_counts(names, values)}"
         )
     words = f"{', '.join(LABELS[:-1])} or {LABELS[-1]}"
     if options.unlabelled:
@@ -77,6 +85,11 @@ def choose_label(
         f"{where}: which is the label? No column is called {words}: {FLAG}, one of "
         f"{_with_counts(names, values)}"
     )
+
+
+def _is_coordinate(name: str, names: Sequence[str]) -> bool:
+    """Return whether ``y`` is rather a coordinate: there are a column ``x`` and others."""
+    return name.lower() == "y" and len(names) > 2 and "x" in [other.lower() for other in names]
 
 
 def factor_names(columns: Collection[str], label: str | None, options: ReadOptions) -> list[str]:

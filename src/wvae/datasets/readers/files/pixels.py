@@ -83,10 +83,9 @@ def _check_tiff(image: Any) -> None:
     tags = image.tag_v2
     bits, formats = tags.get(_BITS, (1,)), tags.get(_SAMPLE_FORMAT, (1,))
     n_samples, n_read = tags.get(_SAMPLES, 1), len(image.getbands())
-    if n_samples > n_read:
+    if n_samples > n_read == 1:
         raise ValueError(
-            f"it has {n_samples} channels, of which only {n_read} can be read: save each channel "
-            "as an image, or an array of them as .npy"
+            f"it has {n_samples} channels, of which the first can be read: save each as an image"
         )
     if _SIGNED in formats and max(bits) <= 8:
         raise ValueError("its values are signed numbers of 8 bits: save them with 16 bits")
