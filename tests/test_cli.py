@@ -659,7 +659,8 @@ def test_fit_reports_the_columns_of_own_data(command: Command, own: Path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["fit", "own.npz", "--label", "numbr", "--quiet"], "'number'"),
+        (["fit", "own.npz", "--label", "numbr", "--out", "m", "--quiet"], "'number'"),
+        (["fit", "no-such-data", "--out", "models/own-best", "--quiet"], "--overwrite"),
         (["fit", "new.npz", "--quiet"], "label"),
         (["measure", "models/own-best", "new.npz", "--quiet"], "'number'"),
         (["encode", "models/own-best", "owm.npz", "--quiet"], "'own.npz'"),

@@ -14,7 +14,7 @@ import pytest
 
 import wvae
 from wvae import WVAE, Config
-from wvae.datasets import Dataset
+from wvae.datasets import Dataset, open_data
 from wvae.datasets.conform import conform
 from wvae.datasets.holdout import holdout_mask
 from wvae.datasets.schema import Schema
@@ -99,6 +99,30 @@ def test_images_are_opened_with_the_label_and_size_of_training(
         to.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels(path)).resize((32, 32), 0).save(to)
     assert open_for_model(folder, model, str(large), log=discard).shape == (8, 8)
+
+
+def test_rows_keep_their_numbers_if_others_are_left_out(tmp_path: Path):
+    pytest.importorskip("pyarrow")
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    lines = ["label,a,b,c"]
+    for i, row in enumerate(x):
+        cells = ["?" if (i, j) in ((2, 0), (7, 1)) else f"{v:.6f}" for j, v in enumerate(row)]
+        lines.append(",".join(["uv"[i % 2], *cells]))
+    path = tmp_path / "genes.csv"
+    path.write_text("\n".join(lines))
+    quick = Config(d_label=2, d_rest=2, width=4, depth=1, epochs=1, alignment="none")
+    data = open_data(path, drop_missing=True, log=discard)
+    out = fit_to_folder(data, replace(quick, finetune_epochs=0), tmp_path / "m")
+    model = wvae.load(str(out))
+    opened = open_for_model(out, model, path, drop_missing=True, log=discard)
+    rows = [i for i in range(40) if i not in (2, 7)]
+    assert encode_columns(model, opened)["row"].tolist() == rows
+    assert opened.subset(np.arange(38) > 30).rows is not None
+    for row in (1, 3, 39):
+        example = read_example(out, model, f"{path}:{row}", log=discard)
+        np.testing.assert_allclose(example[0], x[row], atol=1e-5)
+    with pytest.raises(ValueError, match="no complete row 2"):
+        read_example(out, model, f"{path}:2", log=discard)
 
 
 def test_colour_is_converted_to_grey_for_a_grey_model(
@@ -420,8 +444,8 @@ def test_a_swapped_sound_is_written_as_wav(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("zoo", r"zoo is no file"),
-        ("on.npy", r"on.npy is no file – did you mean 'one.npy'"),
+        ("zoo", r"zoo:0"),
+        ("on.npy", r"on.npy is no file, .* did you mean 'one.npy'"),
         ("own.npz:400", r"own.npz has 400 rows, expected a row from 0 to 399, not 400"),
         (
             "own.npz",

@@ -105,6 +105,15 @@ def test_rewrite_changes_the_label_and_keeps_the_style(fitted: WVAE, planted_tes
     assert fitted.predict(rewritten.astype(np.float32)).tolist() == ["cat"] * 5
 
 
+def test_rewrite_takes_one_label_for_all(fitted: WVAE, planted_test: Dataset):
+    x = planted_test.x[:5]
+    expected = fitted.rewrite(x, ["cat"] * 5)
+    for label in ("cat", np.str_("cat"), np.array("cat")):
+        np.testing.assert_array_equal(fitted.rewrite(x, label), expected)
+    with pytest.raises(ValueError, match="cow"):
+        fitted.rewrite(x, "cow")
+
+
 def test_reconstruct_is_decode_of_encode(fitted: WVAE, planted_test: Dataset):
     x = planted_test.x
     decoded = fitted.reconstruct(x)

@@ -64,6 +64,11 @@ def test_no_kind_predicts_random_labels_and_validation_accuracy_is_held_out():
         assert probe.accuracy < 0.46, kind
 
 
+def test_categories_of_few_rows_give_no_warning():
+    y = np.arange(60) % 40  # scikit-learn warns of more classes than half the rows
+    assert list(fit_probes(noise(60), y, noise(5))) == ["logistic", "mlp"]
+
+
 def test_knn_selects_the_number_of_neighbours_on_validation_rows():
     # Overlapping Gaussians: the best accuracy is Φ(0.7) = 0.76, and one neighbour reaches 0.67.
     y = labels(4000, 2)

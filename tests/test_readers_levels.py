@@ -91,7 +91,6 @@ def test_one_word_of_a_split_among_others_is_a_class(
     "folders",
     [
         (("Greek", "Latin"), ("a", "b", "c")),
-        (("images",), CLASSES),
         (("Greek", "Latin"), ("a", "b"), ("x", "y")),
         (CLASSES, ("train", "unlabeled")),
     ],
@@ -104,6 +103,21 @@ def test_an_unclear_level_is_asked_for(tmp_path: Path, folders: tuple[Any, ...])
     grid(refused_in_part, ("train", "test"), *folders)
     if "train" not in folders[-1]:
         refused(refused_in_part, "which level", "--label-from-folder")
+
+
+@pytest.mark.parametrize("below", [(CLASSES,), (("train", "test"), CLASSES)])
+def test_a_folder_around_the_data_is_named(tmp_path: Path, below: tuple[Any, ...]) -> None:
+    grid(tmp_path, ("pets-1.0",), *below)
+    (tmp_path / "__MACOSX" / "pets-1.0").mkdir(parents=True)
+    refused(tmp_path, "one folder, 'pets-1.0'", f"give the path {tmp_path / 'pets-1.0'}")
+    assert open_path(tmp_path / "pets-1.0")[0].classes.tolist() == list(CLASSES)
+
+
+def test_a_folder_around_a_table_and_its_files_is_named(tmp_path: Path) -> None:
+    grid(tmp_path, ("pets",), each=4)
+    lines = [f"{i}.png,{'ab'[i % 2]}" for i in range(4)]
+    (tmp_path / "pets" / "labels.csv").write_text("\n".join(["file,label", *lines]))
+    refused(tmp_path, f"give the path {tmp_path / 'pets'}")
 
 
 @pytest.mark.parametrize(

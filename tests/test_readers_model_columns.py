@@ -101,6 +101,39 @@ def test_rows_without_numbers_are_left_out_on_request(tmp_path: Path) -> None:
         numbers_of(tmp_path / "a.csv", "a,b\n?,1\n2,?\n", drop_missing=True)
 
 
+def test_all_columns_that_lack_numbers_are_counted(tmp_path: Path) -> None:
+    names = [f"c{j}" for j in range(9)]
+    rows = [["1"] * 9 for _ in range(30)]
+    for i in range(9):
+        rows[2 * i][i] = ""
+    text = "\n".join(map(",".join, [names, *rows]))
+    with pytest.raises(ValueError, match=r"'c0' .*9 columns .* 9 of 30 rows: .*--drop-missing"):
+        numbers_of(tmp_path / "a.csv", text)
+    lines = list[str]()
+    assert numbers_of(tmp_path / "a.csv", text, lines=lines, drop_missing=True).kept.sum() == 21
+    about = [line for line in lines if "number" in line and "left out" not in line]
+    assert len(about) == 6
+    assert "4 more columns" in about[-1]
+    with pytest.raises(ValueError, match=r"2 columns .* 2 of 2 rows") as error:
+        numbers_of(tmp_path / "a.csv", "a,b\n?,1\n2,?\n")
+    assert "--drop-missing" not in str(error.value)  # nothing would be left
+
+
+@pytest.mark.parametrize(
+    ("columns", "scale", "hint"),
+    [(64, 4, "--size 8"), (784, 1, "--size 28"), (65, 1, ""), (64, 0.5, ""), (64, 300, "")],
+)
+def test_columns_that_may_be_pixels_are_told_of(
+    tmp_path: Path, columns: int, scale: float, hint: str
+) -> None:
+    values = scale * (np.arange(2 * columns) % 7).reshape(2, columns)
+    lines = [",".join(f"p{j}" for j in range(columns))]
+    lines += [",".join(map(str, row)) for row in values.tolist()]
+    summary = numbers_of(tmp_path / "a.csv", "\n".join(lines)).summary
+    assert hint in summary
+    assert ("--size" in summary) == bool(hint)
+
+
 def test_labels_and_numbers_stay_together_without_missing_rows(tmp_path: Path) -> None:
     from wvae.datasets.readers.files.folders import from_table
 

@@ -61,11 +61,15 @@ def test_unknown_source_suggests_a_fix(
     (tmp_path / "flowers.npz").touch()
     check_error(reader, "mnst", "'mnst'", "did you mean 'mnist'", *CATALOGUE)
     check_error(reader, "flower.npz", "'flower.npz'", "did you mean 'flowers.npz'")
+    (tmp_path / "deep" / "flowers").mkdir(parents=True)
+    flowers = str(Path("deep", "flowers"))
+    check_error(reader, "deep/flower", "'deep/flower'", f"did you mean {flowers!r}")
     check_error(reader, "nowhere/at/all", "'nowhere/at/all'")
     for name, hint in (
         ("a.zip", "unpack"),
         ("a.pkl", "numpy.savez"),
         ("a.png", "folder"),
+        ("a.arrow", "save_to_disk"),
         ("a.xyz", ".npz"),
     ):
         (tmp_path / name).touch()
@@ -85,7 +89,20 @@ def test_log_goes_to_stderr_by_default(tmp_path: Path, capsys: pytest.CaptureFix
     open_data(tmp_path / "pets")
     out, err = capsys.readouterr()
     assert out == ""
-    assert ["'label'" in err, "6 images" in err, len(err.splitlines())] == [True, True, 2]
+    lines = err.splitlines()
+    found = ["'label'" in lines[0], "6 images" in lines[1], "2 of 6" in lines[2], len(lines)]
+    assert found == [True, True, True, 3]
+
+
+def test_random_test_rows_are_counted(reader: Reader, tmp_path: Path) -> None:
+    x = np.random.default_rng(0).random((60, 3))
+    np.savez(tmp_path / "a.npz", x=x, y=np.arange(60) % 2)
+    reader(tmp_path / "a.npz", seed=3)
+    assert re.search("6 of 60 .*seed 3", reader.line("split"))
+    reader.lines.clear()
+    np.savez(tmp_path / "a.npz", x=x, y=np.arange(60) % 2, split=["train"] * 50 + ["test"] * 10)
+    reader(tmp_path / "a.npz")
+    assert "50 train" in reader.line("split")
 
 
 def test_test_rows_that_are_training_rows_are_counted(reader: Reader, tmp_path: Path) -> None:

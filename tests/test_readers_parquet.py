@@ -43,7 +43,7 @@ def test_bytes_are_images_and_lists_are_arrays(reader: Reader, tmp_path: Path) -
         pa.table({"jpg": [encoded(picture(i)) for i in range(4)], "label": label}), path
     )
     assert reader(path).shape == (12, 12)
-    parquet.write_table(pa.table({"a": [b"1"] * 4, "b": [b"2"] * 4, "label": label}), path)
+    parquet.write_table(pa.table({"a": [b"\x01"] * 4, "b": [b"\x02"] * 4, "label": label}), path)
     check_error(reader, path, "('a', 'b')")
     x = picture(0, (4, 5, 6))
     parquet.write_table(pa.table({"x": x.tolist(), "label": label, "who": [1, 1, 2, 2]}), path)

@@ -330,7 +330,7 @@ def test_encoding_is_right_or_refused(
     text = "a,b,label\n" + "".join(f"{i}.5,{i % 3},{words[i % len(words)]}\n" for i in range(60))
     path.write_bytes(text.encode(encoding))
     if refused:
-        check_error(reader, path, "a.csv is not UTF-8", "row 1, column 'label'", "save it as UTF-8")
+        check_error(reader, path, "a.csv is not UTF-8", "row 1, column 'label'", "UTF-8 (in Excel")
     else:
         assert set(reader(path).y.tolist()) == set(words)
 

@@ -117,7 +117,9 @@ def test_fractions_of_white_are_read_by_a_model_of_whole_numbers():
     assert np.isfinite(codes(model, model.reconstruct(IMAGES))).all()
 
 
-@pytest.mark.parametrize("x", [IMAGES * 2.0, IMAGES.astype(int) - 30, IMAGES / 255 - 0.2])
+@pytest.mark.parametrize(
+    "x", [IMAGES * 2.0, IMAGES.astype(int) - 30, IMAGES / 255 - 0.2, IMAGES / 200]
+)
 def test_values_far_outside_the_training_range_are_rejected(x: np.ndarray):
     model = small().fit(IMAGES, Y)
     with pytest.raises(ValueError, match=r"X holds values from .* expected \[0, (1|255)\]"):

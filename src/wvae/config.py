@@ -55,7 +55,8 @@ class Config:
         Kind of data, which decides how examples are augmented and which style features they have.
     likelihood : {"auto", "bernoulli", "gaussian"}, default "auto"
         Distribution p(x|z): 'bernoulli' for values in [0, 1], 'gaussian' with one learnt scale for
-        any values; 'auto' takes 'bernoulli' if all training values are in [0, 1].
+        any values; 'auto' takes 'bernoulli' for images and spectrograms in [0, 1] or of whole
+        numbers up to 65,535, and 'gaussian' for all other data and for tables.
     backbone : {"auto", "article", "mlp", "conv", "photo"}, default "auto"
         Network architecture: 'article' (the notebook's), 'mlp', 'conv' (a convolutional encoder and
         an MLP decoder) or 'photo' (larger, and the decoder is convolutional, too); 'auto' takes
@@ -160,7 +161,8 @@ class Config:
     likelihood: Literal["auto", "bernoulli", "gaussian"] = _parameter(
         "auto",
         "distribution p(x|z): 'bernoulli' for values in [0, 1], 'gaussian' with one learnt scale "
-        "for any values; 'auto' takes 'bernoulli' if all training values are in [0, 1]",
+        "for any values; 'auto' takes 'bernoulli' for images and spectrograms in [0, 1] or of "
+        "whole numbers up to 65,535, and 'gaussian' for all other data and for tables",
     )
     backbone: Literal["auto", "article", "mlp", "conv", "photo"] = _parameter(
         "auto",

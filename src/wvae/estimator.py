@@ -60,7 +60,8 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         Kind of data, which decides how examples are augmented and which style features they have.
     likelihood : {"auto", "bernoulli", "gaussian"}, default "auto"
         Distribution p(x|z): 'bernoulli' for values in [0, 1], 'gaussian' with one learnt scale for
-        any values; 'auto' takes 'bernoulli' if all training values are in [0, 1].
+        any values; 'auto' takes 'bernoulli' for images and spectrograms in [0, 1] or of whole
+        numbers up to 65,535, and 'gaussian' for all other data and for tables.
     backbone : {"auto", "article", "mlp", "conv", "photo"}, default "auto"
         Network architecture: 'article' (the notebook's), 'mlp', 'conv' (a convolutional encoder and
         an MLP decoder) or 'photo' (larger, and the decoder is convolutional, too); 'auto' takes
@@ -157,6 +158,11 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         Number of values of an example.
     n_iter_
         Number of epochs trained.
+    scale_
+        From the numbers of X to the network's input, a `wvae.datasets.values.ValueScale`.
+    schema_
+        How files became the training data, a `wvae.datasets.schema.Schema`; None unless a Dataset
+        was fitted.
     shape_
         Shape of one example.
 
@@ -630,7 +636,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         X
             Examples like those of `fit`, (n, \\*shape).
         y
-            The new labels, (n,).
+            The new labels, (n,), or one label for all examples.
 
         Raises
         ------
@@ -638,7 +644,8 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             As `encode` does; a ValueError also if a label is unknown or has no known centre.
         """
         _, z_rest = self.encode(X)
-        return self.decode(self._centres(y), z_rest)
+        labels = y if np.ndim(y) else np.full(len(z_rest), y)
+        return self.decode(self._centres(labels), z_rest)
 
     # -------------------------------------------------------------------------------------- predict
 

@@ -37,7 +37,7 @@ table(
 table(
     "bytes_that_are_no_images",
     refused("data.parquet", "row 1", "not an image"),
-    image=[b"abcdef"] * 6,
+    image=[b"\xff\xfe\x00abc"] * 6,
     label=Y,
 )
 table(

@@ -108,12 +108,12 @@ tree(
 tree(
     "classes_called_train_and_bus", Right((8, 12, 12), {"bus": 4, "train": 4}), of=("bus", "train")
 )
-tree("yolo", refused("data", "one class"), of=("images/train", "images/val"))
+tree("yolo", refused("data", "one folder", "data/images"), of=("images/train", "images/val"))
 
 # --------------------------------------------------------------------------------------- levels
 tree(
     "archive_in_an_archive",
-    refused("data", "which level", "--label-from-folder"),
+    refused("data", "one folder", "data/animals"),
     of=("animals/cat", "animals/dog"),
 )
 tree(

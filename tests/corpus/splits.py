@@ -74,16 +74,8 @@ ENTRIES.text(
     "a,label,split\n1.5,a,train\n2.5,a,train\n3.5,b,train\n4.5,b,train\n7.5,a,test\n8.5,a,test\n",
     Right((6, 1), {"a": 4, "b": 2}, split={"train": 4, "test": 2}),
 )
-ENTRIES.text(
-    "name_in_capitals",
-    table("train|train|train|train|test|test", "Split"),
-    Right((6, 1), factors={"Split": None}),
-)
-ENTRIES.text(
-    "column_called_set",
-    table("train|train|train|train|test|test", "set"),
-    Right((6, 1), factors={"set": None}),
-)
+read("name_in_capitals", "train|train|train|train|test|test", 4, 2, GIVEN, column="Split")
+read("column_called_set", "train|train|train|train|test|test", 4, 2, GIVEN, column="set")
 ENTRIES.text(
     "same_rows_in_both_parts",
     "a,b,label,split\n"

@@ -158,18 +158,26 @@ def fit(
     label: Annotated[
         str | None,
         typer.Option(
-            help="Column of the label. (default: label, y, target or class)", metavar="NAME"
+            help="Column of the label, or its name if folders or file names give it. (default: the "
+            "only column called label, labels, y, target or class)",
+            metavar="NAME",
         ),
     ] = None,
     factor: Annotated[
         list[str] | None,
         typer.Option(
-            help="Column of a hidden factor, not used in training; repeat for several.",
+            help="Column of a hidden factor, not used in training, or a name for a level of "
+            "folders that is not the label; repeat for several.",
             metavar="NAME",
         ),
     ] = None,
     size: Annotated[
-        int | None, typer.Option(help="Resize images to N × N pixels.", metavar="N")
+        int | None,
+        typer.Option(
+            help="Resize images to N × N pixels; or the columns of a table are the pixels of such "
+            "images.",
+            metavar="N",
+        ),
     ] = None,
     rate: Annotated[
         int | None, typer.Option(help="Resample sounds to HZ samples per second.", metavar="HZ")
@@ -212,8 +220,11 @@ def fit(
     """Train a model on the training rows of the data; prints the path of a model folder.
 
     DATA is the name of a data set, or your own data: a folder of images or sounds with one
-    sub-folder per class or with a table of labels; a .csv, .tsv or .parquet file; an .npz file; or
-    an .npy file with its labels beside it.
+    sub-folder per class (also below train/ and test/), with labels in the file names, or with a
+    table of labels; a .csv, .tsv or .parquet file; an .npz file; an .npy file with its labels
+    beside it; or a folder of .npy or .parquet files, or one of Hugging Face's save_to_disk. Lines
+    on stderr say how the data are read. The model folder keeps this, so later commands need no
+    --label and no --factor.
 
     Run the same command again to continue an interrupted training. To train in several processes,
     start it with `torchrun --nproc-per-node N -m wvae fit ...` or
@@ -226,8 +237,9 @@ def fit(
     out = out or Path("models") / "-".join(filter(None, [stem, preset, objective]))
 
     from .. import datasets
-    from ..workflows.fit import fit_to_folder
+    from ..workflows.fit import check_output, fit_to_folder
 
+    check_output(out, overwrite=overwrite, resume=resume)  # before large data are read
     loaded = datasets.open_data(
         data,
         label=label,

@@ -12,7 +12,9 @@ from .messages import Log, one_line
 from .recolour import recolour
 from .schema import Schema
 
-__all__ = ["conform", "match_channels", "schema_of"]
+__all__ = ["check_files", "conform", "match_channels", "schema_of", "seed_of", "white_of"]
+
+BYTE = 255  # white of images that are read from files
 
 
 def schema_of(like: Any) -> Schema:
@@ -46,6 +48,41 @@ def schema_of(like: Any) -> Schema:
     return like.schema_
 
 
+def white_of(like: Any) -> float | None:
+    """Return the number that a model's network takes as 1; None if `like` is only a schema.
+
+    Parameters
+    ----------
+    like
+        As in `schema_of`, which is called first.
+    """
+    if isinstance(like, Schema):
+        return None
+    if isinstance(like, str | Path):
+        about = json.loads((Path(like) / "config.json").read_text(encoding="utf-8"))
+        values = about.get("values", {})
+        return values.get("white") if isinstance(values, dict) else None
+    return like.scale_.white
+
+
+def check_files(white: float | None, where: str) -> None:
+    """Raise a ValueError if a model of arrays cannot read image files, which have 8 bits here.
+
+    Parameters
+    ----------
+    white
+        The number that the model's network takes as 1; None if it is unknown.
+    where
+        Name of the files for errors.
+    """
+    if white not in (None, BYTE):
+        numbers = "fractions or other small numbers" if white == 1 else f"numbers up to {white:,g}"
+        raise ValueError(
+            f"{where} holds image files, but the model was trained on arrays of {numbers}: give "
+            "arrays of such numbers, or fit a model to image files"
+        )
+
+
 def _read_schema(folder: Path) -> Schema:
     """Return the schema in a model folder."""
     file = folder / "config.json"
@@ -61,6 +98,13 @@ def _read_schema(folder: Path) -> Schema:
             f"{folder} is no model folder that can be read: {one_line(error)}"
         ) from error
     return Schema(kind, shape, label="", classes=classes)
+
+
+def seed_of(like: Any) -> int:
+    """Return the seed that chose the test rows of a model's training data; 0 if there is none."""
+    if isinstance(like, str | Path):
+        return json.loads((Path(like) / "config.json").read_text("utf-8"))["config"]["random_state"]
+    return like.config_.random_state if hasattr(like, "config_") else 0
 
 
 def conform(data: Dataset, schema: Schema, log: Log) -> Dataset:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 import numpy as np
 
 from ..validation.label_values import is_missing, plain_labels
-from .describe import describe
-from .schema import Schema
+from .schema import Kind, Schema
 from .shards import take
 
 __all__ = ["Array", "Dataset", "Kind", "is_labelled"]
 
 Array = np.ndarray
-Kind = Literal["image", "audio", "table"]
+SHOWN = 8  # classes or factors that a description writes out
+LENGTH = 40  # characters of a name in it
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,9 @@ class Dataset:
         reconstruct sounds; None if it is unknown.
     files
         (n,) names of the files that the examples come from, else None.
+    rows
+        (n,) numbers of the rows in the source, from 0, if some of its rows were left out, else
+        None.
     schema
         How files became these examples; a model that is fitted to the data keeps it. None for
         arrays.
@@ -82,6 +84,7 @@ class Dataset:
     files: Array | None = None
     schema: Schema | None = None
     labels_checked: bool = False
+    rows: Array | None = None
 
     def __post_init__(self) -> None:
         if self.x.dtype.kind not in "uif":
@@ -108,7 +111,8 @@ class Dataset:
             object.__setattr__(self, "labels_checked", True)
 
     def __repr__(self) -> str:
-        return describe(self)
+        """Return a description of at most ten lines."""
+        return _describe(self)
 
     def _columns(self) -> dict[str, Array]:
         """Return all arrays that have one value for each example, by the name used in errors."""
@@ -119,6 +123,8 @@ class Dataset:
             columns["split"] = self.split
         if self.files is not None:
             columns["files"] = self.files
+        if self.rows is not None:
+            columns["rows"] = self.rows
         return columns
 
     def __len__(self) -> int:
@@ -173,6 +179,7 @@ class Dataset:
             factors={name: values[rows] for name, values in self.factors.items()},
             split=None if self.split is None else self.split[rows],
             files=None if self.files is None else self.files[rows],
+            rows=None if self.rows is None else self.rows[rows],
         )
 
 
@@ -199,3 +206,61 @@ def is_labelled(y: Array) -> Array:
     if y.dtype.kind != "O":
         return np.ones(len(y), bool)
     return np.array([not is_missing(value) for value in y.tolist()], bool)
+
+
+def _describe(data: Dataset) -> str:
+    """Return name, size, label, factors, split and source of a data set, at most ten lines."""
+    kinds = {"image": "images", "audio": "sounds", "table": "rows"}
+    size = f"{len(data):,} {kinds[data.kind]} of shape {data.shape}, {data.x.dtype}"
+    lines = [f"{_short(data.name)}: {size}"]
+    if data.rate is not None:
+        lines.append(f"  {data.rate:,} samples per second")
+    lines.append(f"  label {_short(data.label_name)!r}: {_classes(data)}")
+    n_missing = len(data) - int(data.labelled.sum())
+    if n_missing:
+        lines.append(f"  without a label: {n_missing:,} rows")
+    if data.factors:
+        lines.append(f"  factors: {_factors(data.factors)}")
+    if data.split is not None:
+        n_train = int((data.split == "train").sum())
+        lines.append(f"  split: {n_train:,} train, {len(data) - n_train:,} test")
+    if data.source:
+        lines.append(f"  source: {_short(data.source, 80)}")
+    if data.licence:
+        lines.append(f"  licence: {_short(data.licence, 80)}")
+    return "\n".join(lines)
+
+
+def _classes(data: Dataset) -> str:
+    """Return the number of classes, and the first ones with the number of their rows."""
+    classes = data.classes
+    if not len(classes):
+        return "none"
+    indices = data.indices
+    counts = np.bincount(indices[indices >= 0], minlength=len(classes)).tolist()
+    shown = list[str]()
+    for name, count in zip(classes[:SHOWN].tolist(), counts, strict=False):
+        shown.append(f"{_short(name)} ({count:,})")
+    return f"{len(classes):,} classes – {_joined(shown, len(classes))}"
+
+
+def _factors(factors: dict[str, Array]) -> str:
+    """Return the first factors with the number of their values."""
+    shown = list[str]()
+    for name in list(factors)[:SHOWN]:
+        values = factors[name]
+        n_values = len(set(values.tolist()) if values.dtype.kind == "O" else np.unique(values))
+        shown.append(f"{_short(name)} ({n_values:,} values)")
+    return _joined(shown, len(factors))
+
+
+def _joined(shown: list[str], n: int) -> str:
+    more = f", … ({n - len(shown):,} more)" if n > len(shown) else ""
+    return ", ".join(shown) + more
+
+
+def _short(name: object, length: int = LENGTH) -> str:
+    """Return a name in one line, cut in the middle if it is long."""
+    word = " ".join(str(name).split())
+    half = length // 2
+    return word if len(word) <= length else f"{word[:half]}…{word[-half:]}"

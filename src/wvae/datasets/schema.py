@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from .dataset import Kind
-
-__all__ = ["Naming", "Schema"]
+__all__ = ["Kind", "Naming", "Schema"]
 
 Array = np.ndarray
+Kind = Literal["image", "audio", "table"]
 
 
 @dataclass(frozen=True)
@@ -105,6 +103,9 @@ class Schema:
         unknown = sorted(set(values) - known)
         if unknown:
             raise ValueError(f"the schema has unknown fields: {', '.join(unknown)}")
+        for name, value in values.items():
+            if not _has_type(name, value):
+                raise ValueError(f"{name} of the schema is {value!r}")
         naming = {name: _as_tuple(value) for name, value in values.get("naming", {}).items()}
         plain = {name: _as_tuple(value) for name, value in values.items() if name != "naming"}
         return cls(**plain, naming=Naming(**naming))
@@ -112,6 +113,20 @@ class Schema:
     def with_labels(self, label: str, classes: Array, factors: dict[str, Array]) -> Schema:
         """Return the schema with the names of the label, its classes and the factors."""
         return replace(self, label=label, classes=tuple(classes.tolist()), factors=tuple(factors))
+
+
+def _has_type(name: str, value: Any) -> bool:
+    """Return whether a field in JSON has the type that it is written in."""
+    if name in ("shape", "factors", "columns", "ignored"):
+        item = int if name == "shape" else str
+        return isinstance(value, list | tuple) and all(type(v) is item for v in value)
+    if name == "classes":
+        return isinstance(value, list | tuple)
+    if name == "naming":
+        return isinstance(value, dict)
+    if name in ("kind", "label"):
+        return isinstance(value, str)
+    return type(value) in ((int, float) if name == "white" else (int,)) and value > 0
 
 
 def _as_tuple(value: Any) -> Any:

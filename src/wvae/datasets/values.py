@@ -74,8 +74,8 @@ class ValueScale:
         """Return the scale to use for new examples: this one, or none for fractions of white.
 
         Whole numbers are on the scale of the training data, and so are floating numbers, unless
-        none is above 1 and training numbers were: these are fractions of white, as
-        `wvae.WVAE.decode` returns them.
+        all are below 2 and training numbers were not: these are fractions of white, as
+        `wvae.WVAE.decode` returns them, which must not lie far above 1.
 
         Parameters
         ----------
@@ -91,7 +91,7 @@ class ValueScale:
         """
         if not self.unit_range:
             return self
-        is_fraction = x.dtype.kind == "b" or (x.dtype.kind == "f" and high <= 1 + MARGIN)
+        is_fraction = x.dtype.kind == "b" or (x.dtype.kind == "f" and high < 2)
         scale = ValueScale(unit_range=True) if is_fraction else self
         if low < -MARGIN * scale.white or high > (1 + MARGIN) * scale.white:
             top = f"{scale.white:g}"

@@ -113,7 +113,10 @@ def fit_probes(
     rows = _Rows(z_train[fit], y[fit], z_train[valid], y[valid], z_test, seed)
     probes: dict[str, Probe] = {}
     for kind in kinds:
-        p_valid, p_test = FITS[kind](rows)
+        with warnings.catch_warnings():
+            # A factor such as the writer may have few rows for each category.
+            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+            p_valid, p_test = FITS[kind](rows)
         loss, log_p = _calibrate(p_valid, p_test, rows)
         accuracy = float((p_valid.argmax(1) == rows.y_valid).mean())
         probes[kind] = Probe(accuracy, loss, classes[p_test.argmax(1)], log_p)

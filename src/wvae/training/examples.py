@@ -17,6 +17,7 @@ from ..datasets.shards import Shards, take
 from ..datasets.values import ValueScale, learn_scale
 from ..model import ExampleWeights
 from ..validation import UNLABELLED, encode_labels
+from ..validation.quoting import quoted
 from .finite import check_finite_values
 
 Array = np.ndarray
@@ -171,7 +172,12 @@ def check_examples(X: Any) -> CheckedArray:
         numeric = [np.float64, np.float32, np.float16]
         integers = [np.dtype(f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64)]
         dtypes: Any = [*numeric, *integers]
-        X = check_array(X, dtype=dtypes, ensure_all_finite=False, estimator="WVAE", input_name="X")
+        options: Any = {"ensure_all_finite": False, "estimator": "WVAE", "input_name": "X"}
+        try:
+            X = check_array(X, dtype=dtypes, **options)
+        except ValueError as error:
+            _reject_words(X)
+            raise error
     X = np.asarray(X) if not isinstance(X, np.ndarray | Shards) else X
     if X.ndim < 2 or 0 in X.shape:
         raise ValueError(
@@ -189,6 +195,23 @@ def check_examples(X: Any) -> CheckedArray:
         lows.append(low)
         highs.append(high)
     return CheckedArray(X, min(lows), max(highs))
+
+
+def _reject_words(X: Any) -> None:
+    """Raise a ValueError if a table holds a word, which is no number."""
+    names = getattr(X, "columns", None)
+    for row, values in enumerate(np.asarray(X, object).tolist()):
+        for column, value in enumerate(values):
+            try:
+                float(value)
+            except ValueError:
+                name = column if names is None else quoted(names[column])
+                raise ValueError(
+                    f"X holds {quoted(value)} in row {row}, column {name}, expected numbers: "
+                    "encode or drop the columns of words"
+                ) from None
+            except TypeError:
+                return
 
 
 def learn_scale_of(checked: CheckedArray, *, per_column: bool, bernoulli: bool) -> ValueScale:

@@ -187,7 +187,7 @@ def _align(
     alignment stays as it is if a class is never predicted.
     """
     config = model.config
-    if on_phase is not None:
+    if on_phase is not None and config.alignment == "transport":
         on_phase("alignment", 0, max(1, config.alignment_steps))
     (z_label, _), (rest_mean, rest_sd) = posterior(model, data)
     if not config.classifier_weight:

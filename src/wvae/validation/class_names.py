@@ -9,12 +9,24 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["class_key", "match_classes"]
+__all__ = ["class_key", "match_classes", "time_words"]
 
 Array = np.ndarray
 UNLABELLED = -1  # index of a label that is no class
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?")
 _LOGICAL = {"true": 1, "false": 0}
+
+
+def time_words(text: str) -> str:
+    """Return a point in time as people write it, whatever its type's precision.
+
+    Examples
+    --------
+    >>> [time_words(f"2024-05-01 {time}") for time in ("00:00:00.000000", "07:30:00.000")]
+    ['2024-05-01', '2024-05-01 07:30:00']
+    """
+    text = re.sub(r"(?<=\d)T(?=\d)", " ", text)
+    return re.sub(r"\.0+(?=Z?$)", "", text).removesuffix(" 00:00:00")
 
 
 def class_key(value: Any) -> int | float | str:

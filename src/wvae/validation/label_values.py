@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .class_names import UNLABELLED, class_key, match_classes
+from .class_names import UNLABELLED, class_key, match_classes, time_words
 
 Array = np.ndarray
 # Words for a missing value, as programs write them; among labels they are no classes.
@@ -107,7 +107,7 @@ def plain_labels(
     ([2, None, None, 0], {'None': 1, '−1': 1})
     """
     if dates and y.dtype.kind in "Mm":
-        y = y.astype(np.str_)
+        y = np.array([time_words(text) for text in y.astype(np.str_).tolist()], dtype=np.str_)
     values, missing, marks = _by_type(y, subject)
     if values.dtype.kind == "U":
         values = plain_words(values, subject, strip=strip)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -116,7 +117,8 @@ class Encoder:
             taken.add("predicted")
         if centres is not None:
             taken.add("cluster")
-        if numbered:
+        if numbered:  # these numbers count the rows that are left
+            self.metadata = metadata_columns(replace(data, rows=None))
             taken.add("row")
         for name in self.metadata:
             if name in taken:

@@ -42,8 +42,8 @@ class EncodedSplit:
     factors
         Factors by name, (n,) each, without constants and ids.
     is_grey
-        Whether the examples are images of one channel, whose slant, width and thickness can be
-        measured.
+        Whether the examples are images of one channel from dark 0 to bright 1, whose slant, width
+        and thickness can be measured.
     is_viewable
         Whether the examples are images or spectrograms, which a judge classifier can be trained on.
     """
@@ -137,7 +137,7 @@ def encode_split(
         z_rest=Pair(train_codes[1], test_codes[1]),
         z_rest_sample=z_rest_sample,
         factors=pairs,
-        is_grey=data.kind == "image" and len(data.shape) == 2,
+        is_grey=data.kind == "image" and len(data.shape) == 2 and model.scale_.unit_range,
         is_viewable=data.kind != "table" and len(data.shape) in (2, 3),
     )
 
@@ -147,7 +147,8 @@ def _in_unit_range(model: WVAE, x: Array) -> Array:
     scale = model.scale_
     if not scale.unit_range or (x.dtype == np.uint8 and scale.white == 255):
         return x
-    return scale.for_array(x, float(x.min()), float(x.max())).apply(x)
+    scale = scale.for_array(x, float(x.min()), float(x.max()))
+    return scale.apply(x).clip(0, 1)  # new values may lie a little outside
 
 
 def is_learnable(factor: Pair) -> bool:

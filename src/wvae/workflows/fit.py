@@ -77,7 +77,7 @@ def fit_to_folder(
     out = Path(out)
     partial = sibling(out, ".partial")
     checkpoint = partial / "checkpoint"
-    _check_folders(out, partial, overwrite=overwrite, resume=resume)
+    check_output(out, overwrite=overwrite, resume=resume)
     check_examples(data.x)
     is_test = holdout_mask(data, config.random_state)
     check_labels(data.y, len(data), None if data.split is None else ~is_test)
@@ -133,8 +133,22 @@ def fit_in_run(
     return model
 
 
-def _check_folders(out: Path, partial: Path, *, overwrite: bool, resume: bool) -> None:
-    """Raise an error if the folders may not be replaced, or there is nothing to resume."""
+def check_output(out: Path, *, overwrite: bool, resume: bool) -> None:
+    """Raise an error if the folders may not be replaced, or there is nothing to resume.
+
+    Parameters
+    ----------
+    out, overwrite, resume
+        As in `fit_to_folder`.
+
+    Raises
+    ------
+    wvae.io.files.OutputExistsError
+        If `out` exists and may not be replaced.
+    RunError
+        If there is nothing to resume.
+    """
+    partial = sibling(out, ".partial")
     check_model_replaceable(out, overwrite=overwrite)
     markers = {"checkpoint", "model"}
     check_replaceable(partial, markers=markers, what="an unfinished training", overwrite=True)

@@ -154,6 +154,8 @@ def _read_training_record(folder: Path) -> dict[str, Any]:
 def metadata_columns(data: Dataset) -> dict[str, Array]:
     """Return the metadata of every example as columns of (n,): file, label, factors and split.
 
+    If rows of the source were left out, ``row`` is the number of each example's row there, from 0.
+
     Raises
     ------
     ValueError
@@ -168,6 +170,8 @@ def metadata_columns(data: Dataset) -> dict[str, Array]:
         add_column(columns, name, values, data.name)
     if data.split is not None:
         add_column(columns, "split", data.split, data.name)
+    if data.rows is not None:
+        add_column(columns, "row", data.rows, data.name)
     return columns
 
 

@@ -221,10 +221,11 @@ def _rest(model: WVAE, split: EncodedSplit, seed: int, progress: Progress) -> Me
     categorical = split.categorical_factors()
     with progress.task("measuring rest", 2 + len(categorical)) as advance:
         decoded = model.decode(split.z_label.test, test)
-        if x.dtype == np.uint8 or (x.min() >= 0 and x.max() <= 1):
+        if model.scale_.unit_range:
             metrics = images.reconstruction_loss(x, decoded, y_test)
         else:  # in units of the data, a loss in nats could not be compared with others
-            metrics = {"rest.reconstruction.mse": float(np.square(decoded - x).mean())}
+            error = decoded - np.asarray(x, np.float64)
+            metrics = {"rest.reconstruction.mse": float(np.square(error).mean())}
         advance(1)
         continuous = split.continuous_factors()
         if continuous:

@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets.conform import match_channels
+from ..datasets.catalogue import CATALOGUE
+from ..datasets.conform import check_files, match_channels
 from ..datasets.dataset import Array
-from ..datasets.messages import Log, did_you_mean
+from ..datasets.messages import Log, did_you_mean, preview
 from ..estimator import WVAE
 from ..io.files import atomic
 from .inputs import open_for_model
+
+NO_RATE = "the model has no record of the sample rate of its sounds: give --rate"
 
 
 def swap(
@@ -41,7 +44,8 @@ def swap(
         The file. Its suffix sets the format: see `write_example`. None is a file in the current
         folder, named after a and b.
     rate
-        Samples per second of a sound; None is the rate of the training data.
+        Samples per second of a sound; None is the rate of the training data. If the model has no
+        record of that, files of sounds are read at this rate, too.
     log
         Receives messages on conversions and on the predicted labels.
 
@@ -51,8 +55,8 @@ def swap(
         If an example or the file does not fit the model.
     """
     out = out or Path(f"{_file_stem(a)}-in-{_file_stem(b)}{_suffixes(model)[0]}")
-    x_a = read_example(folder, model, a, log=log)
-    x_b = read_example(folder, model, b, log=log)
+    x_a = read_example(folder, model, a, rate=rate, log=log)
+    x_b = read_example(folder, model, b, rate=rate, log=log)
     swapped = model.swap(x_a, x_b)
     write_example(out, swapped[0], model, rate or _rate(model))
     if model.config_.classifier_weight:
@@ -61,7 +65,9 @@ def swap(
     return out
 
 
-def read_example(folder: Path, model: WVAE, text: str, *, log: Log) -> Array:
+def read_example(
+    folder: Path, model: WVAE, text: str, *, rate: int | None = None, log: Log
+) -> Array:
     """Return one example, (1, \\*shape), from a file or from a row of data.
 
     Parameters
@@ -72,6 +78,8 @@ def read_example(folder: Path, model: WVAE, text: str, *, log: Log) -> Array:
         The model in that folder.
     text
         A file of one example (an image, a sound or an .npy), or ``DATA:ROW`` with rows from 0.
+    rate
+        Samples per second of a sound, for a model that has no record of it.
     log
         Receives messages on conversions.
 
@@ -82,22 +90,35 @@ def read_example(folder: Path, model: WVAE, text: str, *, log: Log) -> Array:
     """
     path = Path(text)
     if path.is_file():
-        x = _read_file(model, path)
+        x = _read_file(model, path, rate)
         return match_channels(x, model.config_.kind, model.shape_, text, log)
     source, colon, row = text.rpartition(":")
     if not (colon and row.isdecimal()):
-        siblings = os.listdir(path.parent) if path.parent.is_dir() and not path.exists() else []
+        if path.is_dir() or text in CATALOGUE:
+            raise ValueError(
+                f"{text} is a data set, expected one example of it: add the number of a row, as in "
+                f"{text}:0"
+            )
+        siblings = os.listdir(path.parent) if path.parent.is_dir() else []
         hint = did_you_mean(path.name, siblings)
         raise ValueError(
-            f"{text} is no file{hint}, expected one example, or DATA:ROW such as handwriting:0"
+            f"{text} is no file, expected one example, or DATA:ROW such as handwriting:0{hint}"
         )
     # Messages about the whole data set are not of interest for one of its rows.
-    data = open_for_model(folder, model, source, log=_discard, unlabelled=True)
-    if int(row) >= len(data):
+    data = open_for_model(folder, model, source, drop_missing=True, log=_discard, unlabelled=True)
+    at = int(row)
+    if data.rows is not None and at not in data.rows:
+        raise ValueError(
+            f"{source} has no complete row {row}: a number is missing in it, or there are fewer "
+            f"rows; the first complete ones are {preview(data.rows.tolist())}"
+        )
+    if data.rows is not None:
+        at = int(np.searchsorted(data.rows, at))
+    if at >= len(data):
         raise ValueError(
             f"{source} has {len(data):,} rows, expected a row from 0 to {len(data) - 1}, not {row}"
         )
-    return np.array(data.x[int(row) : int(row) + 1])
+    return np.array(data.x[at : at + 1])
 
 
 def write_example(path: Path, x: Array, model: WVAE, rate: int | None = None) -> None:
@@ -126,7 +147,7 @@ def write_example(path: Path, x: Array, model: WVAE, rate: int | None = None) ->
             f"{model.config_.kind} data of this model"
         )
     if suffix == ".wav" and rate is None:
-        raise ValueError("the model has no record of the sample rate of its sounds: give --rate")
+        raise ValueError(NO_RATE)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path) as temporary, temporary.open("wb") as file:
         if suffix == ".npy":
@@ -162,7 +183,7 @@ def _discard(text: str) -> None:
     """Drop a message."""
 
 
-def _read_file(model: WVAE, path: Path) -> Array:
+def _read_file(model: WVAE, path: Path, rate: int | None) -> Array:
     """Return the example in a file, (1, \\*shape)."""
     from ..datasets.readers.arrays.examples import examples
     from ..datasets.readers.files import images, sounds
@@ -176,7 +197,7 @@ def _read_file(model: WVAE, path: Path) -> Array:
             raise ValueError(
                 f"{path} is not a complete .npy file of numbers ({error}): save it again"
             ) from error
-        return examples(x[None], str(path), _discard)
+        return examples(x[None], str(path), _discard, model.schema_)
     allowed = {"image": images.SUFFIXES, "audio": sounds.SUFFIXES, "table": ()}[kind]
     if suffix not in allowed:
         raise ValueError(
@@ -189,9 +210,16 @@ def _read_file(model: WVAE, path: Path) -> Array:
 
     options: dict[str, Any] = {"log": _discard, "progress": False}
     if kind == "audio":
+        rate = _rate(model) or rate
+        if rate is None:
+            raise ValueError(f"{path}: {NO_RATE}")
         options["mels"], options["frames"] = model.shape_[-2:]
-        return sounds.read_sounds(one_file, 1, str(path), rate=_rate(model), **options)[0]
+        return sounds.read_sounds(one_file, 1, str(path), rate=rate, **options)[0]
+    check_files(model.scale_.white, str(path))
     height, width = model.shape_[-2:]
+    schema = model.schema_
+    if schema is not None:  # the value of white, grey or colour: as in the training files
+        options["shape"], options["white"] = schema.shape, schema.white or images.BYTE
     return images.read_images(one_file, 1, str(path), size=(height, width), **options).x
 
 

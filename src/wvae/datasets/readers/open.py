@@ -6,13 +6,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from ...validation.quoting import quoted
 from ..catalogue import CATALOGUE, load
-from ..conform import conform, schema_of
+from ..conform import check_files, conform, schema_of, seed_of, white_of
 from ..dataset import Array, Dataset
 from ..duplicates import count_shared_rows
 from ..holdout import holdout_mask
@@ -50,23 +50,25 @@ def open_data(
     factors_from_name: Sequence[str] = (),
     label_from_folder: Sequence[int] | None = None,
     like: Any = None,
-    seed: int | None = 0,
+    seed: int | Literal["auto"] | None = "auto",
 ) -> Dataset:
     """Open a data set of the catalogue by name, or a user's own data by path, as a `Dataset`.
 
     ===============================  =============================================================
     path                             what is read
     ===============================  =============================================================
-    folder of images                 the class is the first sub-folder (or the second, below train/
-                                     and test/); deeper folders are factors if `factors` names them
-                                     from the top. A table in the folder that names the files
-                                     replaces this rule
+    folder of images                 the class is the first sub-folder (below train/ and test/, if
+                                     there are such); deeper levels are the `factors`, from the top.
+                                     If classes hold only sub-folders, `label_from_folder` or
+                                     `factors` must say what they are. A table in the folder that
+                                     names the files replaces these rules
     folder of sounds                 the same; x is log-mel spectrograms
                                      (`wvae.datasets.audio.log_mel`)
     .csv, .tsv, .parquet             a column that names image or sound files, or holds their
-                                     bytes; otherwise x is the numeric columns, (n, d) float32
-    .npz                             x, X, images or data; every array with one value per example
-                                     is a column
+                                     bytes; or lists of numbers; otherwise x is the numeric columns,
+                                     (n, d) float64, without an index
+    .npz                             x, X, images or data, also in parts such as x_train and x_test;
+                                     every array with one value per example is a column
     .npy                             x as a memory map, not copied; label and factors are .npy files
                                      in the same folder
     folder of ``save_to_disk``       Hugging Face's format, read like Parquet (extra ``hf``)
@@ -76,12 +78,13 @@ def open_data(
                                      (`wvae.datasets.readers.shards.shards.read_shards`)
     ===============================  =============================================================
 
-    pyarrow infers the types of a text file's columns. A text file that is not UTF-8 and has no byte
-    order mark is rejected unless exactly one encoding fits.
+    The page *Your own data* of the documentation has all rules. Each decision is one line of the
+    log.
 
-    A label that is missing in some rows (an empty cell or NaN) is None there, and y has dtype
-    object. A column ``split`` of train and test is the official split; validation counts as test if
-    there is no test. Images are (n, h, w) uint8 if all are grey, else (n, 3, h, w).
+    Labels that are missing in some rows, by the rule of
+    `wvae.validation.label_values.plain_labels`, are None there, and y has dtype object. A column
+    ``split`` of train and test is the official split; validation counts as test if there is no
+    test. Images are (n, h, w) uint8 if all are grey, else (n, 3, h, w).
 
     Parameters
     ----------
@@ -89,12 +92,13 @@ def open_data(
         A name of `CATALOGUE`, or a path. Write a path with the name of a data set with ``./`` or as
         a `Path`.
     label
-        Column of the label. None: the one called label, labels, y, target or class. For a folder of
-        classes, it is only the name of the label. In the catalogue, only ``fsdd`` has a choice:
-        digit or speaker.
+        Column of the label. None: the only one called label, labels, y, target or class, or with
+        `like` the model's. For a folder of classes, it is only the name of the label. In the
+        catalogue, only ``fsdd`` has a choice: digit or speaker.
     factors
-        Columns that are hidden factors. If none is named, all columns that group the rows are
-        factors (but never numeric features).
+        Columns that are hidden factors, or names for the levels of folders that are not the label.
+        If none is named, all columns that group the rows are factors (but never numeric features),
+        or with `like` the model's.
     size
         Size of images: pixels of a side, or (height, width). None: the size that all images share,
         if it is at most 64 pixels, else a square of the median of the longer sides, at most 64.
@@ -109,22 +113,27 @@ def open_data(
         Accept data without labels, for encoding: y is then None for all rows, with dtype object.
         Files may be in the folder itself, and labels need not be suitable for training.
     drop_missing
-        Leave out rows of a table in which a number is missing, instead of rejecting the table.
+        Leave out rows of a table, or of lists of numbers, in which a number is missing, instead of
+        rejecting the data.
     label_from_name
-        Regular expression that finds the label in the path of each file, relative to the folder:
-        ``r"speaker(\\d+)"``, or with a name ``r"(?P<speaker>\\d+)_"``.
+        Regular expression that finds the label in the path of each file, relative to the folder,
+        with ``/`` between its parts: ``r"speaker(\\d+)"``, or with a name
+        ``r"(?P<speaker>\\d+)_"``.
     factors_from_name
         Regular expressions of the same kind, whose named groups are hidden factors:
         ``r"drawer=(?P<drawer>\\d+)"``.
     label_from_folder
         Levels of sub-folders that are the label, from 1: ``[2]``, or ``[1, 2]`` for both.
     like
-        A fitted `wvae.WVAE` or its folder: the data are read as its training data were, by the
-        same columns, classes, size, colours, sample rate and names. Numeric columns that are
-        missing are an error, others are left out.
+        A fitted `wvae.WVAE`, its folder, or a `Schema`: the data are read as the training data
+        were, with the same columns, classes, size, colours, white, sample rate and expressions.
+        Missing numeric columns are an error, unknown ones are left out. Without `unlabelled`, the
+        label must be there, but its classes need not be suitable for training.
     seed
-        Seed of the test rows of data without a split: a random tenth of every class, as
-        `wvae fit` chooses it. None leaves ``split`` None.
+        Seed of the test rows of data with labels and without a split: a random tenth of every
+        class, as `wvae fit` chooses it. ``"auto"`` is 0, or with `like` the model's
+        ``random_state``, which gives its training data their own test rows. None leaves ``split``
+        None.
 
     Raises
     ------
@@ -147,6 +156,7 @@ def open_data(
     ...     data = open_data(path, log=print)
     label 'y': 2 classes in 6 rows
     factors (none was named): plate
+    split: 2 of 6 rows are test, a random tenth of every class (seed 0)
     >>> data.name, data.shape, data.label_name, data.kind
     ('cells', (8, 8), 'y', 'image')
     """
@@ -171,12 +181,27 @@ def open_data(
         options = _for_model(source, options, schema)
     data = _open(source, options)
     if schema is not None:
+        if data.kind == "image" and data.schema is not None and data.schema.white is not None:
+            check_files(white_of(like), str(source))
         data = conform(data, schema, log)
-    if data.split is None and seed is not None:
+    if seed == "auto":
+        seed = seed_of(like)
+    if data.split is None and seed is not None and data.labelled.any():
         data = replace(data, split=random_split(data, seed))
+        _log_random_split(data, seed, log)
     if schema is None and not unlabelled and source not in CATALOGUE:
         _log_duplicates(data, log)
     return data
+
+
+def _log_random_split(data: Dataset, seed: int, log: Log) -> None:
+    """Log that test rows were chosen at random."""
+    n_test = int((data.split == "test").sum())
+    if n_test:
+        log(
+            f"split: {n_test:,} of {len(data):,} rows are test, a random tenth of every class "
+            f"(seed {seed})"
+        )
 
 
 def _log_duplicates(data: Dataset, log: Log) -> None:
@@ -197,8 +222,7 @@ def _for_model(source: str | Path, options: ReadOptions, schema: Schema) -> Read
     if isinstance(source, str) and source in CATALOGUE:
         has_label = options.label is None and schema.label in CATALOGUE[source].labels
         return replace(options, label=schema.label) if has_label else options
-    naming = schema.naming if options.naming == Naming() else options.naming
-    return replace(options, schema=schema, naming=naming)
+    return replace(options, schema=schema)
 
 
 def random_split(data: Dataset, seed: int) -> Array:
@@ -262,8 +286,8 @@ def _message_for_missing(source: str, path: Path) -> str:
     """Return the error for a source that does not exist, with a similar name if there is one."""
     if path.is_symlink():
         return f"{path} is a broken link to {str(path.readlink())!r}, expected a file or folder"
-    neighbours = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-    hint = did_you_mean(source, [*CATALOGUE]) or did_you_mean(path.name, neighbours)
+    neighbours = [str(p) for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    hint = did_you_mean(source, [*CATALOGUE]) or did_you_mean(str(path), neighbours)
     return (
         f"there is no data set, file or folder {quoted(source)}, expected a path or one of "
         f"{', '.join(CATALOGUE)}{hint}"
@@ -278,6 +302,8 @@ def _hint(suffix: str) -> str:
         return " – a pickle could run any code: save arrays with numpy.savez"
     if suffix in (*images.SUFFIXES, *sounds.SUFFIXES):
         return " – give its folder"
+    if suffix == ".arrow":
+        return " – give the folder that save_to_disk wrote"
     if suffix in (".crdownload", ".part", ".partial", ".download", ".tmp"):
         return " – its download was not completed: download it again"
     if suffix in (".mat", ".h5", ".hdf5", ".rds", ".rdata"):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from ...dataset import Array
 from ...messages import did_you_mean, preview
+from ...schema import Schema
 from ..options import ReadOptions
 from .splits import SPLIT
 
@@ -24,6 +25,8 @@ def choose_label(
     values: Callable[[str], Array] | None = None,
 ) -> str | None:
     """Return the label's column: the user's choice, else the model's, else the one usual name.
+
+    If a model's label has a usual name, a column of another usual name is the same label.
 
     Parameters
     ----------
@@ -46,17 +49,22 @@ def choose_label(
     if named:  # a model that was fitted to arrays does not know the label's name
         if named in names:
             return named
-        hint = did_you_mean(named, names)
+        others = [name for name in names if schema is None or name not in _known(schema)]
+        usual = _usual(others)
+        if options.label is None and named.lower() in LABELS and len(usual) == 1:
+            options.log(f"there is no column {named!r}: the label is {usual[0]!r}")
+            return usual[0]
+        hint = did_you_mean(named, others)
         if options.unlabelled:
             options.log(f"no labels: there is no column {named!r}{hint}")
             return None
         if schema is not None and named == schema.label:
             raise ValueError(
-                f"{where}: there is no column {named!r}, the model's label{hint}: {FLAG}, one of "
-                f"{_with_counts(names, values)}"
+                f"{where}: there is no column {named!r}, the model's label: {FLAG}, one of "
+                f"{_with_counts(others or names, values)}{hint}"
             )
         return require_column(named, names, where, "label")
-    usual = [name for word in LABELS for name in names if name.lower() == word]
+    usual = _usual(names)
     if len(usual) == 1 and not _is_coordinate(usual[0], names):
         return usual[0]
     if len(usual) > 1:
@@ -166,6 +174,16 @@ def require_column(name: str, names: Collection[str], where: str, role: str) -> 
         f"{where}: there is no column {name!r} for the {role}, expected one of "
         f"{preview(columns, SHOWN) or 'none at all'}{did_you_mean(name, columns)}"
     )
+
+
+def _usual(names: Sequence[str]) -> list[str]:
+    """Return the columns whose names are usual for a label."""
+    return [name for word in LABELS for name in names if name.lower() == word]
+
+
+def _known(schema: Schema) -> set[str]:
+    """Return the columns of a model that are not its label."""
+    return {*(schema.columns or ()), *schema.ignored, *schema.factors}
 
 
 def _with_counts(names: Sequence[str], values: Callable[[str], Array] | None) -> str:

@@ -161,7 +161,7 @@ def _load_member(archive: np.lib.npyio.NpzFile, name: str, path: Path) -> Array:
         if "Object arrays" in str(error):
             raise ValueError(
                 f"{path}: the array {name!r} holds Python objects, expected numbers or str: save "
-                "words by astype(str), and rows of different shapes in one shape"
+                "words as y.astype(str), and bring rows of different shapes to one shape"
             ) from error
         raise ValueError(
             f"{path}: the array {name!r} is damaged ({one_line(error)}): save the file again"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from ...dataset import Array, Kind
 from ...messages import Log
 from ...schema import Schema
 from ...shards import Shards, on_disk, release_pages
+from ..files.depth import BYTE, WORD, to_bytes
 
 __all__ = ["Converted", "channels_first", "check_shape", "examples", "kind_of", "to_float32"]
 
@@ -53,6 +55,10 @@ def examples(x: Array, where: str, log: Log, schema: Schema | None = None) -> An
         _check_schema(x, schema, where, log)
     if x.dtype.kind == "f":
         _check_finite(x, where)
+    if schema is not None and schema.white not in (None, BYTE):
+        grey = _with_white(x, schema.white, where, log)
+        if grey is not None:
+            return grey
     dtype = _stored_type(x)
     if x.dtype == dtype and x.dtype.isnative:
         return x
@@ -164,11 +170,31 @@ def _check_schema(x: Array, schema: Schema, where: str, log: Log) -> None:
     if schema.columns and shape == expected:
         names = ", ".join(schema.columns[:8]) + (", …" if len(schema.columns) > 8 else "")
         log(f"the array has no column names: its columns are taken as {names}")
-    if schema.white not in (None, 255):
-        log(
-            f"the values of the array are taken as they are; in the model's files, {schema.white} "
-            "became 255"
+
+
+def _with_white(x: Array, white: float, where: str, log: Log) -> Any:
+    """Return images for a model of deep image files, whose grey value `white` became 255.
+
+    None if they stay as they are: fractions of white and, if white is all 16 bits, those of 8.
+    """
+    if x.dtype.itemsize == 1 and white == WORD:
+        return None
+    low, high = 0.0, 0.0
+    for _, values in _blocks(x):
+        low, high = min(low, float(values.min())), max(high, float(values.max()))
+    if x.dtype.kind == "f" and low >= 0 and high <= 1:
+        return None
+    if x.dtype.itemsize == 1 or low < 0 or high > 2 * white:
+        raise ValueError(
+            f"{where}: the images hold {x.dtype} from {low:,g} to {high:,g}, but in the model's "
+            f"files {white:,g} is white: give grey values as in those files, of 16 bits, or "
+            "fractions from 0 to 1"
         )
+    log(f"the examples are {x.dtype}: the model's {white:,g} is taken as white")
+    convert = partial(to_bytes, white=white)
+    if on_disk(x):
+        return Shards([Converted(x, np.dtype(np.uint8), convert)])
+    return convert(x)
 
 
 def _stored_type(x: Array) -> np.dtype[Any]:
@@ -228,6 +254,8 @@ class Converted:
         A memory map, (n, \*shape).
     dtype
         Type of the rows.
+    convert
+        Changes the values first.
 
     Examples
     --------
@@ -235,10 +263,12 @@ class Converted:
     array([[3, 4]], dtype=uint8)
     """
 
-    def __init__(self, array: Array, dtype: np.dtype[Any]) -> None:
-        self.array, self.dtype, self.shape = array, dtype, array.shape
+    def __init__(
+        self, array: Array, dtype: np.dtype[Any], convert: Callable[[Array], Array] = np.asarray
+    ) -> None:
+        self.array, self.dtype, self.shape, self.convert = array, dtype, array.shape, convert
 
     def __getitem__(self, rows: Any) -> Array:
-        values = np.asarray(self.array[rows]).astype(self.dtype)
+        values = self.convert(np.asarray(self.array[rows])).astype(self.dtype)
         release_pages(self.array)
         return values

@@ -10,7 +10,7 @@ import numpy as np
 from ...dataset import Array
 from ...messages import Log
 
-__all__ = ["BYTE", "FEW_LEVELS", "Depths", "is_deep", "read_levels", "to_bytes"]
+__all__ = ["BYTE", "FEW_LEVELS", "WORD", "Depths", "is_deep", "read_levels", "to_bytes"]
 
 FEW_LEVELS = 16  # a set with fewer grey values after the conversion is mentioned
 BYTE, WORD = 255, 65535

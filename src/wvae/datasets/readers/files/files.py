@@ -96,6 +96,12 @@ def _sound_settings(options: ReadOptions, path: Path) -> dict[str, Any]:
             f"{path}: rate is {rate:,}, but the model reads sounds of {schema.rate:,} samples per "
             "second: leave it out"
         )
+    if schema.rate is None and rate is None:
+        raise ValueError(
+            f"{path} holds sounds, but the model was fitted to arrays and has no record of their "
+            "sample rate: fit it to the data set itself, WVAE(...).fit(open_data(...)), or give "
+            "arrays (in Python also open_data(..., rate=HZ))"
+        )
     settings = {"mels": schema.mels, "frames": schema.frames}
     given = {name: value for name, value in settings.items() if value is not None}
     return {"rate": schema.rate or rate, **given}

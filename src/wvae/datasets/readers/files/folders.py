@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from ...dataset import Array, Dataset
 from ...messages import preview, reject
@@ -11,8 +14,9 @@ from ...schema import Naming
 from ..annotations.columns import LABELS, reserved_columns
 from ..annotations.labels import Annotations, ReadOptions, annotate, choose_label, require_column
 from ..annotations.name_patterns import naming_of
-from ..annotations.splits import SPLIT
+from ..annotations.splits import SPLIT, SPLITS
 from ..tables.features import read_numbers
+from ..tables.split_column import with_split_column
 from ..tables.tables import Table
 from .files import Source, read_files
 from .levels import columns_of_folders, columns_of_listed
@@ -55,6 +59,7 @@ def from_folder(folder: Path, options: ReadOptions) -> Dataset:
         return _from_manifest(manifest, folder, options, listing.media)
     check_one_kind(listing.media, str(folder))
     _check_classes_kept(listing)
+    _check_not_wrapped(listing, options)
     names = listing.relative(listing.media)
     found = columns_of_folders(names, str(folder), options)
     annotations = annotate(
@@ -82,6 +87,7 @@ def from_table(table: Table, base: Path, options: ReadOptions) -> Dataset:
         If a column is unknown, a file is missing, or the examples cannot be read.
     """
     _check_label_type(table, options)
+    table = with_split_column(table, options)
     encoded = _encoded_column(table)
     if encoded is not None:
         return _from_encoded(table, encoded, options)
@@ -101,12 +107,16 @@ def _from_manifest(
     manifest: Manifest, path: Path, options: ReadOptions, listed: Sequence[Path] = ()
 ) -> Dataset:
     """Read the files that a table names; the log tells how many others are listed."""
-    table = manifest.table
+    table = with_split_column(manifest.table, options)
     check_one_kind(manifest.paths, str(table.path))
     annotations, naming = _annotate_named(table, manifest.names, manifest.column, options)
-    unnamed = set(listed) - set(manifest.paths)
+    named = {path.absolute() for path in manifest.paths}  # a table above the folder has such paths
+    unnamed = [file for file in listed if file.absolute() not in named]
     if unnamed:
-        options.log(f"left out: {len(unnamed):,} files that {table.path.name} does not name")
+        examples = preview([file.relative_to(path).as_posix() for file in unnamed], 1)
+        options.log(
+            f"left out: {len(unnamed):,} files that {table.path.name} does not name, {examples}"
+        )
     files = Source(manifest.names, manifest.paths)
     return read_files(files, annotations, path, options, naming)
 
@@ -186,13 +196,14 @@ def _read_numbers(
     annotations = _annotate(table, label, reserved, numbers.used, options)
     annotations = annotations.subset(numbers.kept, str(table.path))
     options.log(numbers.summary)
-    return annotations.dataset(
+    data = annotations.dataset(
         numbers.x,
         "table" if numbers.x.ndim == 2 else "image",
         table.path,
         columns=numbers.columns,
         ignored=numbers.ignored,
     )
+    return data if numbers.kept.all() else replace(data, rows=np.flatnonzero(numbers.kept))
 
 
 def _annotate(
@@ -236,6 +247,27 @@ def _check_classes_kept(listing: Listing) -> None:
                 f"{path.parent} holds only files that are not read, such as {path.name!r}: "
                 "convert them to PNG or WAV, or remove the folder"
             )
+
+
+def _check_not_wrapped(listing: Listing, options: ReadOptions) -> None:
+    """Raise a ValueError if the data are in a folder of the folder, as in many unpacked archives.
+
+    A sub-folder of one class, or of one part of a split, is no such folder.
+    """
+    is_given = options.naming != Naming() or bool(options.factors)
+    if is_given or options.unlabelled or options.schema is not None:
+        return
+    folder = listing.folder
+    tops = {path.relative_to(folder).parts[0] for path in listing.media}
+    inner = folder / tops.pop()
+    if tops or inner in listing.media or inner.name.casefold() in SPLITS:
+        return
+    has_table = any(path.parent == inner for path in listing.tables)
+    if has_table or any(path.parent != inner for path in listing.media):
+        raise ValueError(
+            f"{folder}: all files are in one folder, {inner.name!r}, expected a folder for each "
+            f"class, or a table of the files: give the path {inner}"
+        )
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

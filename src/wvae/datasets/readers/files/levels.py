@@ -87,7 +87,7 @@ def columns_of_folders(names: Sequence[str], where: str, options: ReadOptions) -
         if unused and found.factors:
             options.log(f"levels of folders that are not used: {', '.join(unused)}")
         return replace(found, columns=columns)
-    label = options.label or (options.schema.label if options.schema else "label")
+    label = options.label or (options.schema.label if options.schema else "") or "label"
     if options.unlabelled and not any(parents):
         options.log(f"no labels: the files are in {where} itself, not in a folder for each class")
         return replace(found, columns=columns)
@@ -130,7 +130,7 @@ def columns_of_listed(
         options.log(f"the folders {', '.join(sorted(tops))} in the names are taken as the split")
     if naming.label_from_folder is None:
         return replace(found, columns=columns)
-    label = options.label or (options.schema.label if options.schema else "label")
+    label = options.label or (options.schema.label if options.schema else "") or "label"
     if label in taken:
         raise ValueError(
             f"{where} has a column {label!r}, but label_from_folder gives the label: drop one of "

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...messages import Log, one_line, preview
 from ..annotations.labels import LABELS, ReadOptions
+from ..annotations.name_patterns import naming_of
 from ..annotations.splits import SPLITS
 from ..tables.features import files_column
 from ..tables.tables import Table, checked, read_table
@@ -98,7 +99,7 @@ def find_manifest(listing: Listing, options: ReadOptions) -> Manifest | None:
         found = _preferred(found, folder, options)
     if not found:
         found = _per_split(listing, options)
-    if not found and not options.unlabelled and options.naming.label_from_name is None:
+    if not found and not options.unlabelled and naming_of(options)[0].label_from_name is None:
         found = _above(listing, options)
     used = [each.table.path for each in found]
     ignored = listing.relative([path for path in listing.tables if path not in used])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,8 @@ def folder_table(
     names = drop_index([column.name for column in schema if arrow.is_scalar(column.type)])
     _log_left_out(schema, [*names, *encoded], log)
     _check_partitions(partitions, schema.names, infos, log)
+    words = _words_of_bytes(infos, encoded)
+    encoded = tuple(name for name in encoded if name not in words)
     tables, parts = list[Any](), list[tuple[str, Table]]()
     for i, info in enumerate(infos):
         table = name_all_classes(info.read(names), str(info.path), arrow.class_names(info.schema))
@@ -85,6 +88,8 @@ def folder_table(
     if splits is not None and SPLIT in schema.names:
         log(f"the column {SPLIT!r} is the split, not the names of the files")
     columns = concatenate(tables, [str(info.path) for info in infos])
+    for name, column in words.items():
+        columns = columns.append_column(name, column)
     return checked(FolderTable(layout.folder, columns, encoded, parts=tuple(parts)))
 
 
@@ -113,6 +118,17 @@ def _check_partitions(
             )
     if partitions:
         log(f"columns from the names of folders: {', '.join(partitions)}")
+
+
+def _words_of_bytes(infos: Sequence[parquet.ParquetInfo], names: Sequence[str]) -> dict[str, Any]:
+    """Return the columns of bytes that are words, such as labels, as text."""
+    found = dict[str, Any]()
+    for name in names:
+        batches = chain.from_iterable(_batches(info, name) for info in infos)
+        words = arrow.words_of_bytes(batches)
+        if words is not None:
+            found[name] = words
+    return found
 
 
 def _append(table: Any, name: str, value: str | int | None, n: int) -> Any:

@@ -18,6 +18,7 @@ from ..annotations.splits import SPLIT
 from ..arrays.arrays import kind_of
 from ..arrays.examples import channels_first
 from ..arrays.values import Limits, check_values
+from ..files.depth import BYTE
 from ..files.folders import ENCODED, from_table
 from ..files.media import progress_bar
 from ..tables import arrow, parquet
@@ -75,10 +76,10 @@ def read_shards(layout: Layout, options: ReadOptions) -> Dataset:
     paths = [info.path for info in infos]
     schema = infos[0].schema
     lists = [column.name for column in schema if arrow.is_list(column.type)]
-    encoded = [column.name for column in schema if arrow.is_encoded(column.type)]
     table = folder_table(
         layout, infos, splits_of_names(layout, paths), partitions(layout, paths), options.log
     )
+    encoded = table.encoded
     if not lists or (encoded and not _are_lists_examples(lists, encoded, options)):
         return from_table(table, layout.folder, options)
     parts = _open_lists(infos, list_column(lists, str(layout.folder)), options)
@@ -223,6 +224,11 @@ def _for_model(
     schema, expected = options.schema, _model_shape(options)
     if schema is None or expected is None:
         return parts
+    if schema.white not in (None, BYTE):
+        raise ValueError(
+            f"{folder} holds arrays, but the model was trained on image files in which "
+            f"{schema.white:,g} is white: give image files, or one .npz of their grey values"
+        )
     if schema.columns and shape == expected:
         options.log(
             f"the values of each example have no names: they are taken as "

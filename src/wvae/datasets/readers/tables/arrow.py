@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+from ....validation.class_names import time_words
 from ...dataset import Array
 from .lists import is_list, is_numeric, stack_lists
 
@@ -21,7 +22,10 @@ __all__ = [
     "name_classes",
     "stack_lists",
     "to_numpy",
+    "words_of_bytes",
 ]
+
+LONGEST_WORD = 100  # bytes
 
 
 def is_text(kind: Any) -> bool:
@@ -84,10 +88,52 @@ def _as_words(values: Any) -> list[str]:
     """Return dates and other scalars as text, "" for nulls."""
     import pyarrow as pa
 
+    is_time = pa.types.is_timestamp(values.type)
     try:
-        return values.cast(pa.string()).fill_null("").to_pylist()
+        words = values.cast(pa.string()).fill_null("").to_pylist()
+        return [time_words(word) for word in words] if is_time else words
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # durations, bytes of a fixed length
         return ["" if value is None else str(value) for value in values.to_pylist()]
+
+
+def words_of_bytes(batches: Iterable[Any]) -> Any:
+    """Return a column of bytes as text, or None if not all are short, printable UTF-8.
+
+    Parameters
+    ----------
+    batches
+        The column in pyarrow arrays.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> words_of_bytes([pa.array([b"cat", None])]).to_pylist()
+    ['cat', None]
+    >>> words_of_bytes([pa.array([b"cat"]), pa.array([bytes(range(10))])]) is None
+    True
+    """
+    import pyarrow as pa
+    from pyarrow import compute, types
+
+    chunks = list[Any]()
+    n_words = 0
+    for batch in batches:
+        if types.is_struct(batch.type):
+            return None
+        lengths = compute.call_function("binary_length", [batch])
+        longest = compute.call_function("max", [lengths]).as_py()
+        if longest is not None and longest > LONGEST_WORD:
+            return None
+        try:
+            words = batch.cast(pa.string())
+        except pa.ArrowInvalid:  # no UTF-8
+            return None
+        printable = compute.call_function("utf8_is_printable", [words])
+        if compute.call_function("all", [printable]).as_py() is False:
+            return None
+        n_words += len(words) - words.null_count
+        chunks.append(words)
+    return pa.chunked_array(chunks) if n_words else None
 
 
 def class_names(schema: Any) -> dict[str, list[str]]:

@@ -177,7 +177,8 @@ def _code_page(content: bytes, bad: int, path: Path, log: Log) -> str:
         words = _words_by_page(lines) or words
         raise ValueError(
             f"{path} is not UTF-8 (first in {place}); the first such word is "
-            f"{' or '.join(words[:4])}: save it as UTF-8"
+            f"{' or '.join(words[:4])}: save it as UTF-8 (in Excel as CSV UTF-8, or "
+            "with iconv -f and the encoding in which the word is right)"
         )
     log(f"{path.name} is not UTF-8: read as {_page(best)}, with words such as {words[0]}")
     return _page(best)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from .tables import Table
 
 __all__ = ["FEATURES", "Numbers", "files_column", "list_column", "read_numbers"]
 
+SHOWN = 5  # columns that lack numbers in the log
+SMALLEST_SIDE = 8  # of images that a table of whole numbers may hold
 EXACT = 2**53  # larger whole numbers may lose digits as float64
 
 
@@ -79,10 +82,16 @@ def read_numbers(table: Table, reserved: Sequence[str], options: ReadOptions) ->
         x = _as_images(x, shape, table.path)
         planes = "" if len(shape) == 2 else ": red first, then green, then blue"
         summary = f"{len(x):,} images, a column for each pixel{planes}"
+    elif schema is None and (side := _side_of_pixels(x)):
+        summary += (
+            f" of whole numbers from 0 to 255; if they are the pixels of images, "
+            f"read them with --size {side} (Python: size={side})"
+        )
     elif schema is not None and schema.shape != x.shape[1:]:
         raise ValueError(
             f"{table.path} has {x.shape[1]:,} numeric columns ({preview(numeric)}), expected "
-            f"{schema.shape[0]:,}, as the model was fitted to"
+            f"{schema.shape[0]:,}, as the model was fitted to: name the label with --label NAME "
+            "and factors with --factor NAME, or remove the other columns"
         )
     if ignored:
         summary += f"; ignored, as {_reasons(ignored)}"
@@ -140,6 +149,7 @@ def _report_others(table: Table, taken: set[str], options: ReadOptions) -> None:
 def _complete_rows(table: Table, numeric: Sequence[str], options: ReadOptions) -> Array:
     """Return the mask of rows that have all numbers; all rows must unless `drop_missing`."""
     kept = np.ones(len(table), bool)
+    found = list[str]()
     for name in numeric:
         cells = table.cells.get(name)
         if cells is not None and cells.problem:
@@ -153,16 +163,16 @@ def _complete_rows(table: Table, numeric: Sequence[str], options: ReadOptions) -
         words = dict(cells.words) if cells is not None else {}
         if not words:
             words[""] = int(missing.sum()), int(np.argmax(missing))
-        if not options.drop_missing:
-            raise ValueError(
-                f"{table.path}: the column {name!r} has no number in {missing.sum():,} of "
-                f"{len(table):,} rows, first in row {np.argmax(missing) + 1:,}: "
-                f"{name_words(words)}: fill them, leave these rows out with --drop-missing "
-                "(Python: drop_missing=True), or name the column as a factor"
-            )
-        options.log(f"missing in the column {name!r}: {name_words(words)}")
+        first = f"the column {name!r} has no number in {missing.sum():,} of {len(table):,} rows"
+        found.append(f"{first}, first in row {np.argmax(missing) + 1:,}: {name_words(words)}")
         kept &= ~missing
     n_left_out = len(kept) - int(kept.sum())
+    if found and not options.drop_missing:
+        raise ValueError(f"{table.path}: {found[0]}{_fix(len(found), n_left_out, len(kept))}")
+    for line in found[:SHOWN]:
+        options.log(line)
+    if len(found) > SHOWN:
+        options.log(f"{len(found) - SHOWN:,} more columns lack numbers")
     if n_left_out == len(kept):
         raise ValueError(
             f"{table.path}: each of the {len(kept):,} rows lacks a number: fill them, or remove "
@@ -171,6 +181,17 @@ def _complete_rows(table: Table, numeric: Sequence[str], options: ReadOptions) -
     if n_left_out:
         options.log(f"left out: {n_left_out:,} of {len(kept):,} rows, in which a number is missing")
     return kept
+
+
+def _fix(n_columns: int, n_rows: int, n_all: int) -> str:
+    """Return how to mend columns that lack numbers, for the end of a message."""
+    others = ""
+    if n_columns > 1:
+        others = f"; in all, {n_columns:,} columns lack a number, and {n_rows:,} of {n_all:,} rows"
+    drop = ", leave these rows out with --drop-missing (Python: drop_missing=True)"
+    if n_rows == n_all:
+        return f"{others}: fill them, or remove the columns in which most are missing"
+    return f"{others}: fill them{drop}, or name the column as a factor"
 
 
 def _check_size_of_numbers(values: Array, kept: Array, name: str, path: Path) -> None:
@@ -244,6 +265,14 @@ def _image_shape(
             f"images of {height}×{across} pixels: leave out size"
         )
     return (height, across) if width == pixels else (3, height, across)
+
+
+def _side_of_pixels(x: Array) -> int:
+    """Return the side of the square images that the columns of a table may be, else 0."""
+    side = math.isqrt(x.shape[1])
+    if side < SMALLEST_SIDE or side * side != x.shape[1] or x.min() < 0 or x.max() > 255:
+        return 0
+    return side if (x == np.round(x)).all() else 0
 
 
 def _as_images(x: Array, shape: tuple[int, ...], path: Path) -> Array:

@@ -68,7 +68,7 @@ def _reason(name: str, values: Array, where: str) -> str:
     is_whole = not is_fraction.any()
     if is_nameless(name):
         if is_whole:
-            return "no name"
+            return "a column without a name"
         if not name:
             raise ValueError(
                 f"{where}: the first column has no name, but holds fractions such as "

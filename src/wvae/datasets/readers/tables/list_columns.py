@@ -98,8 +98,13 @@ def read_lists(table: Table, name: str, options: ReadOptions) -> Numbers:
     if not kept.all():
         n_left_out = len(kept) - int(kept.sum())
         options.log(f"left out: {n_left_out:,} of {len(kept):,} rows, in which a number is missing")
-    x = examples(_bytes_if_pixels(x), where, options.log) if x.ndim > 2 else _rows(x, name, where)
     schema = options.schema
+    if x.ndim < 3:
+        x = _rows(x, name, where)
+    elif schema is not None and schema.white is not None:  # grey values, as in the model's files
+        x = examples(x, where, options.log, schema)
+    else:
+        x = examples(_bytes_if_pixels(x), where, options.log)
     if schema is not None and schema.shape != x.shape[1:]:
         raise ValueError(
             f"{where}: the lists of the column {name!r} have shape {x.shape[1:]}, expected "

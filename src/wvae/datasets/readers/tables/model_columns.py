@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ....validation.quoting import quoted
 from ...messages import Log, did_you_mean, preview
 from ...schema import Schema
 from .casts import missing_words
@@ -64,7 +65,8 @@ def columns_of_model(
     present = table.columns.column_names
     known = {clean_name(name) for name in (*schema.ignored, *schema.factors, schema.label)}
     known |= {*columns, *reserved}
-    unknown = [name for name in table.features if name not in known]
+    features = dict.fromkeys(table.features)  # once: a table may have thousands of columns
+    unknown = [name for name in features if name not in known]
     missing = [name for name in columns if name not in present]
     if missing:
         others = f", although it has {preview(unknown)}" if unknown else ""
@@ -75,10 +77,12 @@ def columns_of_model(
         )
     cells = dict(table.cells)
     for name in columns:
-        if name not in table.features:
+        if name not in features:
             cells[name] = _numbers_of(table, name)
     if unknown:
-        log(f"left out, as the model does not know them: {preview(unknown, 5)}")
+        described = [quoted(name) if name else "a column without a name" for name in unknown]
+        shown = preview(described, 5, quote=False)
+        log(f"left out, as the model does not know them: {shown}")
     ignored = [clean_name(name) for name in schema.ignored if clean_name(name) in present]
     reasons = dict.fromkeys(ignored, "when the model was fitted")
     table = replace(table, cells=cells)

@@ -170,7 +170,7 @@ def checked(table: Table, log: Log = _no_log) -> Table:
     """Return a table with plain types and clean names.
 
     Dictionaries are decoded; those of numbers are categories, not features. Text that is nearly
-    all fractions can be read as numbers.
+    all fractions can be read as numbers. Short bytes that are text are words, not files.
 
     Parameters
     ----------
@@ -186,6 +186,7 @@ def checked(table: Table, log: Log = _no_log) -> Table:
     """
     from pyarrow import types
 
+    table = _with_bytes_as_words(table)
     names = table.columns.column_names
     cleaned = clean_names([*names, *table.encoded], table.path, log)
     original = dict(zip(cleaned, [*names, *table.encoded], strict=True))
@@ -226,6 +227,18 @@ def _with_rows(table: Table) -> Table:
     if not len(table):
         raise ValueError(f"{table.path} has no rows, expected at least one")
     return table
+
+
+def _with_bytes_as_words(table: Table) -> Table:
+    """Return a table in which columns of bytes that are words, such as labels, are text."""
+    columns, encoded = table.columns, list[str]()
+    for name in table.encoded:
+        words = arrow.words_of_bytes(table.read_encoded(name))
+        if words is None:
+            encoded.append(name)
+        else:
+            columns = columns.append_column(name, words)
+    return replace(table, columns=columns, encoded=tuple(encoded))
 
 
 def _plain(column: Any) -> Any:
