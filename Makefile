@@ -9,7 +9,7 @@ DEMO   ?= --trials 2 --epochs 15
 export GOMP_SPINCOUNT ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint format docs bench bench-separation clean
+.PHONY: help demo test test-fast coverage lint format docs bench bench-separation clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -22,6 +22,9 @@ test: $(READY) ## all tests
 
 test-fast: $(READY) ## the tests that take less than about 2 seconds each
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
+
+coverage: $(READY) ## lines of datasets/ that the fast tests run
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow" --cov=wvae.datasets --cov-report=term:skip-covered --cov-fail-under=95
 
 lint: $(READY) ## style, types, and the direction of imports
 	$(BIN)/ruff check .

@@ -9,7 +9,8 @@ import os
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 
+from command_line import Command, Result, run
 from reader_cases import Reader
 from wvae.datasets import Dataset, load
 from wvae.estimator import WVAE
@@ -101,6 +103,36 @@ def original_model() -> Path:
     if not path.is_file():
         pytest.skip("the original's weights are not in ../shared/data")
     return path
+
+
+@pytest.fixture
+def restored_signals() -> Iterator[None]:
+    """Restore what the command line changes, so that Ctrl-C still stops the tests."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    restored_signals: None,
+) -> Command:
+    """Run the command line in tmp_path, in this process."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WVAE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run_and_capture(*arguments: object) -> Result:
+        capsys.readouterr()
+        code = run(*arguments)
+        captured = capsys.readouterr()
+        return Result(code, captured.out, captured.err)
+
+    return run_and_capture
 
 
 @pytest.fixture

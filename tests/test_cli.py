@@ -14,11 +14,10 @@ import sys
 import time
 import tomllib
 import warnings
-from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,6 +25,7 @@ from pyarrow import parquet
 from rich.progress import Progress
 
 import wvae
+from command_line import Command, Result, run
 from wvae.cli import app as cli
 from wvae.cli.terminal import progress_bars
 from wvae.config import parameters
@@ -35,51 +35,9 @@ from wvae.training.diagnostics import TrainingError, TrainingWarning
 
 TINY = ("--epochs", "1", "--width", "16", "--depth", "1")
 SMALL = ("--backbone", "mlp", "--alignment-steps", "20", "--finetune-epochs", "0", *TINY)
+pytestmark = pytest.mark.usefixtures("restored_signals")
+
 COMMANDS = ("reproduce", "fit", "measure", "encode", "cluster", "swap", "export", "import", "data")
-
-
-class Result(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Result]
-
-
-def run(*arguments: object) -> int:
-    """Run the command line in this process and the current folder, and return its exit code."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["wvae", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_info:
-            cli.main()
-    return int(exit_info.value.code or 0)
-
-
-@pytest.fixture(autouse=True)
-def restored_signals():
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
-
-
-@pytest.fixture
-def command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Command:
-    """Run the command line in tmp_path, in this process."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("WVAE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run_and_capture(*arguments: object) -> Result:
-        capsys.readouterr()
-        code = run(*arguments)
-        captured = capsys.readouterr()
-        return Result(code, captured.out, captured.err)
-
-    return run_and_capture
 
 
 def one_line(result: Result) -> str:

@@ -121,7 +121,7 @@ def test_npz_with_unusable_examples_is_an_error(reader: Reader, tmp_path: Path) 
     np.savez(path, x=x, y=y)
     check_error(reader, path, "NaN or infinity, first in row 3")
     path.write_bytes(b"")
-    check_error(reader, path, "a complete .npz file")
+    check_error(reader, path, "empty (0 bytes)")
 
 
 @pytest.mark.parametrize(

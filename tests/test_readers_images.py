@@ -218,7 +218,7 @@ def test_folder_without_usable_classes_is_an_error(reader: Reader, tmp_path: Pat
     check_error(reader, empty, "notes.csv")
     one = tmp_path / "one"
     folder_of_classes(one, classes=("cat",))
-    check_error(reader, one, "'label' has one class only, cat")
+    check_error(reader, one, "'label' has one class only ('cat')")
     save(one / "dog" / "0.png", picture())
     check_error(reader, one, "1 of 2 classes", "('dog')")
     flat = tmp_path / "flat"

@@ -21,11 +21,11 @@ from wvae.datasets.readers.annotations.labels import (
 from wvae.datasets.schema import Schema
 
 LABELS: list[tuple[Any, str]] = [
-    ([1] * 6, "'y' has one class only, 1"),
+    ([1] * 6, "'y' has one class only (1)"),
     ([0, 0, 0, 1, 1, 2], "1 of 3 classes (2) have one example"),
     ([0, 1, 2, 3, 3, 3], "'y' has 4 values in 6 rows"),
     ([0, 0, 0, 0, 1, np.nan], "1 of 2 classes (1) have one example"),
-    (["a", "a", "", "", "", "a"], "'y' has one class only, a"),
+    (["a", "a", "", "", "", "a"], "'y' has one class only ('a')"),
     ([""] * 6, "'y' is missing in all rows"),
     ([0, 0, 1, 1, 1, np.inf], "'y' holds infinity"),
     (np.zeros(6, complex), "'y' holds complex numbers"),

@@ -201,7 +201,8 @@ def test_damaged_file_is_named(reader: Reader, tmp_path: Path, kind: str, file: 
     save(tmp_path, "1", np.ones((8, 3)))
     path = tmp_path / file
     path.write_bytes(damaged(path.read_bytes(), kind))
-    check_error(reader, tmp_path, f"{file} is not a complete .npy file")
+    problem = {"zero": "empty (0 bytes)", "pointer": "a pointer of Git LFS"}
+    check_error(reader, tmp_path, f"{file} is {problem.get(kind, 'not a complete .npy file')}")
 
 
 def open_for_model(folder: Path, shape: tuple[int, ...], kind: Any = "image") -> Any:

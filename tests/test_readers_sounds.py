@@ -185,7 +185,7 @@ def test_formats_that_libsndfile_does_not_read_are_refused(
         (tmp_path / name).mkdir()
         for i in range(2):
             (tmp_path / name / f"{i}.{suffix}").write_bytes(b"....ftypM4A ")
-    check_error(reader, tmp_path, f"a/0.{suffix} (it is not a readable sound", "convert it to wav")
+    check_error(reader, tmp_path, f"a/0.{suffix} (it is M4A, not read: convert it to WAV)")
 
 
 def test_a_file_that_cannot_be_opened_is_named(reader: Reader, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def test_numeric_columns_are_features(reader: Reader, tmp_path: Path) -> None:
     assert (data.kind, data.x.dtype, data.shape, data.name) == ("table", np.float64, (2,), "iris")
     np.testing.assert_array_equal(data.x[:, 0], np.arange(8) * 0.5)
     assert data.factors["garden"].tolist() == list("uuuuvvvv")
-    assert re.search("^8 rows of 2 numeric columns; .*'id'$", reader.line("numeric"))
+    assert re.search("^8 rows of 2 numeric columns: .*; .*'id'$", reader.line("numeric"))
     data = reader(path, label="species", factors=["weight"])
     assert (data.shape, list(data.factors)) == ((1,), ["weight"])
     check_error(reader, path, "target or class", "'species'")
@@ -170,7 +170,7 @@ def test_empty_cells_and_na_are_missing_labels(reader: Reader, tmp_path: Path) -
 def test_file_that_is_not_parquet_is_an_error(reader: Reader, tmp_path: Path) -> None:
     junk = tmp_path / "a.parquet"
     junk.write_bytes(b"junk")
-    check_error(reader, junk, "a.parquet cannot be read as Parquet")
+    check_error(reader, junk, "a.parquet is no Parquet file")
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_file_of_another_format_is_named(
 ) -> None:
     path = tmp_path / f"a{suffix}"
     path.write_bytes(content)
-    expected = "cannot be read" if (suffix, name) == (".parquet", "Parquet") else name
+    expected = "is cut off" if (suffix, name) == (".parquet", "Parquet") else name
     check_error(reader, path, path.name, expected)
 
 

@@ -47,6 +47,8 @@ EXTRAS = {
     "ray": "ray",
 }
 
+LONGEST = 390  # characters of an error message
+
 app: typer.Typer = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
@@ -352,5 +354,20 @@ def _missing_package(module: str) -> str:
 
 
 def _exit_with(message: str) -> None:
-    print(f"wvae: {message}", file=sys.stderr)
+    print(f"wvae: {_short(message)}", file=sys.stderr)
     sys.exit(2)
+
+
+def _short(message: str) -> str:
+    """Return a message as one line; of a very long one, the place and the fix at its ends.
+
+    Names of files and columns may be long, or hold line breaks.
+
+    >>> _short("a\\nb.csv has no rows"), len(_short("name" * 500))
+    ('a b.csv has no rows', 390)
+    """
+    line = " ".join(message.splitlines())
+    if len(line) <= LONGEST:
+        return line
+    end = LONGEST // 3
+    return f"{line[: LONGEST - end - 3]} … {line[-end:]}"

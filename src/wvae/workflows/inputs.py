@@ -162,7 +162,7 @@ def metadata_columns(data: Dataset) -> dict[str, Array]:
         If two of them have the same name.
     """
     columns: dict[str, Array] = {}
-    if data.files is not None and "file" not in data.factors:
+    if data.files is not None and "file" not in (data.label_name, *data.factors):
         columns["file"] = data.files
     if data.labelled.any():
         add_column(columns, data.label_name, data.y, data.name)

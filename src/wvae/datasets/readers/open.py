@@ -284,6 +284,8 @@ def _from_catalogue(name: str, options: ReadOptions) -> Dataset:
 
 def _message_for_missing(source: str, path: Path) -> str:
     """Return the error for a source that does not exist, with a similar name if there is one."""
+    if path.is_symlink():
+        return f"{path} is a broken link to {str(path.readlink())!r}, expected a file or folder"
     neighbours = [str(p) for p in path.parent.iterdir()] if path.parent.is_dir() else []
     hint = did_you_mean(source, [*CATALOGUE]) or did_you_mean(str(path), neighbours)
     return (
@@ -302,4 +304,10 @@ def _hint(suffix: str) -> str:
         return " – give its folder"
     if suffix == ".arrow":
         return " – give the folder that save_to_disk wrote"
-    return ""
+    if suffix in (".crdownload", ".part", ".partial", ".download", ".tmp"):
+        return " – its download was not completed: download it again"
+    if suffix in (".mat", ".h5", ".hdf5", ".rds", ".rdata"):
+        return " – save its arrays with numpy.savez, or its table as CSV"
+    if suffix in (".txt", ".dat", ".data", ".tab"):
+        return " – rename a table of text to .csv, or to .tsv if it has tabs"
+    return " – save a table as CSV or Parquet"

@@ -83,7 +83,9 @@ def check_label_classes(y: Array, split: Array | None, name: str, where: str) ->
     if len(classes) == 0:
         raise ValueError(f"{subject} is missing in all rows: fill it, or name another column")
     if len(classes) == 1:
-        raise ValueError(f"{subject} has one class only, {classes[0]!s}, expected at least two")
+        raise ValueError(
+            f"{subject} has one class only ({preview(classes.tolist())}), expected at least two"
+        )
     if 2 * len(classes) > len(labels):
         raise ValueError(
             f"{subject} has {len(classes):,} values in {len(labels):,} rows, like an id, expected "

@@ -15,6 +15,7 @@ __all__ = ["LABELS", "choose_label", "factor_names", "require_column", "reserved
 LABELS = ("label", "labels", "y", "target", "class")
 FLAG = "name it with --label NAME (in Python, label='NAME')"
 SHOWN = 12  # columns in a message
+LENGTH = 180  # characters of columns with the numbers of their values
 
 
 def choose_label(
@@ -64,12 +65,20 @@ def choose_label(
             )
         return require_column(named, names, where, "label")
     usual = _usual(names)
-    if len(usual) == 1:
+    if len(usual) == 1 and not _is_coordinate(usual[0], names):
         return usual[0]
-    if usual:
+    if len(usual) > 1:
         raise ValueError(
             f"{where}: which is the label? Several columns have a usual name: "
             f"{_with_counts(usual, values)}: {FLAG}"
+        )
+    if usual:
+        reason = f"{usual[0]!r} stands beside 'x', as a coordinate does"
+        if options.unlabelled:
+            options.log(f"no labels: {reason}")
+            return None
+        raise ValueError(
+            f"{where}: which is the label? {reason}: {FLAG}, one of {_with_counts(names, values)}"
         )
     words = f"{', '.join(LABELS[:-1])} or {LABELS[-1]}"
     if options.unlabelled:
@@ -84,6 +93,11 @@ def choose_label(
         f"{where}: which is the label? No column is called {words}: {FLAG}, one of "
         f"{_with_counts(names, values)}"
     )
+
+
+def _is_coordinate(name: str, names: Sequence[str]) -> bool:
+    """Return whether ``y`` is rather a coordinate: there are a column ``x`` and others."""
+    return name.lower() == "y" and len(names) > 2 and "x" in [other.lower() for other in names]
 
 
 def factor_names(columns: Collection[str], label: str | None, options: ReadOptions) -> list[str]:
@@ -178,7 +192,9 @@ def _with_counts(names: Sequence[str], values: Callable[[str], Array] | None) ->
         return preview(names, SHOWN)
     described = list[str]()
     for name in names[:SHOWN]:
+        if described and len(", ".join(described)) > LENGTH:
+            break
         n_values = len({str(value) for value in values(name).tolist()})
         described.append(f"{name!r} ({n_values:,} values)")
-    rest = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-    return ", ".join(described) + rest
+    n_others = len(names) - len(described)
+    return ", ".join(described) + (f" and {n_others:,} more" if n_others else "")

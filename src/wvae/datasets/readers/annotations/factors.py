@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,8 +10,20 @@ import numpy as np
 from ....validation.label_values import MISSING_WORDS, plain_words
 from ...dataset import Array, is_labelled
 from ...messages import Log, preview
+from .splits import SPLIT
 
-__all__ = ["check_factor_names", "choose_factors", "known_factors", "plain_values", "read_factor"]
+__all__ = [
+    "check_factor_names",
+    "check_result_names",
+    "choose_factors",
+    "known_factors",
+    "plain_values",
+    "read_factor",
+]
+
+
+# Columns of codes and clusters.
+RESULTS = re.compile(f"{SPLIT}|predicted|cluster|row|z_(label|rest)[0-9]+")
 
 
 def check_factor_names(factors: Sequence[str], label: str | None, where: str) -> None:
@@ -20,6 +33,16 @@ def check_factor_names(factors: Sequence[str], label: str | None, where: str) ->
             raise ValueError(f"{where}: {name!r} is named as label and as factor: drop one of them")
         if name in factors[:i]:
             raise ValueError(f"{where}: the factor {name!r} is named twice: drop one of them")
+
+
+def check_result_names(names: Sequence[str], where: str) -> None:
+    """Raise a ValueError if the label or a factor has the name of a column that wvae writes."""
+    for name in names:
+        if RESULTS.fullmatch(name):
+            raise ValueError(
+                f"{where}: {name!r} is the name of a column that wvae writes, so it cannot be the "
+                "label or a factor: rename the column"
+            )
 
 
 def plain_values(values: Array, subject: str) -> Array:
@@ -92,7 +115,8 @@ def choose_factors(columns: Mapping[str, Array], where: str, log: Log) -> dict[s
     others = list[str]()
     for name, values in columns.items():
         values = plain_values(values, f"{where}: the column {name!r}")
-        reason = _reason_against(values)
+        reason = "wvae writes a column of this name: rename it" if RESULTS.fullmatch(name) else ""
+        reason = reason or _reason_against(values)
         if reason:
             others.append(f"{name!r} ({reason})")
         else:

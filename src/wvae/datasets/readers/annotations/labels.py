@@ -16,6 +16,7 @@ from .classes import check_label_classes, read_labels
 from .columns import LABELS, choose_label, factor_names, require_column, reserved_columns
 from .factors import (
     check_factor_names,
+    check_result_names,
     choose_factors,
     known_factors,
     plain_values,
@@ -141,6 +142,8 @@ def annotate(
     for name in factors:
         require_column(name, columns, where, "factor")
     check_factor_names(factors, label, where)
+    if options.trainable:
+        check_result_names([label or "", *factors], where)
     y = np.full(n, None, object)
     if label is not None:
         y = read_labels(columns[label], label, where, options)

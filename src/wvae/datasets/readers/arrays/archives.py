@@ -15,6 +15,7 @@ from ...dataset import Array
 from ...messages import Log, one_line, preview
 from ..annotations.columns import LABELS
 from ..annotations.splits import SPLIT, SPLITS
+from ..tables.formats import foreign_format
 
 __all__ = ["EXAMPLES", "Archive", "load_archive", "open_npy"]
 
@@ -113,13 +114,25 @@ def open_npy(path: Path) -> Array:
     try:
         return np.lib.format.open_memmap(path, mode="r")  # unlike numpy.load, it never unpickles
     except (*BAD_ARRAY, MemoryError, OSError, EOFError) as error:
-        problem = f"is not a complete .npy file ({one_line(error)})"
         if "Python objects" in str(error):
-            problem = "holds Python objects"
-        elif "empty file" in str(error):
-            problem = "holds no examples"
-        fix = "save an array of numbers or words with numpy.save"
-        raise ValueError(f"{path} {problem}: {fix}") from error
+            fix = "save an array of numbers or words with numpy.save"
+            raise ValueError(f"{path} holds Python objects: {fix}") from error
+        raise ValueError(_problem(path, b"\x93NUMPY", one_line(error))) from error
+
+
+def _problem(path: Path, signature: bytes, reason: str) -> str:
+    """Return what is wrong with a file of arrays that begins with `signature` if it is whole."""
+    try:
+        with open(path, "rb") as file:
+            start = file.read(1024)
+    except OSError:
+        return f"{path} cannot be opened: {reason}"
+    foreign = None if start.startswith(signature) else foreign_format(start)
+    if foreign:
+        return f"{path} is {foreign[0]}, not a {path.suffix} file: {foreign[1]}"
+    problem = f"is not a complete {path.suffix} file ({reason})" if start else "is empty (0 bytes)"
+    writer = "numpy.savez" if path.suffix.lower() == ".npz" else "numpy.save"
+    return f"{path} {problem}: download it again, or save it with {writer}"
 
 
 def _load(path: Path) -> dict[str, Array]:
@@ -132,7 +145,7 @@ def _load(path: Path) -> dict[str, Array]:
                 if isinstance(array, np.ndarray):  # a file of another format is read as bytes
                     arrays[name] = array
     except UNREADABLE as error:
-        raise ValueError(f"{path} is not a complete .npz file: {one_line(error)}") from error
+        raise ValueError(_problem(path, b"PK", one_line(error))) from error
     return arrays
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from ...dataset import Array, Dataset
 from ...messages import preview, reject
 from ...schema import Naming
-from ..annotations.columns import reserved_columns
+from ..annotations.columns import LABELS, reserved_columns
 from ..annotations.labels import Annotations, ReadOptions, annotate, choose_label, require_column
 from ..annotations.name_patterns import naming_of
 from ..annotations.splits import SPLIT, SPLITS
@@ -86,6 +86,7 @@ def from_table(table: Table, base: Path, options: ReadOptions) -> Dataset:
     ValueError
         If a column is unknown, a file is missing, or the examples cannot be read.
     """
+    _check_label_type(table, options)
     table = with_split_column(table, options)
     encoded = _encoded_column(table)
     if encoded is not None:
@@ -271,6 +272,21 @@ def _check_not_wrapped(listing: Listing, options: ReadOptions) -> None:
 
 def _names(paths: Sequence[Path]) -> list[str]:
     return [path.name for path in paths]
+
+
+def _check_label_type(table: Table, options: ReadOptions) -> None:
+    """Raise a ValueError if the label's column holds bytes, lists or structs."""
+    if options.unlabelled or any(name.lower() in LABELS for name in table.names):
+        return
+    for name in (*table.columns.column_names, *table.encoded):
+        is_label = name == options.label if options.label else name.lower() in LABELS
+        if is_label and name not in table.names:
+            encoded = name in table.encoded
+            kind = "bytes" if encoded else str(table.columns.schema.field(name).type)[:40]
+            raise ValueError(
+                f"{table.path}: the label {name!r} holds {kind}, expected words or numbers: "
+                "convert it, or name another column with --label"
+            )
 
 
 def _encoded_column(table: Table) -> str | None:

@@ -228,10 +228,15 @@ def _level_columns(
         wanted = [SPLIT] if SPLIT in taken else []
         roles = by_level | dict.fromkeys(levels, label)
         wanted += [roles.get(level, f"folder{level}") for level in range(1, needed + 1)]
+        fix = (
+            "move them to sub-folders, add a table with a column of file names, or find the label "
+            "by --label-from-name"
+        )
+        if "\\" in loose[0]:
+            fix = "the backslashes are no folders here: unpack the archive with another program"
         raise ValueError(
             f"{where}: {len(loose):,} of {len(names):,} files do not lie in folders for "
-            f"{', '.join(wanted)} ({preview(loose)}): move them to sub-folders, or add a table "
-            "with a column of file names"
+            f"{', '.join(wanted)} ({preview(loose)}): {fix}"
         )
     words = ["/".join(path[level - 1] for level in levels) for path in parents]
     columns = {label: as_integers(words, options.schema.classes if options.schema else ())}

@@ -170,6 +170,9 @@ def locate(
     missing, unclear, changed = list[str](), list[str](), list[str]()
     for name in names:
         found = rule.paths(name, files) or folded.paths(name, files)
+        if not found:
+            alike = files.by_name.get(_key(PurePosixPath(_plain(name)).name), [])
+            found = alike if len(alike) > 1 else []
         if len(found) > 1:
             unclear.append(f"{name!r} ({preview([str(path) for path in found], 2, quote=False)})")
         elif not found:

@@ -146,9 +146,15 @@ def _read_json_lines(path: Path) -> Table:
     from pyarrow import json
 
     try:
-        columns = json.read_json(path)
+        # In one block, as the numbers of rows in errors count from the beginning of a block.
+        block = json.ReadOptions(block_size=max(1 << 20, path.stat().st_size + 1))
+        columns = json.read_json(path, read_options=block)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-        raise ValueError(f"{path} cannot be read as JSON lines: {one_line(error)}") from error
+        reason = one_line(error).removeprefix("JSON parse error: ")
+        place = re.fullmatch(r"(.*?)\.? in row (\d+)", reason)
+        if place:
+            reason = f"row {int(place[2]) + 1}: {place[1]}"
+        raise ValueError(f"{path} cannot be read as JSON lines ({reason}): correct it") from error
     return checked(Table(path, columns))
 
 

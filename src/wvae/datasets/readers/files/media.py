@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...messages import Log, preview
 
-__all__ = ["Content", "MediaSource", "progress_bar", "report_unreadable"]
+__all__ = ["Content", "MediaSource", "other_format", "progress_bar", "report_unreadable"]
 
 Content = bytes | Path | None  # the bytes of a file, its path, or None if it is missing
 # Yields the name and the content of each file; every call starts again at the first file.
@@ -45,6 +45,38 @@ def report_unreadable(reasons: dict[str, str], n: int, where: str, log: Log) -> 
             "them"
         )
     log(f"left out: {len(reasons):,} of {n:,} files, which cannot be read: {named}")
+
+
+def other_format(content: bytes | Path, kind: str) -> str:
+    """Return what a file is that is not of a kind, by its first bytes, or "" if that is unknown.
+
+    Parameters
+    ----------
+    content
+        The bytes of the file, or its path.
+    kind
+        The expected kind, "an image" or "a sound".
+
+    Examples
+    --------
+    >>> other_format(b"<html>", "a sound")
+    'a web page (HTML), not a sound: download it again'
+    """
+    if isinstance(content, bytes):
+        start = content[:64]
+    else:
+        with open(content, "rb") as file:
+            start = file.read(64)
+    if start.lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        return f"a web page (HTML), not {kind}: download it again"
+    if start.startswith(b"version https://git-lfs"):
+        return f"a pointer of Git LFS, not {kind}: run git lfs pull"
+    if start.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return "a TIFF that is not read: save it with 8 or 16 bits, and 1 or 3 channels"
+    if start[4:8] == b"ftyp":
+        brand = start[8:12].decode("ascii", "replace").strip()
+        return f"{brand}, not read: convert it to {'PNG' if kind == 'an image' else 'WAV'}"
+    return ""
 
 
 @contextmanager

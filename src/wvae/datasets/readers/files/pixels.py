@@ -13,7 +13,7 @@ import numpy as np
 
 from ...dataset import Array
 from .depth import is_deep, read_levels, to_bytes
-from .media import Content
+from .media import Content, other_format
 
 __all__ = [
     "FORMATS",
@@ -28,6 +28,9 @@ __all__ = [
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP", "PPM")
 SMALL = 64  # pixels of a side at which a JPEG is decoded to see its colours
 _ORIENTATION = 0x0112  # EXIF's tag; values from 5 on exchange width and height
+# Tags of TIFF, and values of theirs.
+_BITS, _PHOTOMETRIC, _SAMPLES, _SAMPLE_FORMAT = 0x0102, 0x0106, 0x0115, 0x0153
+_ZERO_IS_WHITE, _SIGNED = 0, 2
 _LANCZOS = 1  # Image.Resampling.LANCZOS, without importing Pillow
 # Pillow's decoders raise these errors for damaged files. UnidentifiedImageError is an OSError.
 _DAMAGE = (
@@ -65,26 +68,29 @@ def open_image(content: Content) -> Any:
         raise ValueError("it is empty")
     file = BytesIO(content) if isinstance(content, bytes) else content
     try:
-        return Image.open(file, formats=FORMATS)
+        image = Image.open(file, formats=FORMATS)
     except Image.UnidentifiedImageError:
         # Pillow's own message contains a memory address.
-        raise ValueError(f"it is {_other_format(content)}") from None
+        found = other_format(content, "an image") or "not an image"
+        raise ValueError(f"it is {found}") from None
+    if image.format == "TIFF":
+        _check_tiff(image)
+    return image
 
 
-def _other_format(content: bytes | Path) -> str:
-    """Return what a file that is not an image is, by its first bytes."""
-    if isinstance(content, bytes):
-        start = content[:64]
-    else:
-        with open(content, "rb") as file:
-            start = file.read(64)
-    if start.lstrip().lower().startswith((b"<!doctype html", b"<html")):
-        return "a web page (HTML), not an image: download it again"
-    if start.startswith(b"version https://git-lfs"):
-        return "a pointer of Git LFS, not an image: run git lfs pull"
-    if start[4:8] == b"ftyp":
-        return f"{start[8:12].decode('ascii', 'replace').strip()}, not read: convert it to PNG"
-    return "not an image"
+def _check_tiff(image: Any) -> None:
+    """Raise a ValueError for a TIFF of which Pillow would give other values than it holds."""
+    tags = image.tag_v2
+    bits, formats = tags.get(_BITS, (1,)), tags.get(_SAMPLE_FORMAT, (1,))
+    n_samples, n_read = tags.get(_SAMPLES, 1), len(image.getbands())
+    if n_samples > n_read == 1:
+        raise ValueError(
+            f"it has {n_samples} channels, of which the first can be read: save each as an image"
+        )
+    if _SIGNED in formats and max(bits) <= 8:
+        raise ValueError("its values are signed numbers of 8 bits: save them with 16 bits")
+    if is_deep(image) and tags.get(_PHOTOMETRIC) == _ZERO_IS_WHITE:
+        raise ValueError("0 is white in it, not black: save it inverted, or with 8 bits")
 
 
 def is_turned_sideways(image: Any) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from ...dataset import Array
 from ...messages import Log, one_line
 from . import images
-from .media import Content, MediaSource, progress_bar, report_unreadable
+from .media import Content, MediaSource, other_format, progress_bar, report_unreadable
 
 __all__ = ["FRAMES", "MELS", "SUFFIXES", "holds_sounds", "read_sounds"]
 
@@ -177,7 +177,7 @@ def _count_rates(sounds: MediaSource) -> Counter[int]:
 
 def _opened(content: Content) -> BinaryIO:
     """Return an opened file."""
-    if not content:
+    if not content or (isinstance(content, Path) and not content.stat().st_size):
         raise ValueError("it is empty")
     return BytesIO(content) if isinstance(content, bytes) else content.open("rb")
 
@@ -186,6 +186,9 @@ def _reason(error: Exception, content: Content) -> str:
     """Return why a sound cannot be read, without its name, which precedes the reason."""
     if isinstance(error, OSError) and error.strerror:
         return f"it cannot be opened ({error.strerror})"
+    found = other_format(content, "a sound") if content else ""
+    if found:
+        return f"it is {found}"
     reason = one_line(error)
     for name in (f"{content} ", "the file ", "it "):
         reason = reason.removeprefix(name)

@@ -125,6 +125,7 @@ def walk(folder: Path, log: Log) -> Listing:
         _check_name(path.name, os.fspath(path.parent), folder)
     _check_readable(listing.media, folder)
     _log_left_out(left_out, cycles, log)
+    _log_without_media(listing, [*above][1:], log)
     return listing
 
 
@@ -228,3 +229,14 @@ def _log_left_out(left_out: Sequence[str], cycles: Sequence[str], log: Log) -> N
         log(f"left out: {len(left_out):,} hidden or system files and folders{examples}")
     if cycles:
         log(f"left out: {preview(cycles)}, as such links lead to a folder that contains them")
+
+
+def _log_without_media(listing: Listing, folders: Sequence[str], log: Log) -> None:
+    """Log folders without images and sounds, such as a class that was not downloaded."""
+    filled = {os.fspath(up) for path in listing.media for up in path.parents}
+    tables = {os.fspath(path.parent) for path in listing.tables}
+    without = [path for path in folders if path not in filled | tables]
+    outermost = [path for path in without if os.path.dirname(path) not in without]
+    if listing.media and outermost:
+        names = [os.path.relpath(path, listing.folder) for path in outermost]
+        log(f"left out: {len(names):,} folders without images and sounds: {preview(names)}")

@@ -79,14 +79,15 @@ def find_shards(folder: Path) -> Layout | None:
         If files of several formats stand beside each other, or the folder is a versioned table.
     """
     npy, tables, mixed, others = list[Path](), list[Path](), list[str](), list[str]()
-    visited = set[str]()
+    visited, base = set[str](), os.path.realpath(folder)
     for root, folders, names in os.walk(folder, onerror=_report, followlinks=True):
         real = os.path.realpath(root)
-        if real in visited:  # a link to a folder that contains it
+        top = Path(root).relative_to(folder)
+        if real in visited or base.startswith(f"{real}{os.sep}"):  # a link to a folder above it
+            others.append(f"{top.as_posix()}/")
             folders.clear()
             continue
         visited.add(real)
-        top = Path(root).relative_to(folder)
         hidden = [name for name in folders if _is_hidden(name)]
         _check_not_versioned(hidden, folder)
         others += [f"{(top / name).as_posix()}/" for name in sorted(hidden)]

@@ -52,7 +52,10 @@ def is_scalar(kind: Any) -> bool:
 
 
 def to_numpy(values: Any) -> Array:
-    """Return a column of scalars, (n,): numbers or str; a missing value is NaN or ""."""
+    """Return a column of scalars, (n,): numbers, bool or str.
+
+    A missing value is NaN, "" or, among bool, None.
+    """
     import pyarrow as pa
     from pyarrow import types
 
@@ -62,7 +65,7 @@ def to_numpy(values: Any) -> Array:
     if types.is_decimal(kind) or types.is_null(kind):
         values = values.cast(pa.float64())
     elif types.is_boolean(kind):
-        values = values.cast(pa.int64())
+        return np.array(values.to_pylist(), object if values.null_count else np.bool_)
     elif types.is_integer(kind) and values.null_count:
         values = _with_nan(values)
     if is_numeric(values.type):
@@ -143,9 +146,12 @@ def class_names(schema: Any) -> dict[str, list[str]]:
     except (ValueError, KeyError, TypeError):  # other metadata under this key
         return {}
     names = dict[str, list[str]]()
-    for column, feature in features.items():
+    for column, feature in features.items() if isinstance(features, dict) else ():
         if isinstance(feature, dict) and feature.get("_type") == "ClassLabel":
-            names[column] = [str(name) for name in feature.get("names") or ()]
+            listed = feature.get("names") or []
+            if not isinstance(listed, list):
+                raise ValueError(f"those of the column {column!r} are no list")
+            names[column] = [str(name) for name in listed]
     return {column: classes for column, classes in names.items() if classes}
 
 

@@ -22,6 +22,7 @@ HEAD = 1 << 22  # bytes in which the header and the first rows lie
 FIRST_ROWS = 20  # rows that show which character is the delimiter
 BLOCK = 1 << 26  # bytes that pyarrow parses at once; a row must not be longer
 NUMBER = re.compile(r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)([eE][+-]?[0-9]+)?|nan|-?inf", re.I)
+ESCAPED_QUOTE = re.compile(rb'[^"\\,;\t|\r\n]{0,20}\\"[^"\\,;\t|\r\n ]{1,20}')
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*$', re.IGNORECASE)  # Excel's first line
 EXPECTED = "expected the names of the columns"
 
@@ -63,6 +64,7 @@ def read_delimited(path: Path, log: Log) -> Any:
         name, fix = foreign
         raise ValueError(f"{path} is {name}, not a table of text: {fix}")
     content = decode_table(content, path, log)
+    _check_backslashes(content, path)
     layout = _layout(content[:HEAD].decode(errors="ignore"), path, log)
     names = clean_names(layout.names, path, log)
     table = _parse(content, layout, names, path)
@@ -268,6 +270,19 @@ def _check_first_line(table: Any, names: Sequence[str], path: Path) -> None:
                 f"{path}: the first line holds values ({preview(names, 3, quote=False)}; "
                 f"{name!r} is in the rows, too), {EXPECTED}: add such a line"
             )
+
+
+def _check_backslashes(content: bytes, path: Path) -> None:
+    r"""Raise a ValueError if quotation marks inside cells are written as ``\"``, as in C."""
+    match = ESCAPED_QUOTE.search(content)
+    if match is None:
+        return
+    row = content.count(b"\n", 0, match.start())
+    word = match[0].decode(errors="replace")
+    raise ValueError(
+        f'{path}: row {row:,} has the quotation mark {word!r}, expected "" inside quotes: write '
+        "the table without backslashes"
+    )
 
 
 def _check_quotes(table: Any, names: Sequence[str], content: bytes, path: Path) -> None:

@@ -93,7 +93,10 @@ def _without_zeros(content: bytes, path: Path) -> bytes:
     zero = content.find(b"\0")
     if zero >= 0:
         place = _place(content[:zero], "utf-8")
-        raise ValueError(f"{path}: {place} holds zero bytes, expected text: save it as UTF-8")
+        raise ValueError(
+            f"{path}: {place} holds zero bytes, expected text: if the file is "
+            "complete, save it as UTF-8"
+        )
     return content
 
 

@@ -76,11 +76,12 @@ def read_numbers(table: Table, reserved: Sequence[str], options: ReadOptions) ->
         x[:, j] = table.numbers(name)[kept]
         _check_size_of_numbers(x[:, j], kept, name, table.path)
         _check_digits(table, name, kept, options)
-    summary = f"{len(x):,} rows of {len(numeric):,} numeric columns"
+    summary = f"{len(x):,} rows of {len(numeric):,} numeric columns: {preview(numeric, 8)}"
     shape = _image_shape(schema, options, x.shape[1], table.path)
     if shape is not None:
         x = _as_images(x, shape, table.path)
-        summary = f"{len(x):,} images, a column for each pixel"
+        planes = "" if len(shape) == 2 else ": red first, then green, then blue"
+        summary = f"{len(x):,} images, a column for each pixel{planes}"
     elif schema is None and (side := _side_of_pixels(x)):
         summary += (
             f" of whole numbers from 0 to 255; if they are the pixels of images, "

@@ -88,11 +88,13 @@ def read_lists(table: Table, name: str, options: ReadOptions) -> Numbers:
     if options.drop_missing:
         kept = column.is_valid().to_numpy().copy()
         column = column.filter(column.is_valid())
+        _check_any(kept, name, where)
     x = stack_lists(column, name, where)
     if options.drop_missing and x.dtype.kind == "f" and x.ndim > 1:
         complete = np.asarray(np.isnan(x).reshape(len(x), -1).sum(axis=1) == 0)
         kept[kept] = complete
         x = x[complete]
+        _check_any(kept, name, where)
     if not kept.all():
         n_left_out = len(kept) - int(kept.sum())
         options.log(f"left out: {n_left_out:,} of {len(kept):,} rows, in which a number is missing")
@@ -110,6 +112,15 @@ def read_lists(table: Table, name: str, options: ReadOptions) -> Numbers:
         )
     summary = f"{len(x):,} rows of shape {x.shape[1:]} from the column {name!r}"
     return Numbers(x, kept, None, (), (name,), summary)
+
+
+def _check_any(kept: Array, name: str, where: str) -> None:
+    """Raise a ValueError if no row is left."""
+    if not kept.any():
+        raise ValueError(
+            f"{where}: each of the {len(kept):,} rows lacks a number in the column {name!r}: fill "
+            "them, or remove the column"
+        )
 
 
 def _rows(x: Array, name: str, where: str) -> Array:

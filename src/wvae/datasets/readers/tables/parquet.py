@@ -17,7 +17,14 @@ from ..arrays.examples import channels_first
 from ..arrays.values import Limits
 from .lists import stack_lists
 
-__all__ = ["GroupCache", "ParquetColumn", "ParquetInfo", "open_parquet", "reading"]
+__all__ = [
+    "GroupCache",
+    "ParquetColumn",
+    "ParquetInfo",
+    "open_parquet",
+    "parquet_problem",
+    "reading",
+]
 
 POINTER = b"version https://git-lfs"
 
@@ -65,10 +72,10 @@ def reading(path: Path) -> Generator[None]:
     try:
         yield
     except (pa.ArrowException, OSError) as error:
-        raise ValueError(f"{path} {_problem(path, error)}") from error
+        raise ValueError(f"{path} {parquet_problem(path, error)}") from error
 
 
-def _problem(path: Path, error: BaseException) -> str:
+def parquet_problem(path: Path, error: BaseException) -> str:
     """Return what is wrong with a file that cannot be read as Parquet, and the fix."""
     try:
         with open(path, "rb") as file:

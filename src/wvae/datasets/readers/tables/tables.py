@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from ...dataset import Array
-from ...messages import Log, one_line
+from ...messages import Log
 from . import arrow
 from .cells import Cells, fractions_of_words, type_columns
 from .delimited import read_delimited
 from .formats import check_is_file, foreign_format
 from .names import clean_name, clean_names
+from .parquet import parquet_problem
 
 __all__ = ["PARQUET", "TABLES", "Table", "checked", "read_table"]
 
@@ -103,7 +104,7 @@ class Table:
         return [name for name, column in columns if column.null_count == len(self)]
 
     def column(self, name: str) -> Array:
-        """Return a column of values, (n,): numbers or str; a missing value is NaN or ""."""
+        """Return a column of values, (n,); see `arrow.to_numpy`."""
         values = arrow.to_numpy(self.columns.column(name))
         if name not in self.class_names:
             return values
@@ -297,13 +298,12 @@ def _read_parquet(path: Path, log: Log) -> Table:
             columns = file.read(columns=others)
         columns.validate(full=True)  # text that is no UTF-8, categories that do not exist
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read as Parquet: {one_line(error)}") from error
+        raise ValueError(f"{path} {parquet_problem(path, error)}") from error
     try:
         class_names = arrow.class_names(schema)
-    except (ValueError, AttributeError, KeyError) as error:
-        reason = one_line(error)
+    except ValueError as error:
         raise ValueError(
-            f"{path}: the names of classes in its metadata are damaged ({reason}): save it again"
+            f"{path}: the names of classes in its metadata are damaged ({error}): save it again"
         ) from error
     read_encoded = partial(_parquet_batches, path)
     return checked(Table(path, columns, encoded, read_encoded, class_names), log)
