@@ -119,6 +119,8 @@ class Schema:
     def _check(self) -> None:
         """Raise a ValueError if a field cannot be what its documentation says."""
         naming = self.naming
+        # The columns may be the pixels of images.
+        size = int(np.prod(self.shape)) if _are_counts(self.shape) else 0
         given = tuple(n for n in (self.rate, self.mels, self.frames) if n is not None)
         is_right = {
             "kind": self.kind in KINDS,
@@ -128,7 +130,7 @@ class Schema:
             "factors": _are_words(self.factors),
             "ignored": _are_words(self.ignored),
             "columns": self.columns is None
-            or (_are_words(self.columns) and (len(set(self.columns)),) == self.shape),
+            or (_are_words(self.columns) and len(set(self.columns)) == size),
             "white": self.white is None or (_is_number(self.white) and 0 < self.white < np.inf),
             "rate": _are_counts(given),
             "naming": _are_words(naming.factors_from_name)
