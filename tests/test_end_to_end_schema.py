@@ -154,7 +154,8 @@ def test_a_column_that_is_missing_is_named(models: Path, command: Command, typed
 
 @pytest.mark.slow
 def test_measures_do_not_depend_on_the_form_of_the_data(models: Path, command: Command):
-    FRAME[["label", "c", "b", "a"]].rename(columns={"label": "species"}).to_csv("d.csv")
+    frame = pd.DataFrame(FRAME[["label", "c", "b", "a"]])
+    frame.rename(columns={"label": "species"}).to_csv("d.csv")
     model = models / "table-model"
     refusal = refused(command("measure", model, "d.csv"))
     assert "--label" in refusal
@@ -234,7 +235,7 @@ def test_a_damaged_schema_and_words_among_numbers_are_called_that():
     schema = Schema("table", (2,), columns=("a", "b")).to_json()
     with pytest.raises(ValueError, match="columns of the schema is 5"):
         Schema.from_json(schema | {"columns": 5})
-    with pytest.raises(ValueError, match=r"'red' in row 1, column 'q'") as error:
+    with pytest.raises(ValueError, match=r"'red' in row 2, column 'q'") as error:
         WVAE().fit(pd.DataFrame({"p": [1, 2, 3, 4], "q": ["1", "red", "3", "4"]}), [0, 1, 0, 1])
     assert "np.str_" not in str(error.value)
 

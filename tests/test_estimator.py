@@ -428,8 +428,8 @@ def with_value(value: float) -> np.ndarray:
 @pytest.mark.parametrize(
     ("x", "error", "message"),
     [
-        (with_value(np.nan), ValueError, "NaN among the rows 0 to 7"),
-        (with_value(np.inf), ValueError, "infinity among the rows 0 to 7"),
+        (with_value(np.nan), ValueError, "NaN, first in row 4:"),
+        (with_value(np.inf), ValueError, "infinity, first in row 4:"),
         (with_value(-np.inf), ValueError, "X holds infinity"),
         (with_value(1e39), ValueError, r"X holds values up to 1e\+39"),
         (X.astype(str), TypeError, "X has dtype <U"),

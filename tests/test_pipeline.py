@@ -174,7 +174,7 @@ def test_networks_run_on_whole_blocks(x: np.ndarray, monkeypatch: pytest.MonkeyP
 def test_values_that_are_not_finite_are_rejected_with_their_rows(value: float, fault: str):
     x = np.zeros((10_005, 2))
     x[10_003, 1] = value
-    with pytest.raises(ValueError, match=rf"{fault} among the rows 10000 to 10004"):
+    with pytest.raises(ValueError, match=rf"{fault}, first in row 10,004, column 2"):
         check_examples(x)
 
 

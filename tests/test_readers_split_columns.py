@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ N = 12
 WORDS = ["train"] * 8 + ["test"] * 4
 
 
-def write(path: Path, **columns: list[object]) -> Path:
+def write(path: Path, **columns: Sequence[object]) -> Path:
     columns = {"a": list(range(5, 5 + N)), "label": ["x", "y"] * (N // 2), **columns}
     rows = zip(*columns.values(), strict=True)
     lines = [",".join(columns), *(",".join(map(str, row)) for row in rows)]
@@ -38,7 +39,12 @@ def write(path: Path, **columns: list[object]) -> Path:
 )
 @pytest.mark.parametrize("factors", [(), ("plate",)])
 def test_a_column_of_parts_is_the_split(
-    reader: Reader, tmp_path: Path, name: str, values: list[object], n_test: int, factors: tuple
+    reader: Reader,
+    tmp_path: Path,
+    name: str,
+    values: Sequence[object],
+    n_test: int,
+    factors: tuple[str, ...],
 ) -> None:
     path = write(tmp_path / "a.csv", **{name: values, "plate": ["p", "q", "r"] * 4})
     data = reader(path, factors=factors)
@@ -62,7 +68,7 @@ def test_a_column_of_parts_is_the_split(
     ],
 )
 def test_other_columns_are_no_split(
-    reader: Reader, tmp_path: Path, columns: dict[str, list[object]], options: dict[str, object]
+    reader: Reader, tmp_path: Path, columns: dict[str, Sequence[object]], options: dict[str, object]
 ) -> None:
     data = reader(write(tmp_path / "a.csv", **columns), **options)
     assert data.split is None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields, replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -16,11 +17,13 @@ from sklearn.utils.validation import validate_data
 
 from .config import Config, Objective, Preset
 from .datasets.dataset import Dataset
+from .datasets.numbers import column_names_of
 from .datasets.schema import Schema
 from .datasets.values import ValueScale
 from .io.chainer import read_original
 from .io.model_folder import Code, SavedModel, check_code, read_model_folder, write_model_folder
 from .model import SplitVAE
+from .training.columns import Names, check_same_columns, names_of, plain_names
 from .training.examples import Array, Examples, check_examples, check_fits, check_labelled
 from .training.inference import (
     Posterior,
@@ -36,9 +39,11 @@ from .training.loop import Row, evaluate
 from .training.pipeline import FitResult, copy_training, copy_weights, fit_increment, fit_model
 from .training.prepare import build_config, check_same_classes, prepare_data
 from .training.schedule import make_optimiser
+from .training.spread import check_spread
 from .validation import check_classes, check_label_column, check_weights, encode_labels
 from .validation.class_names import match_classes
 from .validation.label_values import plain_labels
+from .validation.quoting import quoted
 
 
 class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
@@ -197,6 +202,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
     n_iter_: int
     n_features_in_: int
     feature_names_in_: Array
+    _other_names: Names | None = None  # of columns if they are no words, such as integers
 
     # `Config` defines the hyper-parameters. They are repeated here, because scikit-learn and
     # editors read them off the signature; a test compares the two.
@@ -364,12 +370,13 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         config, schema = self._config(), None
         if isinstance(X, Dataset):
             X, y, config, schema = _training_rows(X, y, config)
-        _check_column_names(X)
+        names = names_of(X) if schema is None else schema.columns
         # Attributes are set at the very end, so that a failed fit leaves the estimator as it was.
         warm = self.warm_start and hasattr(self, "model_")
         scale = self.scale_ if warm else None
         examples = prepare_data(config, X, y, sample_weight, groups=groups, scale=scale)
         if warm:
+            check_same_columns(names, self._column_names())
             self._examples(X)
             check_same_classes(examples.classes, self.classes_)
             model = copy_weights(self.model_, config)
@@ -377,7 +384,11 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             model = examples.build_model(config)
         test_examples = None
         if test is not None:
-            test_examples = check_labelled(*test, model.shape, examples.classes, examples.scale)
+            test_X, test_y = _test_data(test)
+            check_same_columns(names_of(test_X), names, "the X of test")
+            test_examples = check_labelled(
+                test_X, test_y, model.shape, examples.classes, examples.scale
+            )
         result = fit_model(
             model,
             examples.data,
@@ -419,7 +430,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         first = not hasattr(self, "model_")
         if first:
             config = self._config()
-            _check_column_names(X)
+            names_of(X)
             examples = prepare_data(config, X, y, sample_weight, classes=classes)
             model = examples.build_model(config)
             optimiser, history, centres = make_optimiser(model), [], None
@@ -590,7 +601,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
                 "code is 'rest', and z_rest alone does not determine the label: give y, or take "
                 "code='both'"
             )
-        return self.decode(self._centres(y), Z)
+        return self.decode(self._centres(check_label_column(y, len(Z))), Z)
 
     def reconstruct(self, X: Any) -> Array:
         """Return each example decoded from its posterior means, (n, \\*shape).
@@ -643,9 +654,11 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         sklearn.exceptions.NotFittedError, ValueError, TypeError
             As `encode` does; a ValueError also if a label is unknown or has no known centre.
         """
+        checked = self._examples(X)
+        labels = y if np.ndim(y) else np.full(len(checked.x), y)
+        z_label = self._centres(check_label_column(labels, len(checked.x)))
         _, z_rest = self.encode(X)
-        labels = y if np.ndim(y) else np.full(len(z_rest), y)
-        return self.decode(self._centres(labels), z_rest)
+        return self.decode(z_label, z_rest)
 
     # -------------------------------------------------------------------------------------- predict
 
@@ -702,8 +715,17 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         labels = plain_labels(check_label_column(y, len(predicted)), self.classes_)
         weight = check_weights(sample_weight, len(predicted))
         has_label = ~labels.missing
+        if not has_label.any():
+            raise ValueError(
+                f"{labels.summary()}, so there is nothing to score: give at least one label"
+            )
         if weight is not None:
             weight = weight[has_label]
+            if not weight.any():
+                raise ValueError(
+                    "sample_weight is zero for all rows with a label, expected at least one "
+                    "non-zero number"
+                )
         indices = match_classes(labels.known, self.classes_)  # −1, never right, for other labels
         return float(np.average(indices == predicted[has_label], weights=weight))
 
@@ -724,6 +746,8 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         sklearn.exceptions.NotFittedError, ValueError, TypeError
             As `encode` does; a ValueError also for a label that is not one of ``classes_``.
         """
+        if samples is not None and (not isinstance(samples, Integral) or samples < 1):
+            raise ValueError(f"samples is {quoted(samples)}, expected an integer from 1 on")
         model, data = self._fitted(), self._examples(X)
         labels = encode_labels(y, len(data.x), self.classes_)
         return evaluate(model, replace(data, y=labels), samples)
@@ -756,7 +780,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             weights=model.state_dict(),
             epochs=self.n_iter_,
             code=self._code(),
-            feature_names=getattr(self, "feature_names_in_", None),
+            feature_names=self._names_to_save(),
             schema=self.schema_,
         )
         write_model_folder(saved)
@@ -785,7 +809,11 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         result = FitResult(restore_model(saved), history, saved.label_centres)
         estimator._set_fitted(result, saved.classes, saved.scale, saved.schema)
         if saved.feature_names is not None:
-            estimator.feature_names_in_ = saved.feature_names
+            names: list[Any] = saved.feature_names.tolist()
+            if all(isinstance(name, str) for name in names):
+                estimator.feature_names_in_ = saved.feature_names
+            else:
+                estimator._other_names = names
         return estimator
 
     # ------------------------------------------------------------------------------------- internal
@@ -833,17 +861,48 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
     def _set_feature_names(self, X: Any) -> None:
         """Set the names of X's columns, if it has some, or delete earlier ones."""
         vars(self).pop("feature_names_in_", None)
+        self._other_names = None
         if len(self.shape_) == 1:
             validate_data(self, X, reset=True, skip_check_array=True)
+            if not hasattr(self, "feature_names_in_"):  # scikit-learn takes words only
+                self._other_names = names_of(X)
+
+    def _names_to_save(self) -> Array | None:
+        """Return the names of a data frame's columns, (n_features,), or None."""
+        if self._other_names is not None:
+            return np.array(self._other_names, dtype=object)
+        return getattr(self, "feature_names_in_", None)
+
+    def _column_names(self) -> Sequence[Any] | None:
+        """Return the names of the columns in training, or None if they are unknown."""
+        if hasattr(self, "feature_names_in_"):
+            return plain_names(self.feature_names_in_)
+        if self._other_names is not None:
+            return self._other_names
+        return None if self.schema_ is None else self.schema_.columns
 
     def _examples(self, X: Any) -> Examples:
         """Return X as examples, or raise an error if it does not fit the training data."""
         self._fitted()
         checked = check_examples(X)
         if checked.x.ndim == 2 and len(self.shape_) == 1:
-            # For a table, scikit-learn compares number and names of the columns.
+            self._check_columns(X)
+        examples = check_fits(checked, self.shape_, self.scale_)
+        check_spread(self.model_.observation, examples)
+        return examples
+
+    def _check_columns(self, X: Any) -> None:
+        """Raise a ValueError if number or names of X's columns differ from those in training."""
+        names, expected = names_of(X), self._column_names()
+        has_words = all(isinstance(name, str) for name in column_names_of(X) or ())
+        known_to_sklearn = has_words and hasattr(self, "feature_names_in_")
+        if known_to_sklearn or names is None:
+            # scikit-learn's own check, whose messages its users know.
             validate_data(self, X, reset=False, skip_check_array=True)
-        return check_fits(checked, self.shape_, self.scale_)
+            return
+        check_same_columns(names, expected)
+        if expected is None:
+            validate_data(self, X, reset=False, skip_check_array=True)
 
     def _centres(self, y: Any) -> Array:
         """Return the mean z_label of each label, (n, d_label)."""
@@ -870,6 +929,15 @@ def import_original(path: str | Path) -> WVAE:
     return WVAE._restored(read_original(Path(path)))
 
 
+def _test_data(test: Any) -> tuple[Any, Any]:
+    """Return the examples and labels of a test set, a tuple or a data set."""
+    if isinstance(test, Dataset):
+        return test.x, test.y
+    if not isinstance(test, tuple | list) or len(test) != 2:
+        raise TypeError(f"test is of the type {type(test).__name__}, expected a tuple (X, y)")
+    return test[0], test[1]
+
+
 def _sample_gaussian(mean: Array, sd: Array, rng: np.random.Generator) -> Array:
     return mean + sd * rng.standard_normal(mean.shape, np.float32)
 
@@ -883,16 +951,3 @@ def _training_rows(data: Dataset, y: Any, config: Config) -> tuple[Array, Array,
     schema = data.schema or Schema(data.kind, data.shape, rate=data.rate)
     schema = schema.with_labels(data.label_name, data.classes, data.factors)
     return data.x, data.y, replace(config, kind=data.kind), schema
-
-
-def _check_column_names(X: Any) -> None:
-    """Raise a TypeError if a data frame's columns have names of several types."""
-    columns = getattr(X, "columns", None)
-    if columns is None:
-        return
-    types = sorted({type(name).__name__ for name in columns})
-    if len(types) > 1 and "str" in types:
-        raise TypeError(
-            f"the names of X's columns are of the types {', '.join(types)}, expected str: convert "
-            "them with X.columns = X.columns.astype(str)"
-        )

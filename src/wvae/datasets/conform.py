@@ -44,7 +44,10 @@ def schema_of(like: Any) -> Schema:
     if like.schema_ is None:
         shape, kind = like.shape_, like.config_.kind
         kind = "table" if len(shape) == 1 else kind
-        return Schema(kind, tuple(shape), label="", classes=tuple(like.classes_.tolist()))
+        columns = getattr(like, "feature_names_in_", None)
+        names = None if columns is None else tuple(columns.tolist())
+        classes = tuple(like.classes_.tolist())
+        return Schema(kind, tuple(shape), label="", classes=classes, columns=names)
     return like.schema_
 
 
@@ -88,16 +91,20 @@ def _read_schema(folder: Path) -> Schema:
     file = folder / "config.json"
     try:
         about = json.loads(file.read_text(encoding="utf-8"))
-        if "schema" in about:
+        if about.get("schema") is not None:
             return Schema.from_json(about["schema"])
         classes = tuple(about["classes"])
         shape = tuple(about["example_shape"])
         kind = "table" if len(shape) == 1 else about["config"]["kind"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        names = about.get("column_names")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{folder} is no model folder that can be read: {one_line(error)}"
         ) from error
-    return Schema(kind, shape, label="", classes=classes)
+    columns = None
+    if isinstance(names, list) and all(isinstance(name, str) for name in names):
+        columns = tuple(names)
+    return Schema(kind, shape, label="", classes=classes, columns=columns)
 
 
 def seed_of(like: Any) -> int:

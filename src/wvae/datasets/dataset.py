@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
+from ..validation.arrays import as_labels
 from ..validation.label_values import is_missing, plain_labels
-from .schema import Kind, Schema
+from ..validation.quoting import quoted
+from .numbers import as_numbers, column_names_of
+from .schema import KINDS, Kind, Schema
 from .shards import take
 
 __all__ = ["Array", "Dataset", "Kind", "is_labelled"]
@@ -87,18 +91,24 @@ class Dataset:
     rows: Array | None = None
 
     def __post_init__(self) -> None:
+        self._make_arrays()
+        if self.kind not in KINDS:
+            raise ValueError(f"kind is {quoted(self.kind)}, expected 'image', 'audio' or 'table'")
         if self.x.dtype.kind not in "uif":
             expected = "numbers"
             raise ValueError(f"x has dtype {self.x.dtype}, expected {expected}: use x.astype")
+        if not self.x.shape:
+            raise ValueError("x is one number, expected examples, (n, *shape)")
         if self.rate is not None and self.kind != "audio":
             raise ValueError(f"rate is {self.rate} for {self.kind} data: leave it out")
         if self.rate is not None and self.rate < 1:
             raise ValueError(f"rate is {self.rate}, expected samples per second, at least 1")
         if self.split is not None:
-            parts = set(np.unique(self.split).tolist())
+            parts = set(self.split.tolist())
             if not parts <= {"train", "test"}:
                 expected = "only 'train' and 'test'"
-                raise ValueError(f"split has the values {sorted(parts)}, expected {expected}")
+                values = sorted(parts, key=str)
+                raise ValueError(f"split has the values {values}, expected {expected}")
         for column, values in self._columns().items():
             if values.shape != (len(self.x),):
                 raise ValueError(
@@ -109,6 +119,24 @@ class Dataset:
             # A part of the rows could not tell whether −1 is a class or marks a missing label.
             object.__setattr__(self, "y", plain_labels(self.y).nullable)
             object.__setattr__(self, "labels_checked", True)
+
+    def _make_arrays(self) -> None:
+        """Turn lists, columns of data frames and tensors into arrays."""
+        arrays: dict[str, Any] = {"x": self.x, "y": self.y, "factors": dict(self.factors)}
+        if not isinstance(getattr(self.x, "dtype", None), np.dtype) or np.ma.isMA(self.x):
+            arrays["x"] = np.asarray(as_numbers(self.x, "x"))
+            names = column_names_of(self.x)
+            if names and self.schema is None:
+                columns = tuple(str(name) for name in names)
+                arrays["schema"] = Schema(self.kind, arrays["x"].shape[1:], columns=columns)
+        arrays["y"] = as_labels(self.y, "y")
+        for name, values in self.factors.items():
+            arrays["factors"][name] = _as_column(values)
+        for name in ("split", "files"):
+            values = getattr(self, name)
+            arrays[name] = None if values is None else _as_column(values)
+        for name, values in arrays.items():
+            object.__setattr__(self, name, values)
 
     def __repr__(self) -> str:
         """Return a description of at most ten lines."""
@@ -157,13 +185,13 @@ class Dataset:
         indices[labelled] = np.searchsorted(classes, labels)
         return indices
 
-    def subset(self, rows: Array) -> Dataset:
+    def subset(self, rows: Array | list[int] | list[bool] | slice) -> Dataset:
         """Return a subset of the examples.
 
         Parameters
         ----------
         rows
-            Boolean mask, (n,), or indices in the order of the result, (m,).
+            Boolean mask, (n,), a slice, or indices in the order of the result, (m,).
 
         Returns
         -------
@@ -171,6 +199,9 @@ class Dataset:
             The selected rows, copied. If ``x`` is on disk and the indices increase, ``x`` stays on
             disk and is not read.
         """
+        if isinstance(rows, slice):
+            rows = np.arange(len(self))[rows]
+        rows = np.asarray(rows, None if len(rows) else np.intp)  # an empty list is of floats
         increasing = rows.dtype == bool or bool((np.diff(rows) > 0).all())
         return replace(
             self,
@@ -181,6 +212,12 @@ class Dataset:
             files=None if self.files is None else self.files[rows],
             rows=None if self.rows is None else self.rows[rows],
         )
+
+
+def _as_column(values: Any) -> Array:
+    """Return a factor as an array; a list of numbers and words becomes an array of words."""
+    is_list = type(values) in (list, tuple)
+    return np.asarray(values) if is_list else as_labels(values, "a factor")
 
 
 def is_labelled(y: Array) -> Array:

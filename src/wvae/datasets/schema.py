@@ -7,10 +7,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-__all__ = ["Kind", "Naming", "Schema"]
+from ..validation.quoting import quoted
+
+__all__ = ["KINDS", "Kind", "Naming", "Schema"]
 
 Array = np.ndarray
 Kind = Literal["image", "audio", "table"]
+KINDS = ("image", "audio", "table")
 
 
 @dataclass(frozen=True)
@@ -99,35 +102,65 @@ class Schema:
         TypeError, KeyError, ValueError
             If a field is unknown or missing, or has a wrong type.
         """
+        if not isinstance(values, dict):
+            raise TypeError(f"the schema is {quoted(values)}, expected an object")
         known = {spec.name for spec in fields(cls)}
         unknown = sorted(set(values) - known)
         if unknown:
             raise ValueError(f"the schema has unknown fields: {', '.join(unknown)}")
-        for name, value in values.items():
-            if not _has_type(name, value):
-                raise ValueError(f"{name} of the schema is {value!r}")
-        naming = {name: _as_tuple(value) for name, value in values.get("naming", {}).items()}
+        naming = values.get("naming", {})
+        if not isinstance(naming, dict):
+            raise TypeError(f"the schema's naming is {quoted(naming)}, expected an object")
         plain = {name: _as_tuple(value) for name, value in values.items() if name != "naming"}
-        return cls(**plain, naming=Naming(**naming))
+        schema = cls(**plain, naming=Naming(**{k: _as_tuple(v) for k, v in naming.items()}))
+        schema._check()
+        return schema
+
+    def _check(self) -> None:
+        """Raise a ValueError if a field cannot be what its documentation says."""
+        naming = self.naming
+        given = tuple(n for n in (self.rate, self.mels, self.frames) if n is not None)
+        is_right = {
+            "kind": self.kind in KINDS,
+            "shape": _are_counts(self.shape) and len(self.shape) > 0,
+            "label": isinstance(self.label, str),
+            "classes": isinstance(self.classes, tuple),
+            "factors": _are_words(self.factors),
+            "ignored": _are_words(self.ignored),
+            "columns": self.columns is None
+            or (_are_words(self.columns) and (len(set(self.columns)),) == self.shape),
+            "white": self.white is None or (_is_number(self.white) and 0 < self.white < np.inf),
+            "rate": _are_counts(given),
+            "naming": _are_words(naming.factors_from_name)
+            and (naming.label_from_name is None or isinstance(naming.label_from_name, str))
+            and _are_counts(naming.label_from_folder or ()),
+        }
+        for name, right in is_right.items():
+            if not right:
+                raise ValueError(f"{name} of the schema is {quoted(getattr(self, name))}")
 
     def with_labels(self, label: str, classes: Array, factors: dict[str, Array]) -> Schema:
         """Return the schema with the names of the label, its classes and the factors."""
         return replace(self, label=label, classes=tuple(classes.tolist()), factors=tuple(factors))
 
 
-def _has_type(name: str, value: Any) -> bool:
-    """Return whether a field in JSON has the type that it is written in."""
-    if name in ("shape", "factors", "columns", "ignored"):
-        item = int if name == "shape" else str
-        return isinstance(value, list | tuple) and all(type(v) is item for v in value)
-    if name == "classes":
-        return isinstance(value, list | tuple)
-    if name == "naming":
-        return isinstance(value, dict)
-    if name in ("kind", "label"):
-        return isinstance(value, str)
-    return type(value) in ((int, float) if name == "white" else (int,)) and value > 0
-
-
 def _as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _are_counts(values: Any) -> bool:
+    """Return whether a tuple holds integers from 1 on."""
+    is_count = [_is_number(n) and isinstance(n, int) and n > 0 for n in _items(values)]
+    return isinstance(values, tuple) and all(is_count)
+
+
+def _are_words(values: Any) -> bool:
+    return isinstance(values, tuple) and all(isinstance(word, str) for word in values)
+
+
+def _items(values: Any) -> tuple[Any, ...]:
+    return values if isinstance(values, tuple) else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ __all__ = ["ROUNDING", "ValueScale", "learn_scale"]
 Array = np.ndarray
 ROUNDING = 1e-6  # values that are less than this outside [0, 1] are in it but for rounding
 MARGIN = 0.1  # new values may lie this far outside [0, 1], for instance after interpolation
+FLOAT64_WHOLE = 2.0**53  # the largest number below which float64 holds all whole numbers
+BLOCK = 1000  # rows checked at once
 BYTE, DEEP = 255, 65535  # the largest numbers of 8 and of 16 bits
 
 
@@ -54,12 +57,12 @@ class ValueScale:
 
     def apply(self, x: Array) -> Array:
         """Return x, (n, \\*shape), as the network's input, float32."""
-        if self.is_identity:
-            return x.astype(np.float32)
         if np.any(self.offset):
-            x = x.astype(np.float64) - self.offset
+            x = _difference(x, np.asarray(self.offset))
+        # In one order of memory, because PyTorch rounds differently in another.
+        values = x.astype(np.float32, order="C")
         # In float32 as in PyTorch: whole numbers below 2²⁴ and their quotients are exact enough.
-        return x.astype(np.float32) / np.float32(self.white)
+        return values if self.white == 1 else values / np.float32(self.white)
 
     def invert(self, x: Array) -> Array:
         """Return the network's output, (n, \\*shape), in the units of a table's columns.
@@ -88,10 +91,17 @@ class ValueScale:
         ------
         ValueError
             If training values were in [0, 1], and a value is far outside.
+
+        Warns
+        -----
+        UserWarning
+            If all floating numbers are 0 or 1, so that 1 could be white or nearly black.
         """
         if not self.unit_range:
             return self
         is_fraction = x.dtype.kind == "b" or (x.dtype.kind == "f" and high < 2)
+        if is_fraction and x.dtype.kind == "f" and self.white > 1 and high == 1:
+            self._warn_of_levels(x)
         scale = ValueScale(unit_range=True) if is_fraction else self
         if low < -MARGIN * scale.white or high > (1 + MARGIN) * scale.white:
             top = f"{scale.white:g}"
@@ -101,6 +111,15 @@ class ValueScale:
                 f"{fractions}: scale it alike, or train on data of this range, too"
             )
         return scale
+
+    def _warn_of_levels(self, x: Array) -> None:
+        """Warn if floating numbers are all 0 or 1, so that 1 could be nearly black."""
+        if _all_whole(x[start : start + BLOCK] for start in range(0, len(x), BLOCK)):
+            warnings.warn(
+                f"X holds only 0 and 1 as {x.dtype}, and 1 is read as white: if it is one of the "
+                f"{self.white:g} levels of the training data, give integers",
+                stacklevel=5,
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Return the scale as values that JSON can hold."""
@@ -116,13 +135,35 @@ class ValueScale:
         KeyError, TypeError, ValueError
             If a value is missing or wrong.
         """
-        offset: Any = np.asarray(values["offset"], np.float64)
-        white, unit_range = float(values["white"]), values["in_0_to_1"]
+        offset: Any = np.asarray(values["offset"])
+        white, unit_range = values["white"], values["in_0_to_1"]
+        if offset.dtype.kind not in "iuf":
+            raise ValueError("offset holds other values than numbers")
+        if isinstance(white, bool) or not isinstance(white, int | float):
+            raise ValueError(f"white is {white!r}, expected a number")
+        offset, white = offset.astype(np.float64), float(white)
         if not isinstance(unit_range, bool):
             raise ValueError(f"in_0_to_1 is {unit_range!r}, expected true or false")
-        if not (np.isfinite(offset).all() and np.isfinite(white) and white > 0):
-            raise ValueError("offset and white are not finite, or white is not positive")
+        if not np.isfinite(offset).all() or (offset.ndim == 0 and offset):
+            raise ValueError("offset is neither 0 nor a finite number for each column")
+        if not 1 <= white <= DEEP or (white > 1 and not unit_range):
+            raise ValueError(f"white is {white:g}, expected 1 to {DEEP}, and 1 outside [0, 1]")
         return cls(offset if offset.ndim else float(offset), white, unit_range)
+
+
+def _difference(x: Array, offset: Array) -> Array:
+    """Return x − offset, (n, \\*shape), as float64, exact even for integers beyond 2⁵³."""
+    result = x.astype(np.float64) - offset
+    # float64 holds all whole numbers up to 2⁵³ only, so such an offset is whole.
+    large = np.abs(offset) > FLOAT64_WHOLE
+    if x.dtype.kind not in "iu" or x.dtype.itemsize < 8 or not large.any():
+        return result
+    # The difference modulo 2⁶⁴ is the difference itself if that is small.
+    whole = np.array([int(value) % 2**64 for value in offset[large].tolist()], np.uint64)
+    exact = x[:, large].astype(np.uint64) - whole
+    small = np.abs(result[:, large]) < 2.0**62
+    result[:, large] = np.where(small, exact.astype(np.int64), result[:, large])
+    return result
 
 
 def learn_scale(

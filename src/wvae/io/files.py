@@ -250,7 +250,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
     except FileNotFoundError as error:
         raise ModelFileError(f"{path} is missing") from error
-    except SafetensorError as error:
+    except (SafetensorError, OSError) as error:
         raise ModelFileError(
             f"{path} is damaged or no safetensors file ({error}): restore it or train again"
         ) from error

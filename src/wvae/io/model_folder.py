@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..config import Config
+from ..datasets.messages import one_line
 from ..datasets.schema import Schema
 from ..datasets.values import ValueScale
 from .files import (
@@ -48,6 +49,7 @@ Array = np.ndarray
 Code = Literal["rest", "label", "both"]
 FORMAT = 4
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
+MAX_EPOCHS = 10**9
 LABEL_CENTRES = "label_centres"  # name of this tensor in model.safetensors
 
 
@@ -183,22 +185,78 @@ def read_model_folder(path: Path) -> SavedModel:
     about = _read_config(path)
     tensors, _ = read_tensors(path / WEIGHTS_FILE)
     try:
-        column_names, schema = about.get("column_names"), about.get("schema")
-        return SavedModel(
-            path=path,
-            config=Config(**about["config"] | {"device": "auto"}),
-            shape=tuple(about["example_shape"]),
-            scale=ValueScale.from_json(about["values"]),
-            classes=np.array(about["classes"]),
-            label_centres=tensors.pop(LABEL_CENTRES).numpy(),
-            weights=tensors,
-            epochs=len(range(about["epochs_trained"])),  # a TypeError if it is not an integer
-            code=check_code(about["code"]),
-            feature_names=None if column_names is None else np.array(column_names, dtype=object),
-            schema=None if schema is None else Schema.from_json(schema),
+        return _saved_model(path, about, tensors)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ModelFileError(
+            f"{path} is damaged: its config cannot be used ({one_line(error)})"
+        ) from error
+
+
+def _saved_model(path: Path, about: dict[str, Any], tensors: dict[str, Tensor]) -> SavedModel:
+    """Return the content of a model folder, or raise an error that says what is wrong."""
+    config = Config(**about["config"] | {"device": "auto"})
+    shape = _shape(about["example_shape"])
+    scale = ValueScale.from_json(about["values"])
+    if np.shape(scale.offset) not in ((), shape):
+        raise ValueError(f"offset has shape {np.shape(scale.offset)}, expected {shape}")
+    classes = _classes(about["classes"])
+    centres = tensors.pop(LABEL_CENTRES).float().numpy()
+    if centres.shape != (len(classes), config.d_label):
+        raise ValueError(
+            f"{LABEL_CENTRES} has shape {centres.shape}, expected {(len(classes), config.d_label)}"
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelFileError(f"{path} is damaged: its config cannot be used ({error})") from error
+    if np.isinf(centres).any():
+        raise ValueError(f"{LABEL_CENTRES} holds infinity")
+    epochs = about["epochs_trained"]
+    if isinstance(epochs, bool) or not isinstance(epochs, int) or not 0 <= epochs <= MAX_EPOCHS:
+        raise ValueError(f"epochs_trained is {epochs!r}, expected a number of epochs")
+    schema = None if about.get("schema") is None else Schema.from_json(about["schema"])
+    if schema is not None and (schema.shape, schema.kind) != (shape, config.kind):
+        raise ValueError(f"the schema has shape {schema.shape}, expected {shape}")
+    if schema is not None and schema.classes not in ((), tuple(classes.tolist())):
+        raise ValueError("the schema has other classes than the model")
+    return SavedModel(
+        path=path,
+        config=config,
+        shape=shape,
+        scale=scale,
+        classes=classes,
+        label_centres=centres,
+        weights=tensors,
+        epochs=epochs,
+        code=check_code(about["code"]),
+        feature_names=_column_names(about.get("column_names"), shape),
+        schema=schema,
+    )
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    """Return the shape of an example."""
+    is_count = [isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in value]
+    if not isinstance(value, list) or not value or not all(is_count):
+        raise ValueError(f"example_shape is {value!r}, expected positive integers")
+    return tuple(value)
+
+
+def _classes(value: Any) -> Array:
+    """Return the classes: distinct, sorted, and of one type."""
+    kinds = {type(name) for name in value}
+    if not isinstance(value, list) or len(kinds) != 1 or not kinds <= {str, int, bool}:
+        raise ValueError("classes holds other values than words, integers or booleans of one type")
+    classes = np.array(value)
+    if not np.array_equal(classes, np.unique(classes)):
+        raise ValueError("classes is not sorted, or holds a class twice")
+    return classes
+
+
+def _column_names(value: Any, shape: tuple[int, ...]) -> Array | None:
+    """Return the names of the columns, (columns,), or None."""
+    if value is None:
+        return None
+    is_name = [isinstance(name, str | int) for name in value]
+    if not isinstance(value, list) or (len(value),) != shape or not all(is_name):
+        raise ValueError(f"column_names has no name for each of the {shape} columns")
+    return np.array(value, dtype=object)
 
 
 def load_weights(path: Path, module: Module, tensors: dict[str, Tensor]) -> None:
@@ -226,6 +284,10 @@ def load_weights(path: Path, module: Module, tensors: dict[str, Tensor]) -> None
                 f"{path} is damaged: its weights do not fit its config ({name} has shape "
                 f"{actual.get(name, 'none')}, expected {expected.get(name, 'none')})"
             )
+        if tensors[name].is_complex():
+            raise ModelFileError(f"{path} is damaged: {name} holds complex numbers")
+        if name.endswith(".input_sd") and not bool((tensors[name] > 0).all()):
+            raise ModelFileError(f"{path} is damaged: {name} is not positive")
         if not bool(tensors[name].isfinite().all()):
             raise ModelFileError(
                 f"{path} holds NaN or infinity in {name}, expected finite weights: train again"
@@ -241,15 +303,18 @@ def _read_config(path: Path) -> dict[str, Any]:
     try:
         about = json.loads(file.read_text(encoding="utf-8"))
         version = about["format"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelFileError(f"{file} is damaged ({error}): restore it or train again") from error
-    if version != FORMAT:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ModelFileError(
+            f"{file} is damaged ({one_line(error)}): restore it or train again"
+        ) from error
+    if version != FORMAT or isinstance(version, bool):
         if isinstance(version, int) and version > FORMAT:
             raise ModelFileError(
                 f"{path} was written by a newer version of wvae (format {version}, this version "
                 f"reads {FORMAT}): update wvae"
             )
-        raise ModelFileError(f"{file} has format {version}, expected {FORMAT}: train again")
+        held = f"{version}" if type(version) is int else f"{version} ({type(version).__name__})"
+        raise ModelFileError(f"{file} has format {held}, expected {FORMAT}: train again")
     return about
 
 

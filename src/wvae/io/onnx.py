@@ -127,7 +127,7 @@ def _take_raw_columns(network: SplitVAE, model: WVAE) -> None:
     lost = np.flatnonzero(spacing > MAX_ROUNDING * _numpy(observation.input_sd))
     if lost.size:
         names = _column_names(model)
-        column = repr(names[lost[0]]) if names else f"{lost[0]}"
+        column = repr(names[lost[0]]) if names else f"{lost[0] + 1}"
         raise ExportError(
             f"the column {column} has values about {np.ravel(offset)[lost[0]]:.6g}, whose "
             "differences float32 would round away, and ONNX files of wvae take float32: subtract a "

@@ -13,11 +13,11 @@ import torch
 from sklearn.utils.validation import check_array
 from torch import Tensor
 
+from ..datasets.numbers import as_numbers, first_word
 from ..datasets.shards import Shards, take
 from ..datasets.values import ValueScale, learn_scale
 from ..model import ExampleWeights
 from ..validation import UNLABELLED, encode_labels
-from ..validation.quoting import quoted
 from .finite import check_finite_values
 
 Array = np.ndarray
@@ -160,24 +160,16 @@ def check_examples(X: Any) -> CheckedArray:
         If X is empty, has no axis of examples, or holds NaN, infinity or values too large for
         single precision.
     TypeError
-        If X is sparse or not numeric.
+        If X is sparse or not numeric, or holds dates.
 
     Examples
     --------
     >>> check_examples([[0, 1], [2, 3]]).high
     3.0
     """
-    n_axes = X.ndim if hasattr(X, "ndim") else np.ndim(np.asarray(X))
-    if n_axes == 2 and not isinstance(X, Shards):
-        numeric = [np.float64, np.float32, np.float16]
-        integers = [np.dtype(f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64)]
-        dtypes: Any = [*numeric, *integers]
-        options: Any = {"ensure_all_finite": False, "estimator": "WVAE", "input_name": "X"}
-        try:
-            X = check_array(X, dtype=dtypes, **options)
-        except ValueError as error:
-            _reject_words(X)
-            raise error
+    X = as_numbers(X)
+    if X.ndim == 2 and not isinstance(X, Shards):
+        X = _check_table(X)
     X = np.asarray(X) if not isinstance(X, np.ndarray | Shards) else X
     if X.ndim < 2 or 0 in X.shape:
         raise ValueError(
@@ -197,21 +189,27 @@ def check_examples(X: Any) -> CheckedArray:
     return CheckedArray(X, min(lows), max(highs))
 
 
-def _reject_words(X: Any) -> None:
-    """Raise a ValueError if a table holds a word, which is no number."""
-    names = getattr(X, "columns", None)
-    for row, values in enumerate(np.asarray(X, object).tolist()):
-        for column, value in enumerate(values):
-            try:
-                float(value)
-            except ValueError:
-                name = column if names is None else quoted(names[column])
-                raise ValueError(
-                    f"X holds {quoted(value)} in row {row}, column {name}, expected numbers: "
-                    "encode or drop the columns of words"
-                ) from None
-            except TypeError:
-                return
+def _check_table(X: Any) -> Array:
+    """Return a table of numbers, (n, d), by scikit-learn's rules."""
+    numeric = [np.float64, np.float32, np.float16]
+    integers = [np.dtype(f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64)]
+    dtypes: Any = [*numeric, *integers]
+    if isinstance(X, np.ndarray) and not X.dtype.isnative:
+        # scikit-learn would make float64 of integers, which loses digits beyond 2⁵³.
+        X = X.astype(X.dtype.newbyteorder("="))
+    try:
+        return check_array(
+            X, dtype=dtypes, ensure_all_finite=False, estimator="WVAE", input_name="X"
+        )
+    except (ValueError, TypeError) as error:
+        word = first_word(X)
+        if not word:
+            raise
+        # scikit-learn's checks look for the words from "argument" to "number".
+        raise type(error)(
+            f"X holds {word}, but an argument must be made of numbers, or a string that is a "
+            "number: convert the value, or drop its row or column"
+        ) from None
 
 
 def learn_scale_of(checked: CheckedArray, *, per_column: bool, bernoulli: bool) -> ValueScale:

@@ -44,8 +44,11 @@ def check_finite_values(x: Array, first_row: int) -> tuple[float, float]:
         fault = "infinity"
     else:
         fault = f"values up to {largest:g}"
-    last_row = first_row + len(x) - 1
-    raise ValueError(f"X holds {fault} among the rows {first_row} to {last_row}: drop or fill them")
+    where = np.argwhere(~(np.abs(x.astype(np.float64)) <= LARGEST))[0]
+    place = f"row {first_row + int(where[0]) + 1:,}"
+    if x.ndim == 2:
+        place += f", column {int(where[1]) + 1}"
+    raise ValueError(f"X holds {fault}, first in {place}: drop or fill such rows")
 
 
 def all_finite(module: nn.Module) -> bool:

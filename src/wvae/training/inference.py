@@ -12,6 +12,7 @@ from ..io.model_folder import Code
 from ..model import SplitVAE
 from ..nn.torch_state import default_torch_state
 from ..validation import class_indices
+from ..validation.arrays import plain_tensor
 from .examples import Array, Examples, batches, pad_to_block
 
 ALIGNMENT_BATCH = 16_000  # rows at once: each is a few numbers, and many small operations are slow
@@ -168,9 +169,12 @@ def centres_of(y: Any, classes: Array, centres: Array) -> Array:
 
 def _check_code(name: str, z: Array, width: int) -> torch.Tensor:
     """Return a copy of a code as a tensor, or raise a ValueError if its shape is wrong."""
-    z = np.asarray(z, np.float32)
+    z = np.asarray(plain_tensor(z), np.float32)
     if z.ndim != 2 or z.shape[1] != width:
         raise ValueError(f"{name} has shape {z.shape}, expected (n, {width})")
+    if not np.isfinite(z).all():
+        row = int(np.argwhere(~np.isfinite(z))[0, 0]) + 1
+        raise ValueError(f"{name} holds NaN or infinity in row {row:,}, expected finite codes")
     return torch.from_numpy(np.array(z))
 
 

@@ -19,6 +19,8 @@ from .examples import Examples, batches
 MAX_ROWS = 100_000  # examples that are measured: more would hardly change the result
 MIN_STYLE_SD = 1e-3
 MIN_RELATIVE_SD = 1e-6  # a spread below this share of the mean is rounding
+FLOAT64_ROUNDING = 1e-15  # the same for columns whose mean was subtracted in float64
+MIN_SD, MAX_SD = 1e-17, 1e17  # of values whose squares float32 can hold
 
 
 @default_torch_state()
@@ -137,9 +139,27 @@ def _set_scale(model: SplitVAE, data: Examples, device: torch.device) -> None:
     sd = mean_of(lambda x: (x - mean).square()).sqrt()
     # A column that is constant but for rounding is divided by its own size, or by 1: never by 0.
     rounding = MIN_RELATIVE_SD * mean.abs()
-    is_varied = sd > rounding.clamp(min=1e-30)
+    if data.x.dtype.kind == "f":
+        offset = torch.as_tensor(data.value_scale.offset, dtype=torch.float64, device=device)
+        rounding = torch.maximum(rounding, FLOAT64_ROUNDING * offset.abs())
+    is_varied = sd > rounding
+    _check_sd(sd, is_varied, model.observation.per_column)
     model.observation.input_mean.copy_(mean)
     model.observation.input_sd.copy_(torch.where(is_varied, sd, rounding.clamp(min=1.0)))
+
+
+def _check_sd(sd: Tensor, is_varied: Tensor, per_column: bool) -> None:
+    """Raise a ValueError if float32 cannot hold the squares of values with this spread."""
+    is_wrong = is_varied & ((sd < MIN_SD) | (sd > MAX_SD))
+    if not is_wrong.any():
+        return
+    place = "X"
+    if per_column:
+        place = f"column {int(is_wrong.flatten().nonzero()[0]) + 1} of X"
+    raise ValueError(
+        f"{place} has a standard deviation of {float(sd[is_wrong].flatten()[0]):.3g}, expected "
+        f"{MIN_SD:g} to {MAX_SD:g}: measure it in another unit, or drop it"
+    )
 
 
 @torch.no_grad()

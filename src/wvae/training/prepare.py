@@ -25,6 +25,8 @@ from ..validation import (
 from .examples import Array, Examples, check_examples, learn_scale_of
 from .initialise import build_model
 
+CHANNELS = (1, 2, 3, 4)  # usual numbers of an image's channels
+
 
 @dataclass(frozen=True)
 class PreparedData:
@@ -120,8 +122,10 @@ def prepare_data(
 
 def _check_channels(shape: tuple[int, ...]) -> None:
     """Raise a ValueError if images have their channels last, as most programs write them."""
-    channels = (1, 3, 4)
-    if len(shape) == 4 and shape[3] in channels and shape[1] not in channels:
+    if len(shape) != 4 or shape[1] in CHANNELS:
+        return
+    _, height, width, last = shape
+    if last in CHANNELS or (height == width and last < width):
         raise ValueError(
             f"X has shape {shape}, like images with their channels last, expected them first: "
             "take np.moveaxis(X, -1, 1), and for one channel X[..., 0]"

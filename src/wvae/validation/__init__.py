@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import as_labels
 from .class_names import UNLABELLED, match_classes
 from .label_values import MISSING_WORDS, plain_labels
 from .quoting import quoted
@@ -153,7 +154,7 @@ def check_classes(classes: Any) -> Array:
     >>> check_classes([3.0, 1.0, 3.0]).tolist()
     [1, 3]
     """
-    column = _as_array(classes, "classes")
+    column = as_labels(classes, "classes")
     if column.ndim != 1:
         raise ValueError(f"classes has shape {column.shape}, expected one list of labels")
     # −1 is a class here, because the user lists it.
@@ -206,7 +207,7 @@ def class_indices(y: Any, classes: Array) -> Array:
     ValueError
         If a label is missing, or is not one of the classes.
     """
-    labels = plain_labels(_as_array(y, "y"), classes)
+    labels = plain_labels(as_labels(y, "y"), classes)
     if labels.missing.any():
         row = int(np.flatnonzero(labels.missing)[0]) + 1
         raise ValueError(
@@ -251,7 +252,7 @@ def check_label_column(y: Any, n: int) -> Array:
         raise ValueError(
             "WVAE requires y to be passed, but the target y is None: give a label for each row of X"
         )
-    y = _as_array(y, "y")
+    y = as_labels(y, "y")
     if y.shape == (n, 1):
         # Only here: scikit-learn is slow to import.
         from sklearn.utils.validation import column_or_1d
@@ -274,23 +275,6 @@ def is_one_hot(y: Array) -> bool:
     if y.ndim != 2 or y.shape[1] < 2 or y.dtype.kind not in "biuf":
         return False
     return bool(((y == 0) | (y == 1)).all() and (y.sum(1) == 1).all())
-
-
-def _as_array(y: Any, subject: str) -> Array:
-    """Return labels as an array that loses neither types nor masks."""
-    if isinstance(y, np.ma.MaskedArray):
-        labels = np.asarray(y).astype(object)
-        labels[np.ma.getmaskarray(y)] = None
-        return labels
-    if not isinstance(y, list | tuple):
-        return np.asarray(y)
-    try:
-        # NumPy would turn ["a", 1] into two words.
-        return np.array(y, dtype=object)
-    except ValueError:
-        raise ValueError(
-            f"{subject} is a list of arrays, expected one label for each row"
-        ) from None
 
 
 def missing_labels(y: Array, classes: Array | None = None) -> Array:

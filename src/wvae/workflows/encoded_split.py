@@ -147,8 +147,8 @@ def _in_unit_range(model: WVAE, x: Array) -> Array:
     scale = model.scale_
     if not scale.unit_range or (x.dtype == np.uint8 and scale.white == 255):
         return x
-    scale = scale.for_array(x, float(x.min()), float(x.max()))
-    return scale.apply(x).clip(0, 1)  # new values may lie a little outside
+    # New values may lie slightly outside, and measures of images need [0, 1].
+    return scale.for_array(x, float(x.min()), float(x.max())).apply(x).clip(0, 1)
 
 
 def is_learnable(factor: Pair) -> bool:

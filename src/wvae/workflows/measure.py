@@ -6,6 +6,7 @@ are in `wvae.evaluation`.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -202,7 +203,9 @@ def _sufficiency(model: WVAE, split: EncodedSplit, seed: int, progress: Progress
     with progress.task("measuring sufficiency", 2) as advance:
         metrics = sufficiency.sufficiency(train, y, test, y_test, seed=seed)
         if model.config_.classifier_weight:  # otherwise there is no classifier
-            accuracy = (model.predict(split.x.test) == y_test).mean()
+            with warnings.catch_warnings():  # of x in [0, 1] it is clear that 1 is white
+                warnings.filterwarnings("ignore", "X holds only 0 and 1")
+                accuracy = (model.predict(split.x.test) == y_test).mean()
             metrics["sufficiency.predict"] = float(accuracy)
         advance(1)
         factors = split.continuous_factors() | split.categorical_factors()
