@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -332,3 +333,20 @@ def test_parquet_text_that_is_no_utf8_is_refused(reader: Reader, tmp_path: Path)
     parquet.write_table(pa.table({"a": range(0, 16, 2), "label": words}), path, compression="none")
     path.write_bytes(path.read_bytes().replace(b"Bl\xc3\xbcte", b"Bl\xfc\xfcte"))
     check_error(reader, path, "a.parquet", "cannot be read as Parquet")
+
+
+def test_categories_of_numbers_are_numbers_of_a_model(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"b": pandas.Categorical([2, 4]), "a": [1, 3], "label": [0, 1]})
+    frame.to_parquet(tmp_path / "a.parquet")
+    numbers = numbers_of(tmp_path / "a.parquet", schema=MODEL)
+    assert numbers.x.tolist() == [[1, 2], [3, 4]]
+
+
+def test_names_of_classes_are_no_numbers_of_a_model(tmp_path: Path) -> None:
+    about = {"info": {"features": {"b": {"_type": "ClassLabel", "names": ["cat", "dog"]}}}}
+    table = pa.table({"a": [1, 3], "b": [0, 1], "label": [0, 1]})
+    path = tmp_path / "a.parquet"
+    parquet.write_table(table.replace_schema_metadata({"huggingface": json.dumps(about)}), path)
+    with pytest.raises(ValueError, match=r"a\.parquet.*'b' holds names of classes"):
+        numbers_of(path, schema=MODEL)

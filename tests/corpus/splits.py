@@ -76,6 +76,8 @@ ENTRIES.text(
 )
 read("name_in_capitals", "train|train|train|train|test|test", 4, 2, GIVEN, column="Split")
 read("column_called_set", "train|train|train|train|test|test", 4, 2, GIVEN, column="set")
+read("flags_for_train", "1|1|1|1|0|0", 4, 2, GIVEN, column="is_train")
+read("flags_for_test", "False|False|False|False|True|True", 4, 2, GIVEN, column="is_test")
 ENTRIES.text(
     "same_rows_in_both_parts",
     "a,b,label,split\n"

@@ -59,8 +59,6 @@ def to_numpy(values: Any) -> Array:
     import pyarrow as pa
     from pyarrow import types
 
-    if types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
     kind = values.type
     if types.is_decimal(kind) or types.is_null(kind):
         values = values.cast(pa.float64())

@@ -125,10 +125,6 @@ def _check_any(kept: Array, name: str, where: str) -> None:
 
 def _rows(x: Array, name: str, where: str) -> Array:
     """Return lists of numbers, (n, d), as float64, or raise a ValueError for a bad number."""
-    if x.ndim < 2 or 0 in x.shape:
-        raise ValueError(
-            f"{where}: the lists of the column {name!r} are empty, expected numbers: fill them"
-        )
     x = x.astype(np.float64, copy=False)
     bad = np.flatnonzero(~(np.abs(x) <= LARGEST).all(1))
     if bad.size:
