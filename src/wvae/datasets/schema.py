@@ -128,7 +128,8 @@ class Schema:
             "factors": _are_words(self.factors),
             "ignored": _are_words(self.ignored),
             "columns": self.columns is None
-            or (_are_words(self.columns) and (len(set(self.columns)),) == self.shape),
+            # The columns of images are their pixels.
+            or (_are_words(self.columns) and len(set(self.columns)) == np.prod(self.shape)),
             "white": self.white is None or (_is_number(self.white) and 0 < self.white < np.inf),
             "rate": _are_counts(given),
             "naming": _are_words(naming.factors_from_name)
