@@ -19,8 +19,10 @@ from wvae.datasets.holdout import holdout_mask
 from wvae.io.files import ModelFileError, read_tensors
 from wvae.training.diagnostics import TrainingError
 from wvae.workflows import fit
+from wvae.workflows import fit as fit_workflow
 from wvae.workflows.fit import fit_to_folder
 from wvae.workflows.inputs import training_rows_warning
+from wvae.workflows.progress import Silent
 from wvae.workflows.run_folder import RunError
 
 pytestmark = pytest.mark.filterwarnings("ignore::wvae.training.diagnostics.TrainingWarning")
@@ -204,3 +206,13 @@ def test_holdout_rows_are_the_split_or_a_tenth_of_every_class(planted: Dataset):
     assert [int((mask & (planted.y == label)).sum()) for label in planted.classes] == [10] * 4
     np.testing.assert_array_equal(mask, holdout_mask(planted, seed=0))
     assert (mask != holdout_mask(planted, seed=1)).any()
+
+
+def test_all_rows_given_to_a_run_are_trained_on(tmp_path: Path):
+    """Trials choose their own rows, also from the official test part."""
+    x = np.arange(40.0).reshape(20, 2)
+    split = np.where(np.arange(20) < 10, "train", "test")
+    data = Dataset(x, np.arange(20) % 2, split=split, kind="table")
+    config = Config(epochs=1, width=4, alignment="none", finetune_epochs=0, device="cpu")
+    model = fit_workflow._fit(config, data, None, tmp_path / "c", Silent(), "on data")
+    assert np.asarray(model.scale_.offset).tolist() == x.mean(0).tolist()

@@ -175,7 +175,8 @@ def _fit(
     with Phases(progress, subject) as phases:
         show_epoch = phases.start("training", config.epochs)
         return model.fit(
-            train,
+            # All of these rows are for training, also those that a trial took from the test part.
+            replace(train, split=None),
             test=None if test is None or not len(test) else (test.x, test.y),
             checkpoint=checkpoint,
             on_epoch=lambda row: show_epoch(int(row["epoch"])),
