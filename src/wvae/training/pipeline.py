@@ -12,9 +12,10 @@ import torch
 
 from ..config import Config
 from ..model import SplitVAE
-from ..nn.alignment import Alignment
+from ..nn.alignment import Alignment, needs_transport
+from ..nn.style_features import TableStyleFeatures
 from ..nn.torch_state import default_torch_state
-from ..validation import rows_by_class
+from ..validation import UNLABELLED, rows_by_class
 from .examples import Array, Examples
 from .finetune import OnPhase, finetune_decoder
 from .inference import posterior, probabilities
@@ -187,7 +188,7 @@ def _align(
     alignment stays as it is if a class is never predicted.
     """
     config = model.config
-    if on_phase is not None and config.alignment == "transport":
+    if on_phase is not None and needs_transport(config.alignment, data.y[data.y != UNLABELLED]):
         on_phase("alignment", 0, max(1, config.alignment_steps))
     (z_label, _), (rest_mean, rest_sd) = posterior(model, data)
     if not config.classifier_weight:
@@ -197,7 +198,10 @@ def _align(
     if only_if_all and len(np.unique(labels)) < model.n_classes:
         return z_label, labels
     alignment = Alignment(config, model.n_classes).to(next(model.parameters()).device)
-    loadings = model.style.weighted_loadings() if model.uses_style else None
+    loadings = None
+    # The columns of a table are no few chosen features: all information counts alike.
+    if model.uses_style and not isinstance(model.style.features, TableStyleFeatures):
+        loadings = model.style.weighted_loadings()
     alignment.fit(rest_mean, rest_sd, labels, loadings, config.random_state, on_phase)
     model.alignment = alignment
     return z_label, labels
