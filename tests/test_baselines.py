@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,10 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from wvae import WVAE, measure
+from wvae import WVAE, Config, measure
 from wvae.datasets import Dataset
 from wvae.evaluation.baselines import relative_to_label
 from wvae.evaluation.clustering import agreement, kmeans
+from wvae.training.initialise import initialise_from_data
+from wvae.training.prepare import prepare_data
 from wvae.workflows.baselines import baseline_points
 from wvae.workflows.cluster import cluster
 
@@ -104,6 +108,39 @@ def test_cluster_scores_the_baselines_beside_z_rest(
     few = cluster(model, planted, k=5)
     assert few.scores == found.scores
     assert few.baselines != found.baselines
+
+
+def test_z_rest_of_a_table_starts_as_the_principal_components_relative_to_the_label():
+    x, y, _ = planted_table()
+    config = Config(kind="table", d_rest=4, width=8, device="cpu")
+    examples = prepare_data(config, x, y, None)
+    model = examples.build_model(config)
+    initialise_from_data(model, examples.data)
+    t = relative_to_label(x, y).clip(-3, 3)
+    values, directions = np.linalg.eigh(np.cov(t.T, ddof=0))
+    components = t @ directions[:, ::-1][:, :4]
+    with torch.no_grad():
+        features = model.style_features(examples.data.batch(slice(0, 300), torch.device("cpu"))[0])
+        style = model.style.standardise(features, torch.from_numpy(y))
+        weights = model.rest_mean.weight[:, -8:]
+        mean, sd = style @ weights.T, (0.5 * model.rest_log_variance.bias).exp()
+    for j in range(4):
+        assert abs(np.corrcoef(mean[:, j], components[:, j])[0, 1]) > 0.99
+    # By probabilistic PCA with noise σ² = β / (weight of the style · v): sd² = σ² / λ.
+    noise = config.rest_kl_weight / (config.style_weight * 5 / 8)
+    np.testing.assert_allclose(sd**2, noise / values[::-1][:4], rtol=0.05)
+    assert abs(model.rest_mean.weight[:, :-8]).max() == 0
+
+
+def test_a_table_saved_before_columns_were_style_features_is_read(tmp_path: Path):
+    x, y, _ = planted_table()
+    old = WVAE(kind="table", style_weight=0.0, rest_kl_weight=0.1, **SMALL).fit(x, y)
+    old.save(tmp_path / "m")
+    file = tmp_path / "m" / "config.json"
+    about = json.loads(file.read_text())
+    about["config"]["style_weight"] = 10.0  # the default, which had no effect
+    file.write_text(json.dumps(about))
+    np.testing.assert_array_equal(WVAE.load(tmp_path / "m").transform(x), old.transform(x))
 
 
 @pytest.mark.slow

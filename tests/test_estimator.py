@@ -44,6 +44,7 @@ def tiny() -> WVAE:
         width=8,
         depth=1,
         epochs=1,
+        alignment="transport",
         alignment_steps=20,
         device="cpu",
     )

@@ -69,6 +69,7 @@ def style_features(model: SplitVAE, data: Examples) -> Array:
         The examples; their labels are not used.
     """
     weight = model.style.features.weight.sqrt()
+    used = weight > 0
     parts: list[Array] = []
     for rows in batches(len(data.x)):
         n = rows.stop - rows.start
@@ -76,7 +77,7 @@ def style_features(model: SplitVAE, data: Examples) -> Array:
         q_label, _ = model.encode(x)
         labels = model.classify(q_label.mean).probs
         features = model.style.standardise(model.style_features(x), labels)
-        parts.append((weight * features)[:n].cpu().numpy())
+        parts.append((weight * features)[:n, used].cpu().numpy())
     return np.concatenate(parts)
 
 

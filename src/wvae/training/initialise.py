@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -82,9 +83,13 @@ def restore_model(saved: SavedModel) -> SplitVAE:
     wvae.io.files.ModelFileError
         If the weights do not fit the config.
     """
+    config = saved.config
+    if config.kind == "table" and "style.mean" not in saved.weights:
+        # Before tables had style features, this weight had no effect on them.
+        config = replace(config, style_weight=0.0)
     try:
         n_classes, unit_range = len(saved.classes), saved.scale.unit_range
-        model = build_model(saved.config, saved.shape, n_classes, unit_range)
+        model = build_model(config, saved.shape, n_classes, unit_range)
         if model.alignment.kind != "none" and "alignment.axes" in saved.weights:
             model.alignment.allocate_steps(len(saved.weights["alignment.axes"]))
     except (TypeError, ValueError, RuntimeError) as error:

@@ -125,7 +125,7 @@ class RestScorer:
     def _above_chance(self, z: Array, target: Array) -> float:
         """Return how far the best probe is from a constant guess, 0, to 1."""
         part = np.random.default_rng(self.seed).permutation(len(z)) % N_PARTS
-        correct = dict.fromkeys(KINDS, 0)
+        correct: dict[str, int] = dict.fromkeys(KINDS, 0)
         majority = n = 0
         with threadpool_limits(1, user_api="blas"):
             for fold in range(N_PARTS):

@@ -54,7 +54,7 @@ def style_features_for(kind: str, shape: tuple[int, ...], unit_range: bool) -> S
     >>> style_features_for("image", (28, 28), unit_range=True).size
     20
     >>> style_features_for("table", (13,), unit_range=False).size
-    13
+    16
     """
     if kind == "table" or (len(shape) == 1 and not unit_range):
         return TableStyleFeatures(shape)

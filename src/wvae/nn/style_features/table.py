@@ -10,12 +10,17 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 TOTAL_WEIGHT = 5.0  # like that of the features of grey images
+MULTIPLE = 4
 
 
 class TableStyleFeatures(nn.Module):
     """The columns of a table, (B, \\*shape) → (B, size). Nothing is learnt.
+
+    Columns of zeros, of weight 0, fill up the size to a multiple of 4: products of other widths
+    round differently for one row and for many.
 
     Parameters
     ----------
@@ -26,17 +31,20 @@ class TableStyleFeatures(nn.Module):
     --------
     >>> features = TableStyleFeatures((3,))
     >>> features.size, features(torch.tensor([[1.0, 2.0, 3.0]])).tolist()
-    (3, [[1.0, 2.0, 3.0]])
+    (4, [[1.0, 2.0, 3.0, 0.0]])
     """
 
     weight: Tensor
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         super().__init__()
-        self.size = math.prod(shape)
-        weight = torch.full((self.size,), TOTAL_WEIGHT / self.size)
+        n_columns = math.prod(shape)
+        self.n_zeros = -n_columns % MULTIPLE
+        self.size = n_columns + self.n_zeros
+        weight = torch.zeros(self.size)
+        weight[:n_columns] = TOTAL_WEIGHT / n_columns
         self.register_buffer("weight", weight, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the features, (B, size)."""
-        return x.flatten(1)
+        return functional.pad(x.flatten(1), (0, self.n_zeros))
