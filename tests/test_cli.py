@@ -27,7 +27,7 @@ from rich.progress import Progress
 import wvae
 from command_line import Command, Result, run
 from wvae.cli import app as cli
-from wvae.cli.terminal import progress_bars
+from wvae.cli.progress import progress_bars
 from wvae.config import parameters
 from wvae.datasets import CATALOGUE
 from wvae.experiments import reproduce as experiments

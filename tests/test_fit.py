@@ -49,7 +49,7 @@ class Interrupting:
         self.totals: dict[str, int] = {}
 
     @contextmanager
-    def task(self, name: str, total: int) -> Generator[Callable[[int], None]]:
+    def task(self, name: str, total: int, later: Any = None) -> Generator[Callable[[int], None]]:
         self.totals[name] = total
         steps = self.steps.setdefault(name, [])
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from wvae.workflows.progress import Advance, Phases, Timed
+from wvae.workflows.progress import Advance, Later, Phases, Timed
 from wvae.workflows.run_folder import Run, RunError, locked
 
 
@@ -21,7 +21,7 @@ class Recorder:
         self.events: list[tuple[str, int]] = []
 
     @contextmanager
-    def task(self, name: str, total: int) -> Generator[Advance]:
+    def task(self, name: str, total: int, later: Later | None = None) -> Generator[Advance]:
         self.events.append((f"open {name}", total))
         yield lambda done: self.events.append((name, done))
         self.events.append((f"close {name}", total))

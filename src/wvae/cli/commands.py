@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from .options import Data, DropMissing, Factor, Label, Model, Quiet
+from .progress import progress_bars
 from .terminal import (
     make_log,
     print_metrics,
     print_scores,
     print_selection,
-    progress_bars,
     report_interrupt,
 )
 
@@ -249,8 +249,18 @@ def swap(
         ),
     ],
     b: Annotated[
-        str, typer.Argument(metavar="B", help="Example that gives the style, in the same form.")
-    ],
+        str | None,
+        typer.Argument(metavar="B", help="Example that gives the style, in the same form."),
+    ] = None,
+    sheet: Annotated[
+        bool,
+        typer.Option(
+            "--sheet",
+            metavar="",
+            help="Draw a grid: every label of A in the style of ten examples of B. A and B may be "
+            "data sets; without B, the styles are A's.",
+        ),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -265,13 +275,23 @@ def swap(
 ) -> None:
     """Generate A's label in B's style, write the image or sound to a file, and print its path.
 
-    ROW in DATA:ROW is the number of a row, from 0.
+    ROW in DATA:ROW is the number of a row, from 0. With --sheet, one picture shows many labels and
+    styles, with their sources at its edges; sounds are shown as spectrograms.
     """
     _check_not_a_folder(out, "swap.png")
+    if b is None and not sheet:
+        raise ValueError(
+            "swap takes two examples and only A is given: add B, or --sheet for a grid of swaps"
+        )
     from .. import load
+    from ..workflows.sheet import sheet as draw
     from ..workflows.swap import swap as run
 
-    print(run(model, load(str(model)), a, b, out, rate=rate, log=make_log(quiet)))
+    options: dict[str, Any] = {"rate": rate, "log": make_log(quiet)}
+    if sheet:
+        print(draw(model, load(str(model)), a, b, out, **options))
+    elif b is not None:
+        print(run(model, load(str(model)), a, b, out, **options))
 
 
 def export(
