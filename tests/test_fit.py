@@ -22,7 +22,7 @@ from wvae.workflows import fit
 from wvae.workflows import fit as fit_workflow
 from wvae.workflows.fit import fit_to_folder
 from wvae.workflows.inputs import training_rows_warning
-from wvae.workflows.progress import Silent
+from wvae.workflows.progress import Phases, Silent
 from wvae.workflows.run_folder import RunError
 
 pytestmark = pytest.mark.filterwarnings("ignore::wvae.training.diagnostics.TrainingWarning")
@@ -70,7 +70,7 @@ class Interrupting:
 def test_a_model_folder_holds_a_model_of_the_training_rows(
     planted: Dataset, config: Config, folder: Path
 ):
-    files = {"config.json", "model.safetensors", "history.jsonl", "rows.json"}
+    files = {"config.json", "model.safetensors", "history.jsonl", "rows.json", "swaps.png"}
     assert {path.name for path in folder.iterdir()} == files
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
     history = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
@@ -214,5 +214,5 @@ def test_all_rows_given_to_a_run_are_trained_on(tmp_path: Path):
     split = np.where(np.arange(20) < 10, "train", "test")
     data = Dataset(x, np.arange(20) % 2, split=split, kind="table")
     config = Config(epochs=1, width=4, alignment="none", finetune_epochs=0, device="cpu")
-    model = fit_workflow._fit(config, data, None, tmp_path / "c", Silent(), "on data")
+    model = fit_workflow._fit(config, data, None, tmp_path / "c", Phases(Silent(), "on data"))
     assert np.asarray(model.scale_.offset).tolist() == x.mean(0).tolist()

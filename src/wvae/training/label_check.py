@@ -108,10 +108,10 @@ def check_label(model: SplitVAE, train: Examples, held_out: Examples | None) -> 
     rows = train_rows[:0] if held_out is None else _labelled_rows(held_out, seed)
     if held_out is None or not len(rows):
         nearest = means.predict(train, train_rows)
-        return _compare(y_train, predicted, nearest, on_train, is_held_out=False)
+        return compare(y_train, predicted, nearest, on_train, is_held_out=False)
     y = held_out.y[rows]
     predicted, nearest = _predict(model, held_out, rows), means.predict(held_out, rows)
-    return _compare(y, predicted, nearest, on_train, is_held_out=True)
+    return compare(y, predicted, nearest, on_train, is_held_out=True)
 
 
 def warn_of_label(model: SplitVAE, check: LabelCheck | None, train: Examples, level: int) -> None:
@@ -152,10 +152,7 @@ def _finding(check: LabelCheck) -> str:
 def _remedy(check: LabelCheck, for_label: list[str]) -> str:
     """Return what to do."""
     if check.is_overfitted:
-        return (
-            f"on training rows it is {check.train.value:.2f}, so give more rows of each label, or "
-            "join labels that look alike"
-        )
+        return f"on training rows it is {check.train.value:.2f}, so give more rows of each label"
     advice = remedies.take(for_label)
     if check.baseline.interval[0] <= check.baseline.chance:
         return f"check that the labels belong to the rows, or {advice}"
@@ -197,10 +194,13 @@ class _ClassMeans:
         return np.concatenate(nearest)
 
 
-def _compare(
+def compare(
     y: Array, predicted: Array, nearest: Array, train: Accuracy, is_held_out: bool
 ) -> LabelCheck:
-    """Return the result for true labels and two predictions, (n,) each."""
+    """Return the result for true labels, the model's and the nearest mean's, (n,) each.
+
+    `train` is the accuracy on training rows, and `is_held_out` whether the n rows are others.
+    """
     right, nearest_right = predicted == y, nearest == y
     only_nearest = int((nearest_right & ~right).sum())
     only_model = int((right & ~nearest_right).sum())

@@ -19,7 +19,7 @@ from ..nn.distributed import RankSlice
 from ..nn.torch_state import default_torch_state
 from ..validation import UNLABELLED
 from .checkpoint import Checkpointer, Row, RunningMeans, TrainingState
-from .diagnostics import LABEL_BLIND, TrainingWarning, diagnose
+from .diagnostics import TrainingWarning, diagnose
 from .examples import Examples, batches
 from .initialise import initialise_from_data
 from .label_check import check_label, warn_of_label
@@ -104,7 +104,7 @@ def train(
     if state.best:
         best = {name.removeprefix("best."): value for name, value in state.best.items()}
         model.load_state_dict(best)
-    if len(state.history) >= DIAGNOSIS_FIRST_EPOCH and LABEL_BLIND not in warned:
+    if len(state.history) >= DIAGNOSIS_FIRST_EPOCH:
         _warn_of_label(model, data, validation or test)
     return state.history
 

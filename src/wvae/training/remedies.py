@@ -72,8 +72,14 @@ def for_label(model: SplitVAE, x: Tensor) -> list[str]:
     remedies = suspects(
         config, classifier_weight="low", label_kl_weight="high", learning_rate="low"
     )
+    if config.d_label < Config.d_label:
+        remedies.append(change(config, d_label=Config.d_label))
     remedies += low_contrast(model, x)
-    return remedies or [longer(config)]
+    if remedies:  # any of them may be to blame
+        return [" and ".join(remedies)]
+    if config.epochs < Config.epochs:
+        return [longer(config)]
+    return [change(config, classifier_weight=4 * config.classifier_weight), longer(config)]
 
 
 def for_collapse(model: SplitVAE, x: Tensor) -> list[str]:
@@ -126,13 +132,12 @@ def low_contrast(model: SplitVAE, x: Tensor) -> list[str]:
 
 
 def longer(config: Config) -> str:
-    """Return the remedy of twice as many epochs, or of as many as are the default.
+    """Return the remedy of twice as many epochs as now, and as the default.
 
-    >>> longer(Config(epochs=2)), longer(Config())
-    ('epochs=30 (now 2)', 'epochs=60 (now 30)')
+    >>> longer(Config(epochs=2)), longer(Config(epochs=90))
+    ('epochs=60 (now 2)', 'epochs=180 (now 90)')
     """
-    default = Config.epochs
-    return change(config, epochs=max(default, 2 * config.epochs))
+    return change(config, epochs=2 * max(Config.epochs, config.epochs))
 
 
 def take(remedies: list[str]) -> str:

@@ -162,10 +162,7 @@ def choose_styles(data: Dataset, seed: int = 0) -> Array:
     chosen: list[tuple[int, int]] = []
     for turn in range(ROWS):
         for group in order:
-            if turn < len(groups[group]):
-                chosen.append((int(group), int(groups[group][turn])))
-        if len(chosen) >= ROWS:
-            break
+            chosen += [(int(group), int(row)) for row in groups[group][turn : turn + 1]]
     rows = [row for _, row in sorted(chosen[:ROWS])]
     return np.stack([data.x[row] for row in rows])
 

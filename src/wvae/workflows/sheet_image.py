@@ -14,7 +14,7 @@ import numpy as np
 from ..datasets.dataset import Array, Kind
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from PIL.Image import Image as Picture
     from PIL.ImageDraw import ImageDraw
     from PIL.ImageFont import FreeTypeFont, ImageFont
 
@@ -43,7 +43,7 @@ def is_drawable(kind: Kind, shape: tuple[int, ...]) -> bool:
 
 def draw_sheet(
     labels: Array, names: Sequence[str], styles: Array, swaps: Array, *, kind: Kind = "image"
-) -> Image:
+) -> Picture:
     """Return the picture of a sheet.
 
     Parameters
@@ -79,7 +79,7 @@ def draw_sheet(
         low, high = 0.0, 1.0
     size = _cell_size(labels.shape[-1], labels.shape[-2], len(labels) + 1)
 
-    def cell(x: Array) -> Image.Image:
+    def cell(x: Array) -> Picture:
         pixels = _pixels((x - low) / max(high - low, 1e-12), kind)
         grows = size[0] >= pixels.shape[1]
         way = Image.Resampling.NEAREST if grows else Image.Resampling.BOX
