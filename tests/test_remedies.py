@@ -116,7 +116,7 @@ def test_a_learning_rate_that_diverges_is_lowered(config: Config):
     assert trained(replace(config, learning_rate=0.1), data)[1] == []
 
 
-# ------------------------------------------------------------------------ a label that is not learnt
+# ----------------------------------------------------------------------- a label that is not learnt
 
 NOT_LEARNT = {
     "no weight of the classifier": ({"classifier_weight": 0.1}, 1.0),
@@ -129,7 +129,7 @@ NOT_LEARNT = {
 
 
 @pytest.mark.parametrize("case", NOT_LEARNT)
-def test_a_label_that_is_not_learnt_is_warned_of_and_every_remedy_works(config: Config, case: str):
+def test_a_label_that_is_not_learnt_is_warned_of_with_remedies_that_work(config: Config, case: str):
     changes, contrast = NOT_LEARNT[case]
     config, data = replace(config, **changes), examples(contrast=contrast)
     test = examples(n_per_pair=3, seed=1, contrast=contrast)

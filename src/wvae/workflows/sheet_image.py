@@ -69,7 +69,7 @@ def draw_sheet(
     --------
     >>> x = np.zeros((2, 8, 8))
     >>> draw_sheet(x, ["a", "b"], x[:1], x[None], kind="image").size
-    (259, 195)
+    (253, 199)
     """
     from PIL import Image, ImageDraw
 
