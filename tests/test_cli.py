@@ -36,7 +36,10 @@ from wvae.training.diagnostics import TrainingError, TrainingWarning
 
 TINY = ("--epochs", "1", "--width", "16", "--depth", "1")
 SMALL = ("--backbone", "mlp", "--alignment-steps", "20", "--finetune-epochs", "0", *TINY)
-pytestmark = pytest.mark.usefixtures("restored_signals")
+pytestmark = [
+    pytest.mark.usefixtures("restored_signals"),
+    pytest.mark.filterwarnings("ignore:the label is:wvae.training.diagnostics.TrainingWarning"),
+]
 
 COMMANDS = ("reproduce", "fit", "measure", "encode", "cluster", "swap", "export", "import", "data")
 
@@ -164,7 +167,7 @@ def test_a_warning_of_the_training_is_one_line(command: Command, monkeypatch: py
     with warnings.catch_warnings():
         warnings.simplefilter("default")
         result = command("fit", "digits8x8", "--quiet", "--out", "m")
-    assert result == (0, "m\n", "wvae: warning: lower rest_kl_weight\n")
+    assert result == (0, "m\n", "wvae: warning: lower --rest-kl-weight\n")
 
 
 @pytest.mark.parametrize(
@@ -173,8 +176,8 @@ def test_a_warning_of_the_training_is_one_line(command: Command, monkeypatch: py
         (["reproduce", "--data", "mnst"], "'mnist'"),
         (["data", "get", "mnst"], "'mnist'"),
         (["fit", "digits8x8", "--epochs", "0"], "epochs is 0"),
-        (["reproduce", "plane", "--learning-rate", "nan"], "learning_rate is nan"),
-        (["fit", "digits8x8", "--seed", str(2**32)], "random_state is 4294967296"),
+        (["reproduce", "plane", "--learning-rate", "nan"], "--learning-rate is nan"),
+        (["fit", "digits8x8", "--seed", str(2**32)], "--seed is 4294967296"),
         (["reproduce", "writers", "--data", "digits8x8", "--quiet"], "writer"),
         (["reproduce", "plane", "--data", "mnist", "--data", "fsdd"], "--data is given 2 times"),
         (["encode", "m", "digits8x8", "--seed", "1"], "--seed 1"),

@@ -237,6 +237,19 @@ def test_fit_ends_with_the_accuracy_of_held_out_rows_and_the_time_of_each_phase(
     assert lines[2].startswith("swaps.png")
 
 
+@pytest.mark.parametrize(
+    ("alignment", "phases"),
+    [("gaussian", ["training", "alignment"]), ("none", ["training"])],
+)
+def test_an_alignment_in_one_step_is_a_phase_too(
+    planted: Dataset, config: Config, tmp_path: Path, alignment: Any, phases: list[str]
+):
+    lines: list[str] = []
+    quick = replace(config, epochs=1, alignment=alignment, finetune_epochs=0)
+    fit_to_folder(planted, quick, tmp_path / "m", log=lines.append)
+    assert re.findall(r"(\S+) [\d.]+ s", lines[1]) == phases
+
+
 def test_without_held_out_rows_fit_says_so(planted: Dataset, config: Config, tmp_path: Path):
     lines: list[str] = []
     every = replace(planted, split=np.repeat("train", len(planted)))

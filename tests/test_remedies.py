@@ -226,7 +226,17 @@ def result(right: int, rows: int, n_classes: int = 10, nearest: int = 0) -> Labe
     y = np.arange(rows) % n_classes
     predicted = np.where(np.arange(rows) < right, y, -1)
     by_means = np.where(np.arange(rows)[::-1] < nearest, y, -1)
-    return compare(y, predicted, by_means, accuracy(y, predicted), is_held_out=True)
+    return compare(y, predicted, by_means, accuracy(y, predicted), rows, is_held_out=True)
+
+
+def test_too_few_held_out_rows_are_not_used(config: Config):
+    """Not even perfect predictions of two rows, or of rows of one class, lie above chance."""
+    data, test = examples(), examples(n_per_pair=3, seed=1)
+    model = trained(config, data)[0]
+    for rows in (np.arange(2), np.flatnonzero(test.y == 0)):
+        check = check_label(model, data, test.subset(rows))
+        assert check is not None
+        assert (check.is_held_out, check.n_held_out) == (False, len(rows))
 
 
 @pytest.mark.parametrize(
@@ -238,6 +248,8 @@ def result(right: int, rows: int, n_classes: int = 10, nearest: int = 0) -> Labe
         (result(9, 100, 136), False),
         (result(8, 12, 2), False),  # 95 % interval from 0.39
         (result(12, 12, 2), True),
+        (result(2, 2, 2), True),  # too few to tell
+        (result(50, 50, 1), True),  # of one class
         (result(760, 1000, nearest=1000), False),
         (result(950, 1000, nearest=960), True),  # better by 1 percentage point
         (result(19, 20, nearest=20), True),  # better by one row

@@ -158,11 +158,11 @@ def test_settings_that_only_describe_a_run_may_change(tmp_path: Path):
 def test_the_time_left_counts_the_phases_to_come(monkeypatch: pytest.MonkeyPatch):
     now = [0.0]
     monkeypatch.setattr("wvae.workflows.progress.time.monotonic", lambda: now[0])
-    later: list[Later | None] = []
+    aheads: list[Later | None] = []
 
     class Watching(Recorder):
-        def task(self, name: str, total: int, ahead: Later | None = None) -> Any:
-            later.append(ahead)
+        def task(self, name: str, total: int, later: Later | None = None) -> Any:
+            aheads.append(later)
             return super().task(name, total)
 
     def expected(epoch: float) -> dict[str, float]:
@@ -170,20 +170,20 @@ def test_the_time_left_counts_the_phases_to_come(monkeypatch: pytest.MonkeyPatch
 
     with Phases(Watching(), "on data", expected) as phases:
         advance = phases.start("training", 10)
-        assert later[0] is not None
-        assert later[0]() == 0  # nothing is known before the first epoch
+        assert aheads[0] is not None
+        assert aheads[0]() == 0  # nothing is known before the first epoch
         now[0] += 3.0
         advance(7)  # the first six were trained before an interruption
-        assert later[0]() == 40.0 + 5 * 3.0
+        assert aheads[0]() == 40.0 + 5 * 3.0
         now[0] += 1.0
         advance(8)
-        assert later[0]() == 40.0 + 5 * 2.0
+        assert aheads[0]() == 40.0 + 5 * 2.0
         phases("alignment", 0, 800)
-        assert later[1] is not None
-        assert later[1]() == 5 * 2.0
+        assert aheads[1] is not None
+        assert aheads[1]() == 5 * 2.0
         now[0] += 7.0
         phases("fine-tuning", 1, 5)
-        assert later[2] is not None
-        assert later[2]() == 0
+        assert aheads[2] is not None
+        assert aheads[2]() == 0
         now[0] += 2.0
     assert phases.seconds == {"training": 4.0, "alignment": 7.0, "fine-tuning": 2.0}

@@ -28,6 +28,7 @@ from .options import (
     with_hyper_parameters,
 )
 from .progress import progress_bars
+from .swapping import swap
 from .terminal import handle_signals, make_log, report_interrupt, short_warnings
 
 # The optional dependency group in pyproject.toml that installs a package, by module name.
@@ -327,7 +328,7 @@ def _options_of_wvae(
     """Give it data and one label; it learns the rest: the style, writer, speaker or background."""
 
 
-_COMMANDS = (reproduce, fit, commands.measure, commands.encode, commands.cluster, commands.swap)
+_COMMANDS = (reproduce, fit, commands.measure, commands.encode, commands.cluster, swap)
 for _command in (*_COMMANDS, commands.export):
     app.command(help=_help_of(_command))(_command)
 app.command("import", help=_help_of(commands.import_model))(commands.import_model)

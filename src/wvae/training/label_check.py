@@ -2,7 +2,8 @@
 
 A label counts as learnt if three things hold:
 
-- The 95 % interval of the accuracy lies above chance, the share of the most common label.
+- The 95 % interval of the accuracy lies above chance, the share of the most common label. (If not
+  even a perfect score could show that, there are too few rows: training rows are judged instead.)
 - The accuracy is at least halfway between chance and 1. Below it, z_label is missing more of the
   label than it has, and z_rest, told apart by it, cannot be free of the label.
 - The nearest class mean of the raw values is not clearly better: by no more than 2 percentage
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..evaluation.accuracy import Accuracy, accuracy
+from ..evaluation.accuracy import Accuracy, accuracy, wilson_interval
 from ..model import SplitVAE
 from ..nn.torch_state import default_torch_state
 from ..validation import UNLABELLED
@@ -48,6 +49,8 @@ class LabelCheck:
         Of the model's classifier on training rows.
     is_held_out
         Whether the first two are of held-out rows.
+    n_held_out
+        Number of held-out rows with a label, perhaps too few to be used.
     lead
         By how many standard deviations the nearest class mean is better: (b − c) / √(b + c), for b
         rows that only it predicts, and c rows that only the model predicts.
@@ -57,12 +60,13 @@ class LabelCheck:
     baseline: Accuracy
     train: Accuracy
     is_held_out: bool
+    n_held_out: int
     lead: float
 
     @property
     def is_at_chance(self) -> bool:
-        """Whether the interval of the accuracy reaches chance."""
-        return self.accuracy.interval[0] <= self.accuracy.chance
+        """Whether the interval of the accuracy reaches chance, and need not."""
+        return can_exceed_chance(self.accuracy) and reaches_chance(self.accuracy)
 
     @property
     def is_overfitted(self) -> bool:
@@ -105,13 +109,29 @@ def check_label(model: SplitVAE, train: Examples, held_out: Examples | None) -> 
     y_train = train.y[train_rows]
     predicted = _predict(model, train, train_rows)
     on_train = accuracy(y_train, predicted)
-    rows = train_rows[:0] if held_out is None else _labelled_rows(held_out, seed)
-    if held_out is None or not len(rows):
-        nearest = means.predict(train, train_rows)
-        return compare(y_train, predicted, nearest, on_train, is_held_out=False)
-    y = held_out.y[rows]
-    predicted, nearest = _predict(model, held_out, rows), means.predict(held_out, rows)
-    return compare(y, predicted, nearest, on_train, is_held_out=True)
+    n_held_out = 0
+    if held_out is not None:
+        rows = _labelled_rows(held_out, seed)
+        y, n_held_out = held_out.y[rows], len(rows)
+        if n_held_out and can_exceed_chance(accuracy(y, y)):
+            predicted, nearest = _predict(model, held_out, rows), means.predict(held_out, rows)
+            return compare(y, predicted, nearest, on_train, n_held_out, is_held_out=True)
+    nearest = means.predict(train, train_rows)
+    return compare(y_train, predicted, nearest, on_train, n_held_out, is_held_out=False)
+
+
+def can_exceed_chance(result: Accuracy) -> bool:
+    """Return whether the interval of a perfect score would lie above chance.
+
+    >>> can_exceed_chance(Accuracy(2, 2, 0.5)), can_exceed_chance(Accuracy(5, 6, 0.5))
+    (False, True)
+    """
+    return wilson_interval(result.rows, result.rows)[0] > result.chance
+
+
+def reaches_chance(result: Accuracy) -> bool:
+    """Return whether the interval of an accuracy reaches chance."""
+    return result.interval[0] <= result.chance
 
 
 def warn_of_label(model: SplitVAE, check: LabelCheck | None, train: Examples, level: int) -> None:
@@ -139,7 +159,10 @@ def warn_of_label(model: SplitVAE, check: LabelCheck | None, train: Examples, le
 def _finding(check: LabelCheck) -> str:
     """Return the accuracy in words, beside chance and the baseline."""
     result = check.accuracy
-    what = "the label is not learnt" if check.is_at_chance else "the label is learnt in part only"
+    what = "the label is learnt in part only"
+    if check.is_at_chance:
+        is_low = result.value < result.halfway
+        what = "the label is not learnt" if is_low else "the label is perhaps not learnt"
     rows = "held-out" if check.is_held_out else "training"
     low, high = result.interval
     return (
@@ -153,6 +176,8 @@ def _remedy(check: LabelCheck, for_label: list[str]) -> str:
     """Return what to do."""
     if check.is_overfitted:
         return f"on training rows it is {check.train.value:.2f}, so give more rows of each label"
+    if check.is_at_chance and check.accuracy.value >= check.accuracy.halfway:
+        return "give more rows of each label"
     advice = remedies.take(for_label)
     if check.baseline.interval[0] <= check.baseline.chance:
         return f"check that the labels belong to the rows, or {advice}"
@@ -195,17 +220,25 @@ class _ClassMeans:
 
 
 def compare(
-    y: Array, predicted: Array, nearest: Array, train: Accuracy, is_held_out: bool
+    y: Array,
+    predicted: Array,
+    nearest: Array,
+    train: Accuracy,
+    n_held_out: int,
+    *,
+    is_held_out: bool,
 ) -> LabelCheck:
     """Return the result for true labels, the model's and the nearest mean's, (n,) each.
 
-    `train` is the accuracy on training rows, and `is_held_out` whether the n rows are others.
+    `train` is the accuracy on training rows, and `is_held_out` whether the n rows are others, of
+    which there are `n_held_out`.
     """
     right, nearest_right = predicted == y, nearest == y
     only_nearest = int((nearest_right & ~right).sum())
     only_model = int((right & ~nearest_right).sum())
     lead = (only_nearest - only_model) / max(1.0, only_nearest + only_model) ** 0.5
-    return LabelCheck(accuracy(y, predicted), accuracy(y, nearest), train, is_held_out, lead)
+    result, baseline = accuracy(y, predicted), accuracy(y, nearest)
+    return LabelCheck(result, baseline, train, is_held_out, n_held_out, lead)
 
 
 def _labelled_rows(data: Examples, seed: int) -> Array:

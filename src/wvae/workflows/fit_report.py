@@ -103,7 +103,10 @@ def describe(check: LabelCheck, label: str) -> str:
     result = check.accuracy
     low, high = result.interval
     rows = "held-out" if check.is_held_out else "training"
-    note = "" if check.is_held_out else "; no rows were held out"
+    note = ""
+    if not check.is_held_out:
+        few = f"the {check.n_held_out:,} held-out ones are too few"
+        note = f"; {few if check.n_held_out else 'no rows were held out'}"
     return (
         f"{label} of {result.rows:,} {rows} rows predicted with accuracy {result.value:.3f} "
         f"(95 % interval {low:.3f}–{high:.3f}, chance {result.chance:.3f}{note})"
