@@ -12,7 +12,6 @@ from scipy.stats import rankdata
 from wvae.config import Config
 from wvae.nn import sliced_ot
 from wvae.nn.alignment import Alignment
-from wvae.nn.sliced_ot import KNOTS, piecewise_linear
 
 Array = np.ndarray
 
@@ -43,10 +42,6 @@ def align(alignment: Alignment, z: Array, y: Array) -> Array:
 # ------------------------------------------------------------------------- one-dimensional maps
 
 
-def knots(seed: int, *shape: int) -> Array:
-    return np.cumsum(np.random.default_rng(seed).uniform(0.05, 0.2, (*shape, KNOTS)), -1) - 2
-
-
 def expected_map(u: Array, source: Array, target: Array) -> Array:
     """Return the line through the knots; beyond them, one with the slope between the ends."""
     slope = (target[-1] - target[0]) / (source[-1] - source[0])
@@ -54,20 +49,6 @@ def expected_map(u: Array, source: Array, target: Array) -> Array:
     below = target[0] + (u - source[0]) * slope
     above = target[-1] + (u - source[-1]) * slope
     return np.where(u < source[0], below, np.where(u > source[-1], above, inside))
-
-
-@pytest.mark.parametrize("by_class", ["source", "target"])
-def test_piecewise_linear_maps_inside_and_outside_the_knots(by_class: str) -> None:
-    y = np.arange(300) % 3
-    u = np.random.default_rng(0).uniform(-10, 10, (300, 2))
-    source = knots(1, *((3, 2) if by_class == "source" else (2,)))
-    target = knots(2, *((3, 2) if by_class == "target" else (2,)))
-    mapped = piecewise_linear(*map(torch.from_numpy, (u, source, target, y))).numpy()
-    for i in range(300):
-        for j in range(2):
-            s = source[y[i], j] if by_class == "source" else source[j]
-            t = target[y[i], j] if by_class == "target" else target[j]
-            assert mapped[i, j] == pytest.approx(expected_map(u[i, j], s, t), rel=1e-9)
 
 
 def test_steps_are_applied_as_they_were_fitted(all_steps: None) -> None:

@@ -32,7 +32,6 @@ from .backbones import mlp
 
 Array = np.ndarray
 KNOTS = 33  # quantiles of a one-dimensional map
-BISECTION = (16, 8, 4, 2, 1)  # of its KNOTS − 1 pieces
 STEP_SIZE = 0.3  # share of the way to the mean quantiles that one step goes
 # Share of the variance that the leading directions hold, and share of the steps that they may take.
 LEADING_VARIANCE, LEADING_STEPS = 0.8, 0.25
@@ -218,41 +217,8 @@ def _network_exceeds(
     return False
 
 
-def piecewise_linear(u: Tensor, source: Tensor, target: Tensor, y: Tensor) -> Tensor:
-    """Map each column of u by the line through its knots, extrapolated beyond them.
-
-    Parameters
-    ----------
-    u
-        (B, d).
-    source, target
-        Knots of the map, (d, KNOTS), or of every class, (classes, d, KNOTS).
-    y
-        Label indices, (B,), which choose among the classes.
-    """
-    column = torch.arange(u.shape[1], device=u.device) * KNOTS
-    # Where each value's knots begin in the flattened table of all classes, or of the common knots.
-    of_class = y.unsqueeze(1) * (u.shape[1] * KNOTS) + column
-    common = column.expand_as(u)
-    first_source = of_class if source.dim() == 3 else common
-    first_target = of_class if target.dim() == 3 else common
-    piece = first_source
-    for half in BISECTION:
-        piece = piece + half * (source.take(piece + half) <= u)
-    target_piece = piece - first_source + first_target
-    x0, y0 = source.take(piece), target.take(target_piece)
-    slope = (target.take(target_piece + 1) - y0) / (source.take(piece + 1) - x0)
-    # Beyond the knots: the outermost pieces depend on few examples, so the overall slope is used.
-    low, high = source.take(first_source), source.take(first_source + KNOTS - 1)
-    low_target, high_target = target.take(first_target), target.take(first_target + KNOTS - 1)
-    outside = (u < low) | (u > high)
-    slope = torch.where(outside, (high_target - low_target) / (high - low), slope)
-    x0, y0 = torch.where(u > high, high, x0), torch.where(u > high, high_target, y0)
-    return y0 + (u - x0) * slope
-
-
 def _interpolate(u: Array, source: Array, target: Array) -> Array:
-    """Return `piecewise_linear` of one column, (n,), in double precision."""
+    """Map one column, (n,), by the line through its knots, and beyond them with its mean slope."""
     inside = np.interp(u, source, target)
     slope = (target[-1] - target[0]) / (source[-1] - source[0])
     out = np.where(u < source[0], target[0] + (u - source[0]) * slope, inside)
