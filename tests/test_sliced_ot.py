@@ -201,3 +201,20 @@ def test_the_network_finds_what_neighbours_miss(monkeypatch: pytest.MonkeyPatch)
     y = (z[:, 0] > 0).astype(int)
     assert predictable(z, y)
     assert not predictable(z, rng.permutation(y))
+
+
+def test_few_codes_are_passed_over_a_limited_number_of_times(monkeypatch: pytest.MonkeyPatch):
+    """2,000 steps would pass over 300 codes more than a thousand times."""
+    rows: list[int] = []
+    randint = torch.randint
+    monkeypatch.setattr(torch, "randint", lambda *a: rows.append(a[1][0]) or randint(*a))
+    monkeypatch.setattr(sliced_ot, "_knn_accuracy", lambda *_: 0.0)
+    rng = np.random.default_rng(0)
+    n_steps: list[int] = []
+    for n in (300, 3000):
+        rows.clear()
+        predictable(rng.standard_normal((n, 2)), rng.permutation(np.arange(n) % 2))
+        n_steps.append(len(rows))
+    # A fifth of the codes is not held out: one batch of about 60, and more than two of 256.
+    assert n_steps[0] == 200
+    assert n_steps[1] == pytest.approx(200 * 600 / 256, rel=0.1)

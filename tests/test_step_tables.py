@@ -163,11 +163,11 @@ def test_no_steps_and_no_codes():
 def test_a_code_does_not_depend_on_its_batch(
     kind: Callable[..., Array], d: int, dtype: Any, monkeypatch: pytest.MonkeyPatch
 ):
-    steps = make_steps(kind, 30, 4, d)
-    z, y = hard_codes(steps, 5000)
+    steps = make_steps(kind, 12, 4, d)
+    z, y = hard_codes(steps, 3000)
     every = apply(steps, z, y, dtype)
     rng = np.random.default_rng(2)
-    for n in (1, 2, 7, BLOCK_CODES, BLOCK_CODES + 1, 500, 4000):
+    for n in (1, 2, 7, BLOCK_CODES, BLOCK_CODES + 1, 500, 2000):
         rows = rng.choice(len(z), n, replace=False)
         np.testing.assert_array_equal(apply(steps, z[rows], y[rows], dtype), every[rows])
     # Nor on whether the tables of all classes are kept, nor on the threads.

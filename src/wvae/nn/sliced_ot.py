@@ -40,6 +40,7 @@ VARYING_VARIANCE, VARYING_STEPS = 0.999, 0.75
 MIN_SD = 1e-3  # a direction's standard deviation is taken to be at least this
 FIRST_CHECK, CHECK_GROWTH = 20, 1.4  # steps before the first probe; factor between later ones
 PROBE_ROWS, PROBE_STEPS, PROBE_EVALUATIONS = 60_000, 2000, 10
+PROBE_BATCH, PROBE_PASSES = 256, 200  # few codes are passed over so often at most
 PROBE_NEIGHBOURS = 30
 # Accuracy above a constant guess that counts as chance, besides two standard errors.
 PROBE_MARGIN = 0.02
@@ -132,8 +133,9 @@ def _fit_step(
     target = np.tensordot(counts / counts.sum(), source, 1)  # (m, KNOTS)
     mapped = u.copy()
     for rows, knots in zip(codes.rows, source, strict=True):
-        for column in range(u.shape[1]):
-            mapped[rows, column] = _interpolate(u[rows, column], knots[column], target[column])
+        columns = np.ascontiguousarray(u[rows].T)
+        moved = [_interpolate(*column) for column in zip(columns, knots, target, strict=True)]
+        mapped[rows] = np.stack(moved, 1)
     step = Step(axes, directions, dict(zip(codes.classes, source, strict=True)), target)
     return step, z + step_size * (mapped - u) @ directions.T
 
@@ -204,12 +206,14 @@ def _network_exceeds(
         torch.manual_seed(seed)
         network = mlp(codes.shape[1], int(labels.max()) + 1)
         optimiser = torch.optim.Adam(network.parameters(), 2e-3, fused=True)
-        for step in range(1, PROBE_STEPS + 1):
-            rows = train[torch.randint(len(train), (min(256, len(train)),))]
+        batch = min(PROBE_BATCH, len(train))
+        interval = min(PROBE_STEPS, PROBE_PASSES * len(train) // batch) // PROBE_EVALUATIONS
+        for step in range(1, interval * PROBE_EVALUATIONS + 1):
+            rows = train[torch.randint(len(train), (batch,))]
             optimiser.zero_grad()
             functional.cross_entropy(network(codes[rows]), labels[rows]).backward()
             optimiser.step()
-            if step % (PROBE_STEPS // PROBE_EVALUATIONS) == 0:
+            if step % interval == 0:
                 with torch.no_grad():
                     predicted = network(codes[test]).argmax(1)
                 if (predicted == labels[test]).float().mean() > limit:
@@ -219,10 +223,11 @@ def _network_exceeds(
 
 def _interpolate(u: Array, source: Array, target: Array) -> Array:
     """Map one column, (n,), by the line through its knots, and beyond them with its mean slope."""
-    inside = np.interp(u, source, target)
+    out = np.interp(u, source, target)
     slope = (target[-1] - target[0]) / (source[-1] - source[0])
-    out = np.where(u < source[0], target[0] + (u - source[0]) * slope, inside)
-    return np.where(u > source[-1], target[-1] + (u - source[-1]) * slope, out)
+    for end, outside in ((0, u < source[0]), (-1, u > source[-1])):
+        out[outside] = target[end] + (u[outside] - source[end]) * slope
+    return out
 
 
 def _separate_knots(quantiles: Array) -> Array:
