@@ -68,8 +68,8 @@ def style_features(model: SplitVAE, data: Examples) -> Array:
     data
         The examples; their labels are not used.
     """
-    weight = model.style.features.weight.sqrt()
-    used = weight > 0
+    weight = model.style.weight.sqrt()
+    used = model.style.features.weight > 0  # not columns that only fill up a table
     parts: list[Array] = []
     for rows in batches(len(data.x)):
         n = rows.stop - rows.start

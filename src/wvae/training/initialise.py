@@ -19,6 +19,7 @@ from .examples import Examples, batches
 
 MAX_ROWS = 100_000  # examples that are measured: more would hardly change the result
 MIN_STYLE_SD = 1e-3
+MIN_COLUMN_SD = 1e-2  # of a table's column within a label, as a share of its spread
 MIN_REST_KL_WEIGHT = 1e-3  # of the start: without a prior, codes would have no scale
 MIN_RELATIVE_SD = 1e-6  # a spread below this share of the mean is rounding
 FLOAT64_ROUNDING = 1e-15  # the same for columns whose mean was subtracted in float64
@@ -184,7 +185,7 @@ def _set_mean_image(model: SplitVAE, data: Examples, device: torch.device) -> No
 
 @torch.no_grad()
 def _set_style(model: SplitVAE, data: Examples, device: torch.device) -> None:
-    """Set the mean and the spread of each label's style features."""
+    """Set the mean and the spread of each label's style features, and how reliable these are."""
     if not model.uses_style:
         return
     extractor = model.style.features
@@ -197,13 +198,21 @@ def _set_style(model: SplitVAE, data: Examples, device: torch.device) -> None:
     features = torch.cat(
         [model.style_features(data.batch(rows, device)[0]) for rows in batches(len(data.x))]
     )  # (n, size)
+    is_table = isinstance(extractor, TableStyleFeatures)
+    # A decoded value is never as constant as a column can be within a label.
+    min_sd = MIN_COLUMN_SD if is_table else MIN_STYLE_SD
+    variance, n = torch.zeros_like(extractor.noise), 0
     for k, rows in enumerate(rows_by_class(data.y, model.n_classes)):
         if len(rows) < 2:  # no spread: the initial mean 0 and standard deviation 1 stay
             continue
         of_class = features[torch.from_numpy(rows).to(device)]
         model.style.mean[k] = of_class.mean(0)
-        model.style.sd[k] = of_class.std(0).clamp(min=MIN_STYLE_SD)
-    if isinstance(extractor, TableStyleFeatures):
+        model.style.sd[k] = of_class.std(0).clamp(min=min_sd)
+        variance += len(rows) * of_class.var(0)
+        n += len(rows)
+    variance = (variance / max(n, 1)).clamp(min=MIN_STYLE_SD**2)
+    model.style.reliability.copy_((1 - extractor.noise / variance).clamp(0, 1))
+    if is_table:
         labelled = torch.from_numpy(data.y != UNLABELLED).to(device)
         y = torch.from_numpy(data.y[data.y != UNLABELLED]).long().to(device)
         _start_at_principal_components(model, model.style.standardise(features[labelled], y))
@@ -220,7 +229,9 @@ def _start_at_principal_components(model: SplitVAE, style: Tensor) -> None:
     config, head = model.config, model.style
     scale = config.style_weight * model.loss_scale * float(head.features.weight[0])
     noise = max(config.rest_kl_weight, MIN_REST_KL_WEIGHT) / scale
-    covariance = style.double().T @ style.double() / len(style)
+    weight = head.reliability.double().sqrt().unsqueeze(1)  # (size, 1); 0 for constant columns
+    style = style.double() * weight.T
+    covariance = style.T @ style / len(style)
     variance, directions = torch.linalg.eigh(covariance)
     n = min(config.d_rest, int((variance > noise).sum()))
     if not n:
@@ -232,6 +243,6 @@ def _start_at_principal_components(model: SplitVAE, style: Tensor) -> None:
     for layer in (head.loadings, model.rest_mean, model.rest_log_variance):
         for parameter in layer.parameters():  # the other dimensions start empty
             parameter.zero_()
-    head.loadings.weight[:, :n] = loadings.float()
-    model.rest_mean.weight[:n, n_features:] = (loadings / variance).T.float()
+    head.loadings.weight[:, :n] = torch.where(weight > 0, loadings / weight, 0.0).float()
+    model.rest_mean.weight[:n, n_features:] = (weight * loadings / variance).T.float()
     model.rest_log_variance.bias[:n] = (noise / variance).log().float()

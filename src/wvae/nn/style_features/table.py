@@ -14,6 +14,8 @@ from torch.nn import functional
 
 TOTAL_WEIGHT = 5.0  # like that of the features of grey images
 MULTIPLE = 4
+# A column that varies by less than 1 % of its spread within the labels follows from the label.
+NOISE = 1e-4
 
 
 class TableStyleFeatures(nn.Module):
@@ -35,6 +37,7 @@ class TableStyleFeatures(nn.Module):
     """
 
     weight: Tensor
+    noise: Tensor
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         super().__init__()
@@ -44,6 +47,7 @@ class TableStyleFeatures(nn.Module):
         weight = torch.zeros(self.size)
         weight[:n_columns] = TOTAL_WEIGHT / n_columns
         self.register_buffer("weight", weight, persistent=False)
+        self.register_buffer("noise", torch.full((self.size,), NOISE), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the features, (B, size)."""
