@@ -64,9 +64,9 @@ def test_the_style_features_are_those_of_the_model_relative_to_the_predicted_lab
 ):
     model = WVAE(**SMALL).fit(planted.x, planted.y)
     features = model.style_features(planted.x)
-    assert features.shape == (len(planted), 20)
-    weight = model.model_.style.features.weight.numpy()
-    assert abs(features / np.sqrt(weight)).max() <= 3 + 1e-5
+    assert features.shape == (len(planted), model.model_.style.features.size)
+    weight = model.model_.style.weight.numpy()
+    assert abs(features[:, weight > 0] / np.sqrt(weight[weight > 0])).max() <= 3 + 1e-5
     predicted = model.predict(planted.x)
     accuracy = (predicted == planted.y).mean()
     assert accuracy > 0.95
@@ -77,7 +77,7 @@ def test_the_style_features_are_those_of_the_model_relative_to_the_predicted_lab
     spread = [thickness[predicted == label].mean() for label in np.unique(predicted)]
     assert np.ptp(spread) > 0.5 * thickness.std()  # control: features differ between labels
     names = {name: points.shape[1] for name, points in baseline_points(model, planted.x).items()}
-    assert names == {"relative": 64, "features": 20}
+    assert names == {"relative": 64, "features": features.shape[1]}
 
 
 def test_models_without_style_or_classifier_have_fewer_baselines(planted: Dataset):
@@ -130,6 +130,19 @@ def test_z_rest_of_a_table_starts_as_the_principal_components_relative_to_the_la
     noise = config.rest_kl_weight / (config.style_weight * 5 / 8)
     np.testing.assert_allclose(sd**2, noise / values[::-1][:4], rtol=0.05)
     assert abs(model.rest_mean.weight[:, :-8]).max() == 0
+
+
+def test_more_dimensions_than_columns_stay_empty():
+    x, y, group = planted_table(d=3)
+    model = WVAE(kind="table", d_rest=5, **SMALL).fit(x, y)
+    (_, _), (mean, sd) = model.posterior(x)
+    assert (mean[:, 3:] == 0).all()
+    assert (sd[:, 3:] == 1).all()
+    assert mean[:, :3].std(0).min() > 0.1
+    z_rest = model.transform(x)
+    assert z_rest.shape == (300, 5)
+    assert np.ptp(z_rest[:, 3:], axis=0).max() < 1e-6
+    assert np.isfinite(model.swap(x[:5], x[5:10])).all()
 
 
 def test_a_table_saved_before_columns_were_style_features_is_read(tmp_path: Path):

@@ -764,7 +764,11 @@ def test_cluster_prints_scores_and_writes_a_table(command: Command, own: Path):
     assert result.code == 0
     lines = [" ".join(line.split()) for line in result.out.splitlines()]
     assert lines[0] == "agreement with purity ARI AMI"
-    assert [line.split()[0] for line in lines[1:5]] == ["number", "at", "pen", "at"]
+    assert [line.split()[0] for line in lines[1:9]] == [
+        *("number", "data", "style", "at"),
+        *("pen", "data", "style", "at"),
+    ]
+    assert lines[2].startswith("data centred and scaled per label 0.")
     assert lines[-1].startswith("4 clusters of z_rest")
     table = parquet.read_table("deep/c.parquet")
     assert (table.column_names, len(table)) == (["cluster", "number", "pen", "split"], 600)

@@ -44,7 +44,7 @@ CONFIG = Config(
     device="cpu",
 )
 QUICK = replace(CONFIG, epochs=1, alignment="none", finetune_epochs=0)
-SPACES = ("raw", "z_rest", "z_label")
+SPACES = ("raw", "relative", "features", "z_rest", "z_label")
 SCORES = ("purity", "ari", "ami")
 
 pytestmark = pytest.mark.filterwarnings("ignore::wvae.training.diagnostics.TrainingWarning")
@@ -151,6 +151,8 @@ def test_metrics_are_flat_finite_and_complete(whole: Path):
         for moment in ("mean", "sd"):
             for row in (*rows, "random", "ceiling", "paired.z_rest.kmeans", "paired.z_rest.gmm"):
                 expected.add(f"writers.{row}.{score}.{moment}")
+            for baseline in ("relative", "features"):
+                expected.add(f"writers.above.{baseline}.kmeans.{score}.{moment}")
     assert expected <= set(metrics)
     assert None not in [metrics[name] for name in expected]
     assert metrics["writers.trials"] == 2
@@ -173,6 +175,9 @@ def test_paired_differences_are_within_a_trial(whole: Path):
         gmm = metrics[f"writers.z_rest.gmm.{score}.mean"]
         raw = metrics[f"writers.raw.kmeans.{score}.mean"]
         assert metrics[f"writers.paired.z_rest.gmm.{score}.mean"] == pytest.approx(gmm - raw)
+        baseline = metrics[f"writers.features.gmm.{score}.mean"]
+        above = metrics[f"writers.above.features.gmm.{score}.mean"]
+        assert above == pytest.approx(gmm - baseline)
     assert not any(name.startswith("writers.paired.raw.kmeans") for name in metrics)
 
 

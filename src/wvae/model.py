@@ -122,6 +122,8 @@ class SplitVAE(nn.Module):
     torch.Size([6, 4, 4])
     """
 
+    is_used: Tensor
+
     def __init__(
         self, config: Config, shape: tuple[int, ...], n_classes: int, unit_range: bool = True
     ) -> None:
@@ -161,6 +163,11 @@ class SplitVAE(nn.Module):
         self.rest_mean = backbones.head(config, n_features + n_style, config.d_rest)
         self.rest_log_variance = backbones.head(config, n_features + n_style, config.d_rest)
         self.uses_style = n_style > 0
+        self.is_table = self.uses_style and isinstance(style_features, TableStyleFeatures)
+        if self.is_table:
+            # More dimensions than columns could only repeat them, or hold the label once more.
+            is_used = torch.arange(config.d_rest) < math.prod(self.shape)
+            self.register_buffer("is_used", is_used.float(), persistent=False)  # (d_rest,)
         if self.uses_style:
             self.style = StyleHead(style_features, self.n_classes, config.d_rest)
 
@@ -194,11 +201,13 @@ class SplitVAE(nn.Module):
             h = torch.cat([h, self.style.standardise(features, probabilities)], 1)
         with self._autocast(x):
             rest = backbones.apply_side_by_side(h, self.rest_mean, self.rest_log_variance)
+        if self.is_table:
+            rest = rest[0] * self.is_used, rest[1] * self.is_used  # else the prior
         return q_label, _gaussian(*rest)
 
     def style_features(self, x: Tensor) -> Tensor:
         """Return the style features of x, (B, size), in their own units."""
-        if isinstance(self.style.features, TableStyleFeatures):
+        if self.is_table:
             x = self.observation.standardise(x)  # in float32, a column far from 0 loses digits
         return self.style.features(x)
 

@@ -285,25 +285,18 @@ def needs_transport(kind: str, y: Array) -> bool:
 def _metric(mean: Array, sd: Array, loadings: Array | None) -> Array:
     """Return M, (d, d), symmetric and positive definite."""
     nats = 0.5 * (mean**2 + sd**2 - 1 - 2 * np.log(sd)).mean(0)
-    scale = np.sqrt(np.maximum(nats, MIN_NATS)) / np.maximum(mean.std(0), MIN_SD)
+    spread = mean.std(0)
+    spread = np.where(spread > MIN_SD, spread, 1.0)  # an empty dimension: that of its samples
+    scale = np.sqrt(np.maximum(nats, MIN_NATS)) / spread
     if loadings is None:
         return np.diag(scale)
     return _power(loadings.T @ loadings + UNEXPLAINED**2 * np.diag(scale**2), 0.5)
 
 
 def _shrunk(z: Array, within: Array) -> Array:
-    """Return a class's covariance, shrunk towards the pooled one.
-
-    The share of the pooled covariance is that of the sampling error in the squared distance of the
-    two (Ledoit & Wolf, 2004, with another target), and at least d / (n + d). So classes of few
-    examples, whose covariances differ by chance alone, are only shifted.
-    """
-    n, d = z.shape
-    covariance = z.T @ z / n
-    distance = np.square(covariance - within).sum()
-    error = (np.square(np.square(z).sum(1)).mean() - np.square(covariance).sum()) / n
-    share = max(min(error / max(distance, 1e-300), 1.0), d / (n + d))
-    return (1 - share) * covariance + share * within
+    """Return a class's covariance, shrunk towards the pooled one as if by d more examples."""
+    d = z.shape[1]
+    return (z.T @ z + d * within) / (len(z) + d)
 
 
 def _between_gaussians(source: Array, target: Array) -> Array:

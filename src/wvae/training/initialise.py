@@ -12,7 +12,7 @@ from ..config import Config
 from ..io.files import ModelFileError
 from ..io.model_folder import SavedModel, load_weights
 from ..model import SplitVAE
-from ..nn.style_features import AudioStyleFeatures, TableStyleFeatures
+from ..nn.style_features import AudioStyleFeatures
 from ..nn.torch_state import default_torch_state
 from ..validation import UNLABELLED, rows_by_class
 from .examples import Examples, batches
@@ -198,9 +198,8 @@ def _set_style(model: SplitVAE, data: Examples, device: torch.device) -> None:
     features = torch.cat(
         [model.style_features(data.batch(rows, device)[0]) for rows in batches(len(data.x))]
     )  # (n, size)
-    is_table = isinstance(extractor, TableStyleFeatures)
     # A decoded value is never as constant as a column can be within a label.
-    min_sd = MIN_COLUMN_SD if is_table else MIN_STYLE_SD
+    min_sd = MIN_COLUMN_SD if model.is_table else MIN_STYLE_SD
     variance, n = torch.zeros_like(extractor.noise), 0
     for k, rows in enumerate(rows_by_class(data.y, model.n_classes)):
         if len(rows) < 2:  # no spread: the initial mean 0 and standard deviation 1 stay
@@ -212,7 +211,7 @@ def _set_style(model: SplitVAE, data: Examples, device: torch.device) -> None:
         n += len(rows)
     variance = (variance / max(n, 1)).clamp(min=MIN_STYLE_SD**2)
     model.style.reliability.copy_((1 - extractor.noise / variance).clamp(0, 1))
-    if is_table:
+    if model.is_table:
         labelled = torch.from_numpy(data.y != UNLABELLED).to(device)
         y = torch.from_numpy(data.y[data.y != UNLABELLED]).long().to(device)
         _start_at_principal_components(model, model.style.standardise(features[labelled], y))
@@ -233,7 +232,7 @@ def _start_at_principal_components(model: SplitVAE, style: Tensor) -> None:
     style = style.double() * weight.T
     covariance = style.T @ style / len(style)
     variance, directions = torch.linalg.eigh(covariance)
-    n = min(config.d_rest, int((variance > noise).sum()))
+    n = min(int(model.is_used.sum()), int((variance > noise).sum()))
     if not n:
         return
     variance, directions = variance.flip(0)[:n], directions.flip(1)[:, :n]

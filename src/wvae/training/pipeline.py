@@ -13,7 +13,6 @@ import torch
 from ..config import Config
 from ..model import SplitVAE
 from ..nn.alignment import Alignment, needs_transport
-from ..nn.style_features import TableStyleFeatures
 from ..nn.torch_state import default_torch_state
 from ..validation import rows_by_class
 from .examples import Array, Examples
@@ -203,7 +202,7 @@ def _align(
     alignment = Alignment(config, model.n_classes).to(next(model.parameters()).device)
     loadings = None
     # The columns of a table are no few chosen features: all information counts alike.
-    if model.uses_style and not isinstance(model.style.features, TableStyleFeatures):
+    if model.uses_style and not model.is_table:
         loadings = model.style.weighted_loadings()
     alignment.fit(rest_mean, rest_sd, labels, loadings, config.random_state, on_phase)
     model.alignment = alignment

@@ -17,11 +17,10 @@ from ..datasets import Dataset
 from ..datasets.dataset import Array
 from ..estimator import WVAE
 from ..evaluation import images, leakage, retrieval, style, sufficiency, swap
-from ..evaluation.clustering import agreement, kmeans
 from ..evaluation.probes import Kind
 from ..evaluation.supervised import ImageClassifier, train_cnn
 from ..nn.torch_state import default_torch_state
-from .baselines import MAX_ROWS, baseline_points
+from .baselines import cluster_scores
 from .encoded_split import EncodedSplit, Pair, encode_split, is_learnable
 from .inputs import is_categorical
 from .progress import Progress, Silent
@@ -174,7 +173,7 @@ def measure(
         else:
             metrics |= _sufficiency(model, split, seed, progress)
             metrics |= _rest(model, split, seed, progress)
-            metrics |= _clusters(model, split, seed, progress)
+            metrics |= cluster_scores(model, split, seed, progress)
             metrics |= _swap(model, split, judges, people, PAIRS, seed, progress)
             metrics |= _retrieval(split, people, seed, progress)
     return {name: float(value) for name, value in metrics.items()}
@@ -261,28 +260,6 @@ def _rest(model: WVAE, split: EncodedSplit, seed: int, progress: Progress) -> Me
                 metrics |= style.factor_accuracy(
                     train, factor.train, y, test, factor.test, y_test, name=key, seed=seed
                 )
-            advance(done)
-    return metrics
-
-
-def _clusters(model: WVAE, split: EncodedSplit, seed: int, progress: Progress) -> Metrics:
-    """Return how well clusters of z_rest and of its baselines match the categorical factors."""
-    targets: dict[str, Array] = {}
-    for name, pair in split.factors.items():
-        if is_categorical(pair.test) and 1 < len(np.unique(pair.test)) <= len(pair.test) // 2:
-            targets[name] = pair.test
-    if not targets:
-        return {}
-    rows = np.sort(np.random.default_rng(seed).permutation(len(split.y.test))[:MAX_ROWS])
-    points = {"z_rest": split.z_rest.test[rows]}
-    points |= baseline_points(model, split.x.test[rows])
-    metrics: Metrics = {}
-    with progress.task("measuring clusters", len(targets)) as advance:
-        for done, (name, target) in enumerate(targets.items(), 1):
-            target = target[rows]
-            for space, z in points.items():
-                clusters = kmeans(z, len(np.unique(target)), seed=seed)
-                metrics[f"clusters.{name}.{space}"] = agreement(clusters, target)["ami"]
             advance(done)
     return metrics
 
