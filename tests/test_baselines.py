@@ -133,7 +133,7 @@ def test_z_rest_of_a_table_starts_as_the_principal_components_relative_to_the_la
 
 
 def test_more_dimensions_than_columns_stay_empty():
-    x, y, group = planted_table(d=3)
+    x, y, _ = planted_table(d=3)
     model = WVAE(kind="table", d_rest=5, **SMALL).fit(x, y)
     (_, _), (mean, sd) = model.posterior(x)
     assert (mean[:, 3:] == 0).all()
