@@ -96,7 +96,7 @@ def test_a_model_folder_has_two_files_of_data(saved: Path):
         "epochs_trained",
         "values",
     ]
-    assert about["format"] == model_folder.FORMAT == 4
+    assert about["format"] == model_folder.FORMAT == 5
     assert about["classes"] == ["ant", "bee", "cat", "dog"]
     assert (about["example_shape"], about["epochs_trained"]) == ([8, 8], 25)
     with safe_open(saved / "model.safetensors", "np") as file:

@@ -90,9 +90,9 @@ class Config:
     alignment_steps : int ≥ 1, default 800
         Maximum number of steps of alignment 'transport', which stops earlier when probes can no
         longer predict the label.
-    finetune_epochs : int ≥ 0, default 5
-        Passes after the alignment in which the decoder is fine-tuned on swapped codes; 0 skips the
-        fine-tuning.
+    finetune_epochs : int ≥ 0, default 10
+        Passes after the alignment in which the decoder is fine-tuned, so that decoded images and
+        swaps have the style of their sources; 0 skips the fine-tuning.
     epochs : int ≥ 1, default 30
         Passes over the training data.
     augment : float in [0, 1], default 0.7
@@ -226,9 +226,9 @@ class Config:
     )
 
     finetune_epochs: int = _parameter(
-        5,
-        "passes after the alignment in which the decoder is fine-tuned on swapped codes; 0 skips "
-        "the fine-tuning",
+        10,
+        "passes after the alignment in which the decoder is fine-tuned, so that decoded images and "
+        "swaps have the style of their sources; 0 skips the fine-tuning",
         0,
     )
 

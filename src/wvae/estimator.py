@@ -100,9 +100,9 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
     alignment_steps : int ≥ 1, default 800
         Maximum number of steps of alignment 'transport', which stops earlier when probes can no
         longer predict the label.
-    finetune_epochs : int ≥ 0, default 5
-        Passes after the alignment in which the decoder is fine-tuned on swapped codes; 0 skips the
-        fine-tuning.
+    finetune_epochs : int ≥ 0, default 10
+        Passes after the alignment in which the decoder is fine-tuned, so that decoded images and
+        swaps have the style of their sources; 0 skips the fine-tuning.
     epochs : int ≥ 1, default 30
         Passes over the training data.
     augment : float in [0, 1], default 0.7
@@ -228,7 +228,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         separation_weight: float = 0.0,
         alignment: Literal["none", "mean", "gaussian", "transport"] = "transport",
         alignment_steps: int = 800,
-        finetune_epochs: int = 5,
+        finetune_epochs: int = 10,
         epochs: int = 30,
         augment: float = 0.7,
         batch_size: int = 256,

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 Code = Literal["rest", "label", "both"]
-FORMAT = 4
+FORMAT = 5
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 MAX_EPOCHS = 10**9
 LABEL_CENTRES = "label_centres"  # name of this tensor in model.safetensors
