@@ -43,6 +43,7 @@ EXTRAS = {
     "onnxruntime": "onnx",
     "onnxscript": "onnx",
     "skimage": "scenes",
+    "fontTools": "fonts",
     "accelerate": "processes",
     "ray": "ray",
 }
