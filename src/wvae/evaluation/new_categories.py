@@ -1,4 +1,4 @@
-"""Categories that training has not seen, such as new writers or fonts: does z_rest tell them apart?
+"""How well z_rest tells categories apart that training has not seen, such as new fonts.
 
 Codes are (n, d) for training and (m, d) for test; labels and categories are (n,) and (m,). The
 categories of the two parts differ. Nothing is fitted to test rows but what a measure says.
@@ -15,6 +15,7 @@ from .retrieval import identification, verification
 
 MAX_IDENTIFIED, MIN_ROWS = 100, 20  # new categories to identify; test rows of each
 MAX_VERIFIED = 500  # new categories to verify
+MAX_COLUMNS = 512  # of codes whose covariance is estimated; pixels have more
 PAIRS = 20_000  # half of the same category, half of different ones
 PAIRS_AT_ONCE = 1000
 MAX_ROUNDS = 50  # of random pairs, of which most may not fit
@@ -66,7 +67,7 @@ def same_or_different(
 
     References
     ----------
-    Haraguchi et al. (2020), Character-independent font identification, arXiv:2001.08893.
+    Haraguchi et al. (2020), Character-independent font identification, DAS 2020.
 
     Examples
     --------
@@ -219,7 +220,8 @@ def identify(
     queries, who
         Those of the queries.
     name, seed
-        As in `wvae.evaluation.retrieval.identification`, which this calls with both metrics.
+        As in `wvae.evaluation.retrieval.identification`, which this calls with both metrics; with
+        more than 512 columns only with the Euclidean one.
 
     Examples
     --------
@@ -228,7 +230,8 @@ def identify(
     1.0
     """
     metrics = identification(enrolled, who_enrolled, queries, who, name=name, seed=seed)
-    if len(np.unique(who_enrolled)) < len(who_enrolled):  # else no person has two rows
+    has_two = len(np.unique(who_enrolled)) < len(who_enrolled)  # rows of a person
+    if has_two and enrolled.shape[1] <= MAX_COLUMNS:
         metrics |= identification(
             enrolled, who_enrolled, queries, who, metric="within", name=name, seed=seed
         )

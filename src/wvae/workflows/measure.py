@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from ..datasets import Dataset
 from ..datasets.dataset import Array
 from ..estimator import WVAE
-from ..evaluation import images, leakage, retrieval, style, sufficiency, swap
+from ..evaluation import images, leakage, style, sufficiency, swap
 from ..evaluation.new_categories import identify, new_factor_accuracy, retrieve_new
 from ..evaluation.probes import Kind
 from ..evaluation.supervised import ImageClassifier, train_cnn

@@ -22,7 +22,7 @@ __all__ = [
     "CHARACTERS",
     "SIDE",
     "Font",
-    "Unusable",
+    "UnusableFontError",
     "checksum",
     "draw_font",
     "find_files",
@@ -57,7 +57,7 @@ STYLE_WORDS = re.compile(
 )
 
 
-class Unusable(Exception):
+class UnusableFontError(Exception):
     """A font that is left out; the message is the reason, for counting."""
 
 
@@ -119,7 +119,7 @@ def checksum(file: Path) -> str:
         return ""
 
 
-def read_fonts(file: Path) -> list[Font | Unusable]:
+def read_fonts(file: Path) -> list[Font | UnusableFontError]:
     """Return the fonts of a file that have all `CHARACTERS`, and why others are left out.
 
     Parameters
@@ -129,7 +129,7 @@ def read_fonts(file: Path) -> list[Font | Unusable]:
     """
     with _quiet_font_tools():
         number = _attempt(_number_of_fonts, file)
-        if isinstance(number, Unusable):
+        if isinstance(number, UnusableFontError):
             return [number]
         return [_attempt(_read_font, file, index) for index in range(number)]
 
@@ -148,24 +148,24 @@ def draw_font(font: Font) -> Array:
 
     Raises
     ------
-    Unusable
+    UnusableFontError
         If the font cannot be drawn, a character is empty or does not fit, lower case has the
         shapes of capitals, or nearly no character looks like a letter or digit.
     """
     pictures = _attempt(_draw, str(font.file), font.index)
-    if isinstance(pictures, Unusable):
+    if isinstance(pictures, UnusableFontError):
         raise pictures
     if pictures.max((1, 2)).min() < MIN_PEAK:
-        raise Unusable("with empty characters")
+        raise UnusableFontError("with empty characters")
     shapes = _shapes(pictures)
     if _recognised(shapes) < MIN_RECOGNISED:
-        raise Unusable("of symbols")
+        raise UnusableFontError("of symbols")
     if _case_difference(shapes) < MIN_CASE_DIFFERENCE:
-        raise Unusable("with capitals as lower case")
+        raise UnusableFontError("with capitals as lower case")
     return pictures
 
 
-def _attempt(function: Callable[..., Result], *arguments: object) -> Result | Unusable:
+def _attempt(function: Callable[..., Result], *arguments: object) -> Result | UnusableFontError:
     """Return a result, or the reason why there is none.
 
     Damaged fonts make fontTools and FreeType raise almost anything.
@@ -175,10 +175,10 @@ def _attempt(function: Callable[..., Result], *arguments: object) -> Result | Un
     errors = (OSError, ValueError, TypeError, LookupError, AttributeError, AssertionError)
     try:
         return function(*arguments)
-    except Unusable as reason:
+    except UnusableFontError as reason:
         return reason
     except (TTLibError, *errors, ArithmeticError, EOFError, MemoryError, struct.error):
-        return Unusable("unreadable")
+        return UnusableFontError("unreadable")
 
 
 @contextmanager
@@ -212,13 +212,13 @@ def _describe(tables: Any, file: Path, index: int) -> Font:
     """Return what the tables of a font say of it."""
     characters = tables.getBestCmap()
     if characters is None:  # only a code of its own: a symbol font
-        raise Unusable("of symbols")
+        raise UnusableFontError("of symbols")
     if any(ord(character) not in characters for character in CHARACTERS):
-        raise Unusable("that lack characters")
-    os2 = tables["OS/2"] if "OS/2" in tables else None
+        raise UnusableFontError("that lack characters")
+    os2 = tables.get("OS/2")
     panose = getattr(os2, "panose", None)
     if panose is not None and panose.bFamilyType == SYMBOLS:
-        raise Unusable("of symbols")
+        raise UnusableFontError("of symbols")
     names = tables["name"]
     family = names.getBestFamilyName() or file.stem
     style, head = tables["head"].macStyle, getattr(os2, "fsSelection", 0)
@@ -271,7 +271,7 @@ def _draw(path: str, index: int) -> Array:
     left, top, right, bottom = boxes.T  # in ems, relative to the baseline, y downwards
     cap_height = -top[CHARACTERS.index("H")]
     if cap_height <= 0 or (right <= left).any():
-        raise Unusable("with empty characters")
+        raise UnusableFontError("with empty characters")
     size = CAP_HEIGHT / cap_height
     fitting = min(
         size,
@@ -280,7 +280,7 @@ def _draw(path: str, index: int) -> Array:
         (SIDE - BASELINE - MARGIN) / max(bottom.max(), 1e-6),
     )
     if fitting < MIN_SCALE * size:
-        raise Unusable("with characters that do not fit")
+        raise UnusableFontError("with characters that do not fit")
     font = ImageFont.truetype(path, OVERSAMPLING * fitting, index, layout_engine=basic)
     large = SIDE * OVERSAMPLING
     pictures = np.empty((len(CHARACTERS), SIDE, SIDE), np.uint8)

@@ -18,7 +18,15 @@ from ..dataset import Array, Dataset
 from ..download import cache_dir
 from ..messages import check_integer
 from ..temporaries import temporary
-from .font_files import CHARACTERS, Font, Unusable, checksum, draw_font, find_files, read_fonts
+from .font_files import (
+    CHARACTERS,
+    Font,
+    UnusableFontError,
+    checksum,
+    draw_font,
+    find_files,
+    read_fonts,
+)
 
 __all__ = ["load"]
 
@@ -202,11 +210,11 @@ def _draw_all(checksums: dict[Path, str], progress: bool) -> _Drawing:
     for file in _track(files, progress):
         for font in read_fonts(file):
             try:
-                if isinstance(font, Unusable):
+                if isinstance(font, UnusableFontError):
                     raise font
                 pictures.append(draw_font(font))
                 fonts.append(font)
-            except Unusable as reason:
+            except UnusableFontError as reason:
                 left_out[str(reason)] += 1
     kept, look_alikes = _without_duplicates(pictures)
     left_out["duplicates"] += len(fonts) - len(kept)
