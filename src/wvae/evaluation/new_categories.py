@@ -292,7 +292,11 @@ def _distances(z: Array, a: Array, b: Array) -> Array:
 
 
 def _best_threshold(is_same: Array, distance: Array) -> float:
-    """Return the distance up to which pairs are taken for the same, of the highest accuracy."""
+    """Return the distance up to which pairs are taken for the same, of the highest accuracy.
+
+    It is in the middle between the distances of two pairs.
+    """
     false_positive, true_positive, thresholds = roc_curve(is_same, -distance)
-    best = int(np.argmax(true_positive - false_positive))  # both kinds are equally frequent
-    return float(-thresholds[best])
+    best = -thresholds[np.argmax(true_positive - false_positive)]  # both kinds are as frequent
+    larger = distance[distance > best]
+    return float((best + larger.min()) / 2) if len(larger) and np.isfinite(best) else float(best)

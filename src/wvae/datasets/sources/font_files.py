@@ -45,6 +45,7 @@ DIFFERENT_CASES = "ABDEGHNQRT"  # letters whose lower case has another shape tha
 MIN_RECOGNISED = 0.06  # share of characters that look most like the same ones of common fonts
 COMMON_FONTS = ("DejaVuSans", "DejaVuSans-Oblique", "DejaVuSerif", "DejaVuSerif-Italic")
 COMMON_FONTS += ("STIXGeneral", "STIXGeneralItalic")  # in matplotlib's own folder
+LIGHTEST, HEAVIEST = 100, 1000  # OS/2's usWeightClass
 SYMBOLS = 5  # PANOSE's first digit for symbols and ornaments
 SANS_SERIF = 11  # PANOSE's second digit is at least this for fonts without serifs
 SERIF_CLASSES, SANS_CLASS = (1, 2, 3, 4, 5, 7), 8  # the upper byte of OS/2's sFamilyClass
@@ -204,7 +205,8 @@ def _read_font(file: Path, index: int) -> Font:
     """Return one font of a file, or raise why it is left out."""
     from fontTools.ttLib import TTFont
 
-    with TTFont(file, fontNumber=index, lazy=True) as tables:
+    # TTFont leaves a file open that it cannot read.
+    with file.open("rb") as opened, TTFont(opened, fontNumber=index, lazy=True) as tables:
         return _describe(tables, file, index)
 
 
@@ -222,13 +224,15 @@ def _describe(tables: Any, file: Path, index: int) -> Font:
     names = tables["name"]
     family = names.getBestFamilyName() or file.stem
     style, head = tables["head"].macStyle, getattr(os2, "fsSelection", 0)
-    weight = float(getattr(os2, "usWeightClass", 0) or (700 if style & 1 else 400))
+    weight = float(getattr(os2, "usWeightClass", 0))
+    if not LIGHTEST <= weight <= HEAVIEST:  # a few files have other numbers
+        weight = 700.0 if style & 1 else 400.0
     return Font(
         file=file,
         index=index,
         name=_one_line(names.getBestFullName() or family),
         family=family_key(family),
-        weight=10 * weight if weight < 10 else weight,  # some files say 4 or 7
+        weight=weight,
         italic="italic" if style & 2 or head & ITALIC_BITS else "upright",
         serif=_serif(os2),
     )
@@ -267,10 +271,10 @@ def _draw(path: str, index: int) -> Array:
 
     basic = ImageFont.Layout.BASIC  # the same with and without libraqm
     trial = ImageFont.truetype(path, TRIAL_SIZE, index, layout_engine=basic)
-    boxes = np.array([trial.getbbox(c, anchor="ls") for c in CHARACTERS]) / TRIAL_SIZE
+    boxes = np.array([_ink_box(trial, character) for character in CHARACTERS]) / TRIAL_SIZE
     left, top, right, bottom = boxes.T  # in ems, relative to the baseline, y downwards
     cap_height = -top[CHARACTERS.index("H")]
-    if cap_height <= 0 or (right <= left).any():
+    if cap_height <= 0:
         raise UnusableFontError("with empty characters")
     size = CAP_HEIGHT / cap_height
     fitting = min(
@@ -286,11 +290,24 @@ def _draw(path: str, index: int) -> Array:
     pictures = np.empty((len(CHARACTERS), SIDE, SIDE), np.uint8)
     for i, character in enumerate(CHARACTERS):
         image = Image.new("L", (large, large))
-        left_edge, _, right_edge, _ = font.getbbox(character, anchor="ls")
+        left_edge, _, right_edge, _ = _ink_box(font, character)
         origin = (large - left_edge - right_edge) / 2, BASELINE * OVERSAMPLING
         ImageDraw.Draw(image).text(origin, character, fill=255, font=font, anchor="ls")
         pictures[i] = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX))
     return pictures
+
+
+def _ink_box(font: Any, character: str) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of the ink, relative to the origin on the baseline.
+
+    Pillow's own box reaches to where the next character would begin.
+    """
+    mask, (x, y) = font.getmask2(character, "L", anchor="ls")
+    box = mask.getbbox()
+    if box is None:
+        raise UnusableFontError("with empty characters")
+    left, top, right, bottom = box
+    return x + left, y + top, x + right, y + bottom
 
 
 class _Common(NamedTuple):
