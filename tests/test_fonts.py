@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,7 +56,7 @@ def copy(folder: Path, *names: str) -> Path:
 
 def edited(source: str, target: Path, edit: str) -> Path:
     """Write a font of matplotlib with a fault."""
-    font = TTFont(BUNDLED / f"{source}.ttf")
+    font: Any = TTFont(BUNDLED / f"{source}.ttf")
     table = font["glyf"]
     names = font.getBestCmap()
     if edit == "lacks q":

@@ -18,7 +18,7 @@ from .panels import unit_values
 
 Array = np.ndarray
 PCA_ROWS = 10_000  # training rows that the principal components are computed from, at most
-LABEL_ROWS = 50  # training examples of each label whose mean z_label heads a column
+LABEL_ROWS = 50  # training examples of each label, of which the clearest gives z_label
 SHEET_ROWS = 8
 
 
@@ -134,8 +134,8 @@ def style_sheet_figure(
 ) -> Figure:
     """Plot every label in the style of one example of each of n new categories.
 
-    Each label's z_label is the mean of that of training examples. Beneath each row are the true
-    examples of the category.
+    Each label's z_label is that of the training example, of 50, that the model classifies most
+    surely. Beneath each row are the true examples of the category.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def style_sheet_figure(
     """
     rng = np.random.default_rng(seed)
     labels = train.classes
-    z_label = np.stack([_mean_z_label(model, train, label, rng) for label in labels])
+    z_label = np.stack([_clearest_z_label(model, train, label, rng) for label in labels.tolist()])
     who = test.factors[factor]
     categories = rng.permutation(np.unique(who))[:n]
     rows = [int(rng.choice(np.flatnonzero(who == category))) for category in categories]
@@ -170,7 +170,15 @@ def style_sheet_figure(
     return style_sheet(unit_values(test.x[rows]), decoded, truth, names, labels.tolist())
 
 
-def _mean_z_label(model: WVAE, train: Dataset, label: object, rng: np.random.Generator) -> Array:
-    """Return the mean of z_label of some training examples with a label, (d_label,)."""
+def _clearest_z_label(
+    model: WVAE, train: Dataset, label: object, rng: np.random.Generator
+) -> Array:
+    """Return z_label of the training example that is most surely of a label, (d_label,).
+
+    A mean may be that of another label: between two shapes of the letter g, for example.
+    """
     rows = rng.permutation(np.flatnonzero(train.y == label))[:LABEL_ROWS]
-    return model.encode(train.x[np.sort(rows)])[0].mean(0)
+    x = train.x[np.sort(rows)]
+    column = model.classes_.tolist().index(label)
+    clearest = int(model.predict_proba(x)[:, column].argmax())
+    return model.encode(x[[clearest]])[0][0]

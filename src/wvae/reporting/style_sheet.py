@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -11,6 +12,7 @@ from .figures import INK, tiles
 
 Array = np.ndarray
 CELL = 0.3  # inches
+LINE_LENGTH = 16  # characters of a name above a source example
 SOURCE_COLUMNS = 2  # width of the source example's column, in cells
 
 
@@ -39,7 +41,8 @@ def style_sheet(
     grid = figure.subplots(n, 2, width_ratios=[SOURCE_COLUMNS, len(labels)], squeeze=False)
     for row, (left, right) in enumerate(grid):
         left.imshow(sources[row], cmap=INK, vmin=0, vmax=1)
-        left.set_title(names[row], fontsize=5, pad=1)
+        title = fill(names[row], LINE_LENGTH, max_lines=2, placeholder="…")
+        left.set_title(title, fontsize=4, pad=1)
         pair = np.stack([decoded[row], truth[row]])
         right.imshow(tiles(pair), cmap=INK, vmin=0, vmax=1)
         right.axhline(height - 0.5, color="#d0d4da", linewidth=0.4)
