@@ -117,13 +117,13 @@ def load(
     checksums = {file: checksum(file) for file in files}
     fingerprint = _fingerprint(list(checksums.values()))
     drawing = _cached(fingerprint, checksums, progress)
-    if progress:
-        print(_summary(drawing, place, fingerprint), file=sys.stderr)
     if len({font["group"] for font in drawing.fonts}) < 2:
         raise ValueError(
             f"{_summary(drawing, place, fingerprint)}: expected two families or more; install "
             "fonts with `make fonts`, or give another folder (folder=..., WVAE_FONTS)"
         )
+    if progress:
+        print(_summary(drawing, place, fingerprint), file=sys.stderr)
     rows = list(range(len(drawing.fonts)))
     is_test = _test_fonts([font["group"] for font in drawing.fonts])
     if fonts is not None and fonts < len(rows):
