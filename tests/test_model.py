@@ -280,8 +280,9 @@ def test_aligned_codes_decode_like_the_codes_of_the_network() -> None:
         ("audio", (8, 20), False, True, True),
         ("audio", (1, 8, 20), True, True, True),
         ("audio", (8, 1), True, False, True),
-        ("table", (8, 8), True, False, False),
-        ("table", (8,), False, False, False),
+        ("table", (8, 8), True, True, False),
+        ("table", (8,), False, True, False),
+        ("image", (8,), False, True, False),  # vectors of any values are a table, too
     ],
 )
 def test_style_and_augmentation_follow_the_kind(

@@ -70,7 +70,7 @@ from .nn.alignment import Alignment
 from .nn.augment import augment_batch
 from .nn.distributed import RankSlice, all_gather_rows, rank_slice
 from .nn.observation import ObservationModel
-from .nn.style_features import style_features_for
+from .nn.style_features import TableStyleFeatures, style_features_for
 from .nn.style_head import StyleHead
 
 Noise = tuple[Tensor, Tensor]  # standard normal, (B, d_label) and (B, d_rest)
@@ -198,6 +198,8 @@ class SplitVAE(nn.Module):
 
     def style_features(self, x: Tensor) -> Tensor:
         """Return the style features of x, (B, size), in their own units."""
+        if isinstance(self.style.features, TableStyleFeatures):
+            x = self.observation.standardise(x)  # in float32, a column far from 0 loses digits
         return self.style.features(x)
 
     def augment(

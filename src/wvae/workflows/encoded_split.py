@@ -148,7 +148,7 @@ def encode_split(
     for name, values in columns.items():
         pairs[name] = Pair(values[rows.train], values[rows.test])
     return EncodedSplit(
-        x=Pair(_in_unit_range(model, x.train), _in_unit_range(model, x.test)),
+        x=Pair(in_unit_range(model, x.train), in_unit_range(model, x.test)),
         y=y,
         z_label=Pair(train_codes[0], test_codes[0]),
         z_rest=Pair(train_codes[1], test_codes[1]),
@@ -159,8 +159,16 @@ def encode_split(
     )
 
 
-def _in_unit_range(model: WVAE, x: Array) -> Array:
-    """Return images and spectrograms of any numbers as uint8 or in [0, 1]; tables as they are."""
+def in_unit_range(model: WVAE, x: Array) -> Array:
+    """Return images and spectrograms of any numbers as uint8 or in [0, 1]; tables as they are.
+
+    Parameters
+    ----------
+    model
+        The model whose scale is used.
+    x
+        Examples, (n, \\*shape).
+    """
     scale = model.scale_
     if not scale.unit_range or (x.dtype == np.uint8 and scale.white == 255):
         return x

@@ -17,10 +17,12 @@ from ..datasets import Dataset
 from ..datasets.dataset import Array
 from ..estimator import WVAE
 from ..evaluation import images, leakage, style, sufficiency, swap
+from ..evaluation.clustering import agreement, kmeans
 from ..evaluation.new_categories import identify, new_factor_accuracy, retrieve_new
 from ..evaluation.probes import Kind
 from ..evaluation.supervised import ImageClassifier, train_cnn
 from ..nn.torch_state import default_torch_state
+from .baselines import MAX_ROWS, baseline_points
 from .encoded_split import EncodedSplit, Pair, encode_split, is_learnable
 from .inputs import is_categorical
 from .progress import Progress, Silent
@@ -34,6 +36,10 @@ PAIRS, QUICK_PAIRS = 10_000, 2_000  # swapped pairs, at most
 KINDS: tuple[Kind, ...] = ("logistic", "mlp", "knn", "boosting")
 QUICK_KINDS: tuple[Kind, ...] = ("logistic", "mlp", "knn")
 PEOPLE_NAMES = ("writer", "speaker")
+# Of the code that leaks more, the mean or a sample.
+LEAKAGE_KEYS = ("max", "low", "high", "rows", "majority", "null")
+LEAKAGE_KEYS += ("information.lower", "information.upper")
+CLEAN: dict[leakage.Verdict, float] = {"clean": 1.0, "undecided": 0.5, "not clean": 0.0}
 
 
 @default_torch_state()
@@ -84,14 +90,14 @@ def measure(
         ``leakage.sample.…``
             The same, from one sample of each.
         ``leakage.max``, …
-            Of the larger of the two: ``max``, ``low``, ``high``, ``majority``, ``null``,
+            Of the larger of the two: ``max``, ``low``, ``high``, ``rows``, ``majority``, ``null``,
             ``information.lower`` and ``information.upper``.
         ``leakage.linear``
             The larger accuracy of the logistic probe.
         ``leakage.positive_control``
             The positive control: the logistic probe on z_label, which must be high.
         ``leakage.clean``
-            1 if `leakage.is_clean`, else 0.
+            `leakage.verdict`: 1 is clean, 0 is not clean, 0.5 is undecided.
         ``sufficiency.…``
             The label predicted from z_label: see `sufficiency.sufficiency`. ``.predict`` is the
             accuracy of the model's classifier; ``.leak.…`` is what z_label holds of each factor
@@ -107,6 +113,10 @@ def measure(
             training, ``rest.factor.{f}.new.…`` is of probes that are fitted to test rows with half
             of the labels and predict the categories of the others: see
             `new_categories.new_factor_accuracy`.
+        ``clusters.{f}.…``
+            AMI of a categorical factor and K-Means clusters of test rows (5,000 at most), as many
+            as the factor has categories there: of ``z_rest``, and without a network of the
+            ``relative`` data and of the style ``features``, see `wvae.workflows.baselines`.
         ``swap.…``
             z_label of one test example with z_rest of another: see `swap.swap`. ``swap.label`` and
             the next two need images or spectrograms.
@@ -168,6 +178,7 @@ def measure(
         else:
             metrics |= _sufficiency(model, split, seed, progress)
             metrics |= _rest(model, split, seed, progress)
+            metrics |= _clusters(model, split, seed, progress)
             metrics |= _swap(model, split, judges, people, PAIRS, seed, progress)
             metrics |= _retrieval(split, people, seed, progress)
     return {name: float(value) for name, value in metrics.items()}
@@ -184,7 +195,14 @@ def _leakage(split: EncodedSplit, kinds: Sequence[Kind], seed: int, progress: Pr
         for done, (part, z) in enumerate(codes.items(), 1):
             name = f"leakage.{part}"
             metrics |= leakage.leakage(
-                z.train, y, z.test, y_test, kinds=kinds, name=name, seed=seed
+                z.train,
+                y,
+                z.test,
+                y_test,
+                kinds=kinds,
+                name=name,
+                seed=seed,
+                n_compared=len(kinds) * len(codes),
             )
             advance(done)
         z = split.z_label
@@ -193,11 +211,11 @@ def _leakage(split: EncodedSplit, kinds: Sequence[Kind], seed: int, progress: Pr
         )
         advance(len(codes) + 1)
     worse = max(codes, key=lambda part: metrics[f"leakage.{part}.max"])
-    for key in ("max", "low", "high", "majority", "null", "information.lower", "information.upper"):
+    for key in LEAKAGE_KEYS:
         metrics[f"leakage.{key}"] = metrics[f"leakage.{worse}.{key}"]
     metrics["leakage.linear"] = max(metrics[f"leakage.{part}.logistic"] for part in codes)
     metrics["leakage.positive_control"] = control["leakage.logistic"]
-    metrics["leakage.clean"] = float(leakage.is_clean(metrics))
+    metrics["leakage.clean"] = CLEAN[leakage.verdict(metrics)]
     return metrics
 
 
@@ -252,6 +270,28 @@ def _rest(model: WVAE, split: EncodedSplit, seed: int, progress: Progress) -> Me
         for done, (name, factor) in enumerate(new.items(), 3 + len(categorical)):
             key = f"rest.factor.{name}.new"
             metrics |= new_factor_accuracy(test, factor.test, y_test, name=key, seed=seed)
+            advance(done)
+    return metrics
+
+
+def _clusters(model: WVAE, split: EncodedSplit, seed: int, progress: Progress) -> Metrics:
+    """Return how well clusters of z_rest and of its baselines match the categorical factors."""
+    targets: dict[str, Array] = {}
+    for name, pair in split.factors.items():
+        if is_categorical(pair.test) and 1 < len(np.unique(pair.test)) <= len(pair.test) // 2:
+            targets[name] = pair.test
+    if not targets:
+        return {}
+    rows = np.sort(np.random.default_rng(seed).permutation(len(split.y.test))[:MAX_ROWS])
+    points = {"z_rest": split.z_rest.test[rows]}
+    points |= baseline_points(model, split.x.test[rows])
+    metrics: Metrics = {}
+    with progress.task("measuring clusters", len(targets)) as advance:
+        for done, (name, target) in enumerate(targets.items(), 1):
+            target = target[rows]
+            for space, z in points.items():
+                clusters = kmeans(z, len(np.unique(target)), seed=seed)
+                metrics[f"clusters.{name}.{space}"] = agreement(clusters, target)["ami"]
             advance(done)
     return metrics
 
