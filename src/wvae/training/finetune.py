@@ -22,7 +22,6 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from ..model import SplitVAE
 from .diagnostics import TrainingError
@@ -164,7 +163,7 @@ class SwapSampler:
         z_rest = self.z_rest[rows]
         swapped = self.model.decode_mean(self.z_label[rows], z_rest)
         q_label, q_rest = self.model.encode(swapped)
-        label_loss = functional.cross_entropy(self.model.classifier(q_label.mean), self.y[rows])
+        label_loss = self.model.label_cross_entropy(q_label, q_label.mean, self.y[rows]).mean()
         squared_error = ((q_rest.mean - z_rest) @ self.metric).square().sum(1)
         rest_loss = (squared_error / self.variance).mean()
         scale = self.model.loss_scale

@@ -25,7 +25,11 @@ MIN_SD, MAX_SD = 1e-17, 1e17  # of values whose squares float32 can hold
 
 @default_torch_state()
 def build_model(
-    config: Config, shape: tuple[int, ...], n_classes: int, unit_range: bool = True
+    config: Config,
+    shape: tuple[int, ...],
+    n_classes: int,
+    unit_range: bool = True,
+    dark_strokes: bool = False,
 ) -> SplitVAE:
     """Return an untrained model on ``config.device``.
 
@@ -33,7 +37,7 @@ def build_model(
 
     Parameters
     ----------
-    config, shape, n_classes, unit_range
+    config, shape, n_classes, unit_range, dark_strokes
         As `wvae.model.SplitVAE` takes them.
 
     Raises
@@ -49,7 +53,8 @@ def build_model(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.random_state)
-        return SplitVAE(config, shape, n_classes, unit_range).to(resolve_device(config))
+        model = SplitVAE(config, shape, n_classes, unit_range, dark_strokes)
+        return model.to(resolve_device(config))
 
 
 def resolve_device(config: Config) -> torch.device:
@@ -82,8 +87,10 @@ def restore_model(saved: SavedModel) -> SplitVAE:
         If the weights do not fit the config.
     """
     try:
-        n_classes, unit_range = len(saved.classes), saved.scale.unit_range
-        model = build_model(saved.config, saved.shape, n_classes, unit_range)
+        n_classes, scale = len(saved.classes), saved.scale
+        model = build_model(
+            saved.config, saved.shape, n_classes, scale.unit_range, scale.dark_strokes
+        )
         if model.alignment.kind != "none" and "alignment.axes" in saved.weights:
             model.alignment.allocate_steps(len(saved.weights["alignment.axes"]))
     except (TypeError, ValueError, RuntimeError) as error:
@@ -131,7 +138,8 @@ def _set_scale(model: SplitVAE, data: Examples, device: torch.device) -> None:
     def mean_of(function: Callable[[Tensor], Tensor]) -> Tensor:
         sums: list[Tensor] = []
         for rows in batches(len(data.x)):
-            values = function(data.batch(rows, device)[0].double())
+            x = model.observation.bright_strokes(data.batch(rows, device)[0])
+            values = function(x.double())
             sums.append(values.mean(axes) * len(values))
         return torch.stack(sums).sum(0) / len(data.x)
 
@@ -169,7 +177,7 @@ def _set_mean_image(model: SplitVAE, data: Examples, device: torch.device) -> No
         return
     n = len(data.x)
     sums = [data.batch(rows, device)[0].double().sum(0) for rows in batches(n)]
-    mean = torch.stack(sums).sum(0) / n
+    mean = model.observation.bright_strokes(torch.stack(sums).sum(0) / n)
     model.observation.input_mean.copy_(mean)
     output = [layer for layer in model.decoder.modules() if isinstance(layer, torch.nn.Linear)][-1]
     if output.out_features == mean.numel():  # no convolutions follow
@@ -189,7 +197,7 @@ def _set_style(model: SplitVAE, data: Examples, device: torch.device) -> None:
         labelled = data.y != UNLABELLED
         extractor.fit(halves[torch.from_numpy(labelled).to(device)].cpu().numpy(), data.y[labelled])
     features = torch.cat(
-        [extractor(data.batch(rows, device)[0]) for rows in batches(len(data.x))]
+        [model.style_features(data.batch(rows, device)[0]) for rows in batches(len(data.x))]
     )  # (n, size)
     for k, rows in enumerate(rows_by_class(data.y, model.n_classes)):
         if len(rows) < 2:  # no spread: the initial mean 0 and standard deviation 1 stay

@@ -149,7 +149,9 @@ def copy_weights(fitted: SplitVAE, config: Config) -> SplitVAE:
     ValueError
         If the config is of another architecture.
     """
-    model = build_model(config, fitted.shape, fitted.n_classes, fitted.unit_range)
+    model = build_model(
+        config, fitted.shape, fitted.n_classes, fitted.unit_range, fitted.dark_strokes
+    )
     old, new = _weights_before_alignment(fitted), _weights_before_alignment(model)
     for name in sorted(old.keys() | new.keys()):
         if name not in old or name not in new or old[name].shape != new[name].shape:
