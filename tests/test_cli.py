@@ -27,7 +27,8 @@ from rich.progress import Progress
 import wvae
 from command_line import Command, Result, run
 from wvae.cli import app as cli
-from wvae.cli.terminal import progress_bars
+from wvae.cli.flags import in_flags
+from wvae.cli.progress import progress_bars
 from wvae.config import parameters
 from wvae.datasets import CATALOGUE
 from wvae.experiments import reproduce as experiments
@@ -35,7 +36,10 @@ from wvae.training.diagnostics import TrainingError, TrainingWarning
 
 TINY = ("--epochs", "1", "--width", "16", "--depth", "1")
 SMALL = ("--backbone", "mlp", "--alignment-steps", "20", "--finetune-epochs", "0", *TINY)
-pytestmark = pytest.mark.usefixtures("restored_signals")
+pytestmark = [
+    pytest.mark.usefixtures("restored_signals"),
+    pytest.mark.filterwarnings("ignore:the label is:wvae.training.diagnostics.TrainingWarning"),
+]
 
 COMMANDS = ("reproduce", "fit", "measure", "encode", "cluster", "swap", "export", "import", "data")
 
@@ -163,7 +167,7 @@ def test_a_warning_of_the_training_is_one_line(command: Command, monkeypatch: py
     with warnings.catch_warnings():
         warnings.simplefilter("default")
         result = command("fit", "digits8x8", "--quiet", "--out", "m")
-    assert result == (0, "m\n", "wvae: warning: lower rest_kl_weight\n")
+    assert result == (0, "m\n", "wvae: warning: lower --rest-kl-weight\n")
 
 
 @pytest.mark.parametrize(
@@ -172,8 +176,8 @@ def test_a_warning_of_the_training_is_one_line(command: Command, monkeypatch: py
         (["reproduce", "--data", "mnst"], "'mnist'"),
         (["data", "get", "mnst"], "'mnist'"),
         (["fit", "digits8x8", "--epochs", "0"], "epochs is 0"),
-        (["reproduce", "plane", "--learning-rate", "nan"], "learning_rate is nan"),
-        (["fit", "digits8x8", "--seed", str(2**32)], "random_state is 4294967296"),
+        (["reproduce", "plane", "--learning-rate", "nan"], "--learning-rate is nan"),
+        (["fit", "digits8x8", "--seed", str(2**32)], "--seed is 4294967296"),
         (["reproduce", "writers", "--data", "digits8x8", "--quiet"], "writer"),
         (["reproduce", "plane", "--data", "mnist", "--data", "fsdd"], "--data is given 2 times"),
         (["encode", "m", "digits8x8", "--seed", "1"], "--seed 1"),
@@ -416,10 +420,18 @@ def test_progress_shows_rate_and_remaining_time_of_slow_steps(monkeypatch: pytes
                 advance(epoch)
             assert bar.fields["rate"] == "300.0 s/it"
             assert bar.time_remaining == 4 * 300.0
+            assert bar.fields["left"] == "0:20:00"
         assert bar.finished
+        with progress.task("first", 10, lambda: 90.0) as advance:  # 90 seconds are to come after it
+            advance(0)
+            now[0] += 5.0
+            advance(1)
+            now[0] += 5.0
+            advance(2)
+            assert progress.bars.tasks[1].fields["left"] == "0:02:10"
         with contextlib.suppress(ZeroDivisionError), progress.task("failing", 2):
             _ = 1 / 0
-        assert progress.bars.tasks[1].completed == 0
+        assert progress.bars.tasks[2].completed == 0
     with progress_bars(quiet=True) as progress:
         assert progress is None
 
@@ -526,6 +538,53 @@ def test_early_stopping_is_a_pair_of_flags(
     monkeypatch.setattr("wvae.workflows.fit.fit_to_folder", fit)
     assert command("fit", "digits8x8", "--quiet", *flags).code == 0
     assert [config.early_stopping for config in configs] == [early]
+
+
+def test_fit_ends_with_accuracy_time_and_swaps(command: Command):
+    result = command("fit", "digits8x8", "--out", "m", *SMALL)
+    assert (result.code, result.out) == (0, "m\n")
+    assert "176 held-out rows predicted with accuracy" in result.err
+    assert "time: training" in result.err
+    assert Path("m/swaps.png").exists()
+
+
+def test_warnings_and_errors_name_flags(command: Command):
+    """Python's names stand in the messages of the package itself."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", TrainingWarning)
+        result = command("fit", "digits8x8", "--out", "m", "--quiet", *SMALL)
+    assert "take --epochs 60 (now 1)" in result.err
+    assert result.err.count("\n") == 1
+    diverging = ("--learning-rate", "10", "--preset", "article")
+    assert "lower --learning-rate (now 10)" in one_line(
+        command("fit", "digits8x8", *diverging, *TINY, "--quiet")
+    )
+
+
+@pytest.mark.parametrize(
+    ("message", "in_words_of_the_command_line"),
+    [
+        ("take epochs=60 (now 30)", "take --epochs 60 (now 30)"),
+        (
+            "take label_prior='class' (now 'standard') and decoder_label_input='class'",
+            "take --label-prior class (now standard) and --decoder-label-input class",
+        ),
+        (
+            "take early_stopping=True, or early_stopping=False",
+            "take --early-stopping, or --no-early-stopping",
+        ),
+        ("rest_kl_weight=1e-06.", "--rest-kl-weight 1e-06."),
+        ("lower learning_rate (now 3)", "lower --learning-rate (now 3)"),
+        ("epochs is 0, expected", "--epochs is 0, expected"),
+        ("random_state is -1", "--seed is -1"),
+        ("the width of the images is 3", "the width of the images is 3"),
+        ("own.csv has no column 'learning_rate'", "own.csv has no column 'learning_rate'"),
+        ("give --label-prior class", "give --label-prior class"),
+        ("kind='table'", "kind='table'"),  # has no flag
+    ],
+)
+def test_hyper_parameters_are_named_by_their_flags(message: str, in_words_of_the_command_line: str):
+    assert in_flags(message) == in_words_of_the_command_line
 
 
 # ---------------------------------------------------------------------- measure
@@ -752,6 +811,14 @@ def test_swap_writes_an_image(command: Command, own: Path):
     assert Path("own-npz-0-in-own-npz-5.png").read_bytes().startswith(b"\x89PNG")
     result = command("swap", own, "own.npz:0", "own.npz:5", "--out", "s.npy", "--quiet")
     assert result == (0, "s.npy\n", "")
+
+
+def test_swap_draws_a_sheet(command: Command, own: Path):
+    assert command("swap", own, "own.npz", "--sheet", "--quiet") == (0, "own-sheet.png\n", "")
+    assert Path("own-sheet.png").read_bytes().startswith(b"\x89PNG")
+    result = command("swap", own, "own.npz", "own.npz:3", "--sheet", "--out", "s.png")
+    assert (result.code, result.out) == (0, "s.png\n")
+    assert "--sheet" in one_line(command("swap", own, "own.npz:0"))
 
 
 def test_export_passes_its_flags_on(command: Command, own: Path, monkeypatch: pytest.MonkeyPatch):

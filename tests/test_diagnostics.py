@@ -22,6 +22,10 @@ from wvae.training.examples import Examples
 from wvae.training.initialise import build_model
 from wvae.training.loop import train
 
+# Whether the label was learnt is not the subject here: see test_remedies.py.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:the label is:wvae.training.diagnostics.TrainingWarning"
+)
 Batch = tuple[torch.Tensor, torch.Tensor]
 
 
@@ -63,7 +67,7 @@ def test_a_large_rest_kl_weight_collapses_z_rest(
     config = replace(config, rest_kl_weight=1000.0, style_weight=style_weight, epochs=12)
     faults = diagnose(trained(config, data), *batch)
     assert set(faults) == {"collapsed"}
-    assert "rest_kl_weight (now 1000)" in faults["collapsed"]
+    assert "rest_kl_weight=0.5 (now 1000)" in faults["collapsed"]
 
 
 def test_a_decoder_without_weights_for_z_label_ignores_it(
@@ -81,8 +85,8 @@ def test_a_decoder_without_weights_for_z_label_ignores_it(
         model.decoder.get_parameter("from_label.weight").zero_()
     faults = diagnose(model, *batch)
     assert set(faults) == {"ignored"}
-    for remedy in ("rest_kl_weight (now 1)", "d_rest", "decoder_label_input='class'"):
-        assert remedy in faults["ignored"]
+    remedy = "label_prior='class' (now 'standard') and decoder_label_input='class' (now 'code')"
+    assert remedy in faults["ignored"]
 
 
 @pytest.mark.parametrize(("columns", "fault"), [(slice(0, 3), "ignored"), (slice(None), "unread")])
@@ -96,22 +100,17 @@ def test_a_joint_decoder_without_weights_for_a_code_ignores_it(
     assert set(diagnose(model, *batch)) == {fault}
 
 
-def test_shuffled_labels_make_a_model_label_blind(config: Config, data: Examples, batch: Batch):
+def test_the_decoder_is_not_judged_by_a_z_label_without_the_label(
+    config: Config, data: Examples, batch: Batch
+):
+    """Another example's z_label is no worse then."""
     shuffled = np.random.default_rng(0).permutation(data.y)
-    faults = diagnose(trained(replace(config, width=8), data, shuffled), *batch)  # the true labels
-    assert "label-blind" in faults
-    assert "ignored" not in faults
-
-
-def test_a_classifier_of_no_weight_is_label_blind(config: Config, data: Examples, batch: Batch):
+    assert diagnose(trained(replace(config, width=8), data, shuffled), *batch) == {}
     config = replace(config, classifier_weight=1e-6, label_kl_weight=1e4)
-    faults = diagnose(trained(config, data), *batch)
-    assert set(faults) == {"label-blind"}
-    assert "classifier_weight (now 1e-06)" in faults["label-blind"]
-    assert "label_kl_weight (now 10000)" in faults["label-blind"]
+    assert diagnose(trained(config, data), *batch) == {}
 
 
-def test_a_model_without_labels_is_never_label_blind(config: Config, data: Examples, batch: Batch):
+def test_a_model_without_labels_only_collapses(config: Config, data: Examples, batch: Batch):
     plain = replace(
         config, classifier_weight=0.0, style_weight=0.0, decoder_label_input="code",
         label_prior="standard", finetune_epochs=0,
@@ -163,8 +162,8 @@ def stub(
         ({}, set()),
         ({"kl_rest": 0.06}, set()),
         ({"kl_rest": 0.04}, {"collapsed"}),
-        ({"accuracy": 0.53}, set()),
-        ({"accuracy": 0.52}, {"label-blind"}),
+        ({"accuracy": 0.75, "label_cost": 0.0}, {"ignored"}),
+        ({"accuracy": 0.74, "label_cost": 0.0}, set()),  # not halfway from 0.5 to 1
         # Bernoulli: 0.2 % of 100 nats.
         ({"label_cost": 0.21}, set()),
         ({"label_cost": 0.19}, {"ignored"}),
@@ -178,13 +177,6 @@ def stub(
 )
 def test_thresholds(figures: dict[str, Any], faults: set[str]):
     assert set(diagnose(stub(**figures), torch.zeros(100), torch.arange(100) % 2)) == faults
-
-
-def test_accuracy_is_compared_with_the_majority_class():
-    y = (torch.arange(100) >= 90).long()  # nine tenths are of class 0
-    model = stub()
-    model.predict = lambda z_label: torch.zeros(100, dtype=torch.long)
-    assert set(diagnose(model, torch.zeros(100), y)) == {"label-blind"}
 
 
 # -------------------------------------------------------------------------------------- warnings
@@ -229,7 +221,11 @@ def test_each_fault_is_warned_of_once(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         train(model, data)
-    assert [str(warning.message) for warning in caught] == ["first fault", "second fault"]
+    messages = [str(warning.message) for warning in caught]
+    assert [text for text in messages if "the label is" not in text] == [
+        "first fault",
+        "second fault",
+    ]
     assert all(warning.category is TrainingWarning for warning in caught)
 
 

@@ -135,7 +135,9 @@ def test_other_nodes_take_over_from_a_node_that_dies(
 
     class Killer:
         @contextmanager
-        def task(self, name: str, total: int) -> Generator[Callable[[int], None]]:
+        def task(
+            self, name: str, total: int, later: Any = None
+        ) -> Generator[Callable[[int], None]]:
             def advance(done: int) -> None:
                 busy = list((work / "started").glob(f"{doomed.node_id}-*"))
                 if busy and not killed:

@@ -340,7 +340,7 @@ class Interrupting:
         self.steps: dict[str, list[int]] = {}
 
     @contextmanager
-    def task(self, name: str, total: int) -> Generator[Advance]:
+    def task(self, name: str, total: int, later: Any = None) -> Generator[Advance]:
         steps = self.steps.setdefault(name, [])
 
         def advance(done: int) -> None:
@@ -417,7 +417,7 @@ def test_two_processes_do_not_make_the_same_run(planted: Dataset, tmp_path: Path
 
     class Second(Silent):
         @contextmanager
-        def task(self, name: str, total: int) -> Generator[Advance]:
+        def task(self, name: str, total: int, later: Any = None) -> Generator[Advance]:
             if not attempts:
                 with pytest.raises(RunError, match=r"another process .*out\.partial"):
                     reproduce("plane", planted, QUICK, out)

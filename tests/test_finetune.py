@@ -18,6 +18,11 @@ from wvae.training.diagnostics import TrainingError
 from wvae.training.examples import Examples
 from wvae.training.finetune import SwapSampler, finetune_decoder
 
+# Small models on few epochs; whether the label was learnt is the subject of test_remedies.py.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:the label is:wvae.training.diagnostics.TrainingWarning"
+)
+
 
 @pytest.fixture(scope="module")
 def base(planted: Dataset, small: dict[str, Any]) -> WVAE:

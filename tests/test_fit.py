@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,12 +19,12 @@ from wvae.config import Config
 from wvae.datasets import Dataset
 from wvae.datasets.holdout import holdout_mask
 from wvae.io.files import ModelFileError, read_tensors
-from wvae.training.diagnostics import TrainingError
+from wvae.training.diagnostics import TrainingError, TrainingWarning
 from wvae.workflows import fit
 from wvae.workflows import fit as fit_workflow
 from wvae.workflows.fit import fit_to_folder
 from wvae.workflows.inputs import training_rows_warning
-from wvae.workflows.progress import Silent
+from wvae.workflows.progress import Phases, Silent
 from wvae.workflows.run_folder import RunError
 
 pytestmark = pytest.mark.filterwarnings("ignore::wvae.training.diagnostics.TrainingWarning")
@@ -49,7 +51,7 @@ class Interrupting:
         self.totals: dict[str, int] = {}
 
     @contextmanager
-    def task(self, name: str, total: int) -> Generator[Callable[[int], None]]:
+    def task(self, name: str, total: int, later: Any = None) -> Generator[Callable[[int], None]]:
         self.totals[name] = total
         steps = self.steps.setdefault(name, [])
 
@@ -70,7 +72,7 @@ class Interrupting:
 def test_a_model_folder_holds_a_model_of_the_training_rows(
     planted: Dataset, config: Config, folder: Path
 ):
-    files = {"config.json", "model.safetensors", "history.jsonl", "rows.json"}
+    files = {"config.json", "model.safetensors", "history.jsonl", "rows.json", "swaps.png"}
     assert {path.name for path in folder.iterdir()} == files
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
     history = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
@@ -214,5 +216,74 @@ def test_all_rows_given_to_a_run_are_trained_on(tmp_path: Path):
     split = np.where(np.arange(20) < 10, "train", "test")
     data = Dataset(x, np.arange(20) % 2, split=split, kind="table")
     config = Config(epochs=1, width=4, alignment="none", finetune_epochs=0, device="cpu")
-    model = fit_workflow._fit(config, data, None, tmp_path / "c", Silent(), "on data")
+    model = fit_workflow._fit(config, data, None, tmp_path / "c", Phases(Silent(), "on data"))
     assert np.asarray(model.scale_.offset).tolist() == x.mean(0).tolist()
+
+
+# ---------------------------------------------------------------------------------- the last lines
+
+
+def test_fit_ends_with_the_accuracy_of_held_out_rows_and_the_time_of_each_phase(
+    planted: Dataset, config: Config, tmp_path: Path
+):
+    lines: list[str] = []
+    longer = replace(config, epochs=25)
+    out = fit_to_folder(planted, longer, tmp_path / "m", log=lines.append)
+    model, mask = wvae.load(str(out)), holdout_mask(planted, config.random_state)
+    accuracy = model.score(planted.x[mask], planted.y[mask])
+    assert f"animal of 40 held-out rows predicted with accuracy {accuracy:.3f}" in lines[0]
+    assert "chance 0.250" in lines[0]
+    assert re.fullmatch(r"time: training .* s, alignment .* s, fine-tuning .* s", lines[1])
+    assert lines[2].startswith("swaps.png")
+
+
+@pytest.mark.parametrize(
+    ("alignment", "phases"),
+    [("gaussian", ["training", "alignment"]), ("none", ["training"])],
+)
+def test_an_alignment_in_one_step_is_a_phase_too(
+    planted: Dataset, config: Config, tmp_path: Path, alignment: Any, phases: list[str]
+):
+    lines: list[str] = []
+    quick = replace(config, epochs=1, alignment=alignment, finetune_epochs=0)
+    fit_to_folder(planted, quick, tmp_path / "m", log=lines.append)
+    assert re.findall(r"(\S+) [\d.]+ s", lines[1]) == phases
+
+
+def test_without_held_out_rows_fit_says_so(planted: Dataset, config: Config, tmp_path: Path):
+    lines: list[str] = []
+    every = replace(planted, split=np.repeat("train", len(planted)))
+    fit_to_folder(every, replace(config, epochs=1), tmp_path / "m", log=lines.append)
+    assert "400 training rows" in lines[0]
+    assert "no rows were held out" in lines[0]
+
+
+def test_fit_warns_of_a_label_that_is_not_learnt_however_short_the_training(
+    planted: Dataset, config: Config, tmp_path: Path
+):
+    with pytest.warns(TrainingWarning, match=r"the label is .* 40 held-out rows"):
+        fit_to_folder(planted, replace(config, epochs=1), tmp_path / "m")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", TrainingWarning)
+        fit_to_folder(planted, replace(config, epochs=25), tmp_path / "n")
+
+
+def test_a_model_without_labels_has_no_accuracy_but_swaps(
+    planted: Dataset, small: dict[str, Any], tmp_path: Path
+):
+    lines: list[str] = []
+    plain = Config.preset("article", "plain", epochs=1, width=16, device="cpu")
+    out = fit_to_folder(planted, plain, tmp_path / "m", log=lines.append)
+    assert [line.split()[0] for line in lines] == ["time:", "swaps.png"]
+    assert (out / "swaps.png").exists()
+
+
+def test_without_pillow_there_is_no_sheet(
+    planted: Dataset, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    lines: list[str] = []
+    monkeypatch.setattr("wvae.workflows.fit_report.find_spec", lambda name: None)
+    out = fit_to_folder(planted, replace(config, epochs=1), tmp_path / "m", log=lines.append)
+    assert "pip install 'wvae[files]'" in lines[-1]
+    assert not (out / "swaps.png").exists()
+    fit_to_folder(planted, replace(config, epochs=1), out, overwrite=True)

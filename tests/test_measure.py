@@ -285,7 +285,7 @@ def test_quick_keeps_to_the_mean_and_the_swap(data: Dataset, perfect: dict[str, 
 
     class Recorder:
         @contextmanager
-        def task(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
+        def task(self, name: str, total: int, later: Any = None) -> Iterator[Callable[[int], None]]:
             done: list[int] = []
             yield done.append
             seen.append((name, total, done[-1]))

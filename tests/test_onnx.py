@@ -248,8 +248,12 @@ def test_an_alignment_that_amplifies_rounding_errors_is_warned_of(fitted: WVAE, 
     steep.model_.alignment = Alignment(Config(d_rest=3, alignment_steps=2), 4)
     steep.model_.alignment.allocate_steps(2)
     steep.model_.alignment.target.copy_(torch.linspace(-3e3, 3e3, KNOTS))
-    with pytest.warns(UserWarning, match="1e-05.*alignment_steps"):
+    with pytest.warns(UserWarning, match=r"1e-05.*alignment_steps=1 \(now \d+, 2 taken"):
         export_onnx(steep, tmp_path / "steep")
+    steep.model_.alignment.allocate_steps(1)  # fewer steps cannot be advised
+    steep.model_.alignment.target.copy_(torch.linspace(-3e3, 3e3, KNOTS))
+    with pytest.warns(UserWarning, match="train on more data$"):
+        export_onnx(steep, tmp_path / "one")
 
 
 # ------------------------------------------------------------------------- errors

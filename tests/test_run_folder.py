@@ -7,10 +7,11 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from wvae.workflows.progress import Advance, Phases, Timed
+from wvae.workflows.progress import Advance, Later, Phases, Timed
 from wvae.workflows.run_folder import Run, RunError, locked
 
 
@@ -21,7 +22,7 @@ class Recorder:
         self.events: list[tuple[str, int]] = []
 
     @contextmanager
-    def task(self, name: str, total: int) -> Generator[Advance]:
+    def task(self, name: str, total: int, later: Later | None = None) -> Generator[Advance]:
         self.events.append((f"open {name}", total))
         yield lambda done: self.events.append((name, done))
         self.events.append((f"close {name}", total))
@@ -152,3 +153,37 @@ def test_a_partial_run_with_other_settings_is_not_resumed(tmp_path: Path, key: s
 def test_settings_that_only_describe_a_run_may_change(tmp_path: Path):
     Run(tmp_path / "out", {"config": 1, "title": "a"})
     assert Run(tmp_path / "out", {"config": 1, "title": "b"}).resumed
+
+
+def test_the_time_left_counts_the_phases_to_come(monkeypatch: pytest.MonkeyPatch):
+    now = [0.0]
+    monkeypatch.setattr("wvae.workflows.progress.time.monotonic", lambda: now[0])
+    aheads: list[Later | None] = []
+
+    class Watching(Recorder):
+        def task(self, name: str, total: int, later: Later | None = None) -> Any:
+            aheads.append(later)
+            return super().task(name, total)
+
+    def expected(epoch: float) -> dict[str, float]:
+        return {"alignment": 40.0, "fine-tuning": 5 * epoch}
+
+    with Phases(Watching(), "on data", expected) as phases:
+        advance = phases.start("training", 10)
+        assert aheads[0] is not None
+        assert aheads[0]() == 0  # nothing is known before the first epoch
+        now[0] += 3.0
+        advance(7)  # the first six were trained before an interruption
+        assert aheads[0]() == 40.0 + 5 * 3.0
+        now[0] += 1.0
+        advance(8)
+        assert aheads[0]() == 40.0 + 5 * 2.0
+        phases("alignment", 0, 800)
+        assert aheads[1] is not None
+        assert aheads[1]() == 5 * 2.0
+        now[0] += 7.0
+        phases("fine-tuning", 1, 5)
+        assert aheads[2] is not None
+        assert aheads[2]() == 0
+        now[0] += 2.0
+    assert phases.seconds == {"training": 4.0, "alignment": 7.0, "fine-tuning": 2.0}

@@ -12,7 +12,6 @@ from scipy.stats import rankdata
 from wvae.config import Config
 from wvae.nn import sliced_ot
 from wvae.nn.alignment import Alignment
-from wvae.nn.sliced_ot import KNOTS, piecewise_linear
 
 Array = np.ndarray
 
@@ -43,10 +42,6 @@ def align(alignment: Alignment, z: Array, y: Array) -> Array:
 # ------------------------------------------------------------------------- one-dimensional maps
 
 
-def knots(seed: int, *shape: int) -> Array:
-    return np.cumsum(np.random.default_rng(seed).uniform(0.05, 0.2, (*shape, KNOTS)), -1) - 2
-
-
 def expected_map(u: Array, source: Array, target: Array) -> Array:
     """Return the line through the knots; beyond them, one with the slope between the ends."""
     slope = (target[-1] - target[0]) / (source[-1] - source[0])
@@ -54,20 +49,6 @@ def expected_map(u: Array, source: Array, target: Array) -> Array:
     below = target[0] + (u - source[0]) * slope
     above = target[-1] + (u - source[-1]) * slope
     return np.where(u < source[0], below, np.where(u > source[-1], above, inside))
-
-
-@pytest.mark.parametrize("by_class", ["source", "target"])
-def test_piecewise_linear_maps_inside_and_outside_the_knots(by_class: str) -> None:
-    y = np.arange(300) % 3
-    u = np.random.default_rng(0).uniform(-10, 10, (300, 2))
-    source = knots(1, *((3, 2) if by_class == "source" else (2,)))
-    target = knots(2, *((3, 2) if by_class == "target" else (2,)))
-    mapped = piecewise_linear(*map(torch.from_numpy, (u, source, target, y))).numpy()
-    for i in range(300):
-        for j in range(2):
-            s = source[y[i], j] if by_class == "source" else source[j]
-            t = target[y[i], j] if by_class == "target" else target[j]
-            assert mapped[i, j] == pytest.approx(expected_map(u[i, j], s, t), rel=1e-9)
 
 
 def test_steps_are_applied_as_they_were_fitted(all_steps: None) -> None:
@@ -220,3 +201,20 @@ def test_the_network_finds_what_neighbours_miss(monkeypatch: pytest.MonkeyPatch)
     y = (z[:, 0] > 0).astype(int)
     assert predictable(z, y)
     assert not predictable(z, rng.permutation(y))
+
+
+def test_few_codes_are_passed_over_a_limited_number_of_times(monkeypatch: pytest.MonkeyPatch):
+    """2,000 steps would pass over 300 codes more than a thousand times."""
+    rows: list[int] = []
+    randint = torch.randint
+    monkeypatch.setattr(torch, "randint", lambda *a: rows.append(a[1][0]) or randint(*a))
+    monkeypatch.setattr(sliced_ot, "_knn_accuracy", lambda *_: 0.0)
+    rng = np.random.default_rng(0)
+    n_steps: list[int] = []
+    for n in (300, 3000):
+        rows.clear()
+        predictable(rng.standard_normal((n, 2)), rng.permutation(np.arange(n) % 2))
+        n_steps.append(len(rows))
+    # A fifth of the codes is not held out: one batch of about 60, and more than two of 256.
+    assert n_steps[0] == 200
+    assert n_steps[1] == pytest.approx(200 * 600 / 256, rel=0.1)

@@ -27,6 +27,11 @@ from wvae.training.initialise import build_model
 from wvae.training.loop import evaluate, train
 from wvae.training.schedule import make_optimiser
 
+# Small models on few epochs; whether the label was learnt is the subject of test_remedies.py.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:the label is:wvae.training.diagnostics.TrainingWarning"
+)
+
 
 @pytest.fixture(scope="module")
 def data(planted: Dataset) -> Examples:

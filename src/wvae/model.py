@@ -195,7 +195,8 @@ class SplitVAE(nn.Module):
         x
             (B, \\*shape).
         features
-            The style features of x, (B, size), if they have been computed already.
+            The style features of x, (B, size), if they have been computed already. Only then do
+            gradients of z_rest pass through them.
         """
         with self._autocast(x):
             h = self.trunk(self.observation.standardise(x))  # (B, width)
@@ -220,8 +221,7 @@ class SplitVAE(nn.Module):
                 probabilities = self.classify(q_label.mean).probs  # (B, classes)
                 if features is None:
                     features = self.style_features(x)
-                style = self.style.standardise(features, probabilities)
-            h = torch.cat([h, style], 1)
+            h = torch.cat([h, self.style.standardise(features, probabilities)], 1)
         with self._autocast(x):
             rest = backbones.apply_side_by_side(h, self.rest_mean, self.rest_log_variance)
         return q_label, Normal(*_moments(*rest), validate_args=False)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from .options import Data, DropMissing, Factor, Label, Model, Quiet
+from .options import Data, DropMissing, Factor, Label, Model, Quiet, check_not_a_folder
+from .progress import progress_bars
 from .terminal import (
     make_log,
     print_metrics,
     print_scores,
     print_selection,
-    progress_bars,
     report_interrupt,
 )
 
@@ -158,7 +158,7 @@ def encode(
     if seed is not None and k is None:
         raise ValueError(f"--seed {seed} is the seed of clusters, which need --k: give --k, too")
     if on is None:
-        _check_not_a_folder(out, "codes.parquet")
+        check_not_a_folder(out, "codes.parquet")
     elif out is not None and out.is_file():
         folder = out.with_name(f"{out.stem}-codes")
         raise ValueError(f"--out {out} is a file, expected a folder such as {folder}")
@@ -215,7 +215,7 @@ def cluster(
     the scores of every number that was tried.
     """
     n_clusters = _parse_k(k)
-    _check_not_a_folder(out, "clusters.parquet")
+    check_not_a_folder(out, "clusters.parquet")
     from ..workflows.cluster import cluster as run
     from ..workflows.cluster import describe
     from ..workflows.encode import write_columns
@@ -237,41 +237,6 @@ def cluster(
             print_scores(clustering.scores, clustering.chance)
             print()
     print(describe(clustering, on, method))
-
-
-def swap(
-    model: Model,
-    a: Annotated[
-        str,
-        typer.Argument(
-            metavar="A",
-            help="Example that gives the label: an image, a sound, an .npy or DATA:ROW.",
-        ),
-    ],
-    b: Annotated[
-        str, typer.Argument(metavar="B", help="Example that gives the style, in the same form.")
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="File to write: .png, .wav or .npy. (default: named after A and B)"
-        ),
-    ] = None,
-    rate: Annotated[
-        int | None,
-        typer.Option(help="Samples per second of a .wav. (default: the model's)", metavar="HZ"),
-    ] = None,
-    quiet: Quiet = False,
-) -> None:
-    """Generate A's label in B's style, write the image or sound to a file, and print its path.
-
-    ROW in DATA:ROW is the number of a row, from 0.
-    """
-    _check_not_a_folder(out, "swap.png")
-    from .. import load
-    from ..workflows.swap import swap as run
-
-    print(run(model, load(str(model)), a, b, out, rate=rate, log=make_log(quiet)))
 
 
 def export(
@@ -316,8 +281,3 @@ def _parse_k(k: str) -> int | None:
     if not k.isdecimal():
         raise ValueError(f"--k is {k}, expected a number of clusters such as 10, or auto")
     return int(k)
-
-
-def _check_not_a_folder(out: Path | None, example: str) -> None:
-    if out is not None and out.is_dir():
-        raise ValueError(f"--out {out} is a folder, expected a file such as {out / example}")

@@ -119,6 +119,15 @@ def parse_levels(text: str | None) -> tuple[int, ...] | None:
     return tuple(int(word) for word in words)
 
 
+def check_not_a_folder(out: Path | None, example: str) -> None:
+    """Raise a ValueError if ``--out``, which is to be a file, is a folder.
+
+    >>> check_not_a_folder(Path("new.png"), "swap.png")
+    """
+    if out is not None and out.is_dir():
+        raise ValueError(f"--out {out} is a folder, expected a file such as {out / example}")
+
+
 def with_hyper_parameters(command: Callable[..., None]) -> Callable[..., None]:
     """Replace ``**changes`` of a command by one flag for every field of `Config`."""
     signature = inspect.signature(command, eval_str=True)

@@ -1,4 +1,4 @@
-"""Terminal output: results on stdout; messages, warnings and progress on stderr."""
+"""Terminal output: results on stdout; messages and warnings on stderr."""
 
 from __future__ import annotations
 
@@ -12,17 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from .flags import in_flags
+
 if TYPE_CHECKING:
-    from rich.progress import Progress
     from rich.table import Table
 
     from ..evaluation.n_clusters import KSelection
     from ..reporting.summary import Row
-    from ..workflows.progress import Advance
-
-# Speed and remaining time are estimated from the last hour: an epoch can take many minutes, and
-# Rich's default of 30 seconds would leave it without an estimate.
-SPEED_WINDOW = 3600.0
 
 
 def make_log(quiet: bool) -> Callable[[str], None]:
@@ -97,14 +93,17 @@ def report_interrupt(out: Path, quiet: bool) -> Generator[None]:
 
 @contextmanager
 def short_warnings() -> Generator[None]:
-    """Print each warning meant for users as one line, without Python's file, line and source."""
+    """Print each warning meant for users as one line, without Python's file, line and source.
+
+    It names flags where Python names hyper-parameters.
+    """
     show_by_default = warnings.showwarning
 
     def show(message: Warning | str, category: type[Warning], *place: Any, **options: Any) -> None:
         # Warnings about code, such as a DeprecationWarning, keep Python's form.
         if issubclass(category, UserWarning):
             text = " ".join(str(message).split())
-            print(f"wvae: warning: {text}", file=sys.stderr)
+            print(f"wvae: warning: {in_flags(text)}", file=sys.stderr)
         else:
             show_by_default(message, category, *place, **options)
 
@@ -191,69 +190,3 @@ def _table_of_numbers(first: str, *columns: str) -> Table:
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
     return table
-
-
-# ---------------------------------------------------------------------- progress
-
-
-class ProgressBars:
-    """Shows the tasks of a run as Rich progress bars; a `wvae.workflows.progress.Progress`."""
-
-    def __init__(self, bars: Progress) -> None:
-        self.bars = bars
-
-    @contextmanager
-    def task(self, name: str, total: int) -> Generator[Advance]:
-        """Show a bar with the rate and the remaining time while the task runs."""
-        bar = self.bars.add_task(name, total=total, rate="")
-
-        def advance(done: int) -> None:
-            self.bars.update(bar, completed=done)
-            speed = next(task.speed for task in self.bars.tasks if task.id == bar)
-            self.bars.update(bar, rate=format_rate(speed))
-
-        yield advance
-        advance(total)
-
-
-def format_rate(speed: float | None) -> str:
-    """Return steps per second, or seconds per step where these are below 1, in words.
-
-    >>> format_rate(12_345.6), format_rate(2.04), format_rate(0.25), format_rate(None)
-    ('12,346 it/s', '2.0 it/s', '4.0 s/it', '')
-    """
-    if not speed:
-        return ""
-    if speed >= 100:
-        return f"{speed:,.0f} it/s"
-    return f"{speed:.1f} it/s" if speed >= 1 else f"{1 / speed:.1f} s/it"
-
-
-@contextmanager
-def progress_bars(quiet: bool) -> Generator[ProgressBars | None]:
-    """Show progress bars on stderr, or none if `quiet`."""
-    if quiet:
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    stderr = Console(stderr=True)
-    with Progress(*columns, console=stderr, speed_estimate_period=SPEED_WINDOW) as bars:
-        yield ProgressBars(bars)

@@ -107,10 +107,19 @@ def export_onnx(model: WVAE, out: str | Path, *, overwrite: bool = False) -> Pat
         warnings.warn(
             f"the alignment of this model amplifies rounding errors of {ROUNDING_ERROR:g} in "
             f"z_rest to {error:.1g} and more, so encoder.onnx and wvae will differ in z_rest: "
-            "train on more data, or with fewer alignment_steps",
+            f"{_calmer(model)}",
             stacklevel=2,
         )
     return out
+
+
+def _calmer(model: WVAE) -> str:
+    """Return how to train a model whose alignment amplifies less."""
+    taken = len(model.model_.alignment.axes)
+    if taken < 2:
+        return "train on more data"
+    now = model.config_.alignment_steps
+    return f"train on more data, or with alignment_steps={taken // 2} (now {now}, {taken} taken)"
 
 
 @torch.no_grad()

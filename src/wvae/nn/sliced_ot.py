@@ -32,7 +32,6 @@ from .backbones import mlp
 
 Array = np.ndarray
 KNOTS = 33  # quantiles of a one-dimensional map
-BISECTION = (16, 8, 4, 2, 1)  # of its KNOTS − 1 pieces
 STEP_SIZE = 0.3  # share of the way to the mean quantiles that one step goes
 # Share of the variance that the leading directions hold, and share of the steps that they may take.
 LEADING_VARIANCE, LEADING_STEPS = 0.8, 0.25
@@ -41,6 +40,7 @@ VARYING_VARIANCE, VARYING_STEPS = 0.999, 0.75
 MIN_SD = 1e-3  # a direction's standard deviation is taken to be at least this
 FIRST_CHECK, CHECK_GROWTH = 20, 1.4  # steps before the first probe; factor between later ones
 PROBE_ROWS, PROBE_STEPS, PROBE_EVALUATIONS = 60_000, 2000, 10
+PROBE_BATCH, PROBE_PASSES = 256, 200  # few codes are passed over so often at most
 PROBE_NEIGHBOURS = 30
 # Accuracy above a constant guess that counts as chance, besides two standard errors.
 PROBE_MARGIN = 0.02
@@ -133,8 +133,9 @@ def _fit_step(
     target = np.tensordot(counts / counts.sum(), source, 1)  # (m, KNOTS)
     mapped = u.copy()
     for rows, knots in zip(codes.rows, source, strict=True):
-        for column in range(u.shape[1]):
-            mapped[rows, column] = _interpolate(u[rows, column], knots[column], target[column])
+        columns = np.ascontiguousarray(u[rows].T)
+        moved = [_interpolate(*column) for column in zip(columns, knots, target, strict=True)]
+        mapped[rows] = np.stack(moved, 1)
     step = Step(axes, directions, dict(zip(codes.classes, source, strict=True)), target)
     return step, z + step_size * (mapped - u) @ directions.T
 
@@ -205,12 +206,14 @@ def _network_exceeds(
         torch.manual_seed(seed)
         network = mlp(codes.shape[1], int(labels.max()) + 1)
         optimiser = torch.optim.Adam(network.parameters(), 2e-3, fused=True)
-        for step in range(1, PROBE_STEPS + 1):
-            rows = train[torch.randint(len(train), (min(256, len(train)),))]
+        batch = min(PROBE_BATCH, len(train))
+        interval = min(PROBE_STEPS, PROBE_PASSES * len(train) // batch) // PROBE_EVALUATIONS
+        for step in range(1, interval * PROBE_EVALUATIONS + 1):
+            rows = train[torch.randint(len(train), (batch,))]
             optimiser.zero_grad()
             functional.cross_entropy(network(codes[rows]), labels[rows]).backward()
             optimiser.step()
-            if step % (PROBE_STEPS // PROBE_EVALUATIONS) == 0:
+            if step % interval == 0:
                 with torch.no_grad():
                     predicted = network(codes[test]).argmax(1)
                 if (predicted == labels[test]).float().mean() > limit:
@@ -218,45 +221,13 @@ def _network_exceeds(
     return False
 
 
-def piecewise_linear(u: Tensor, source: Tensor, target: Tensor, y: Tensor) -> Tensor:
-    """Map each column of u by the line through its knots, extrapolated beyond them.
-
-    Parameters
-    ----------
-    u
-        (B, d).
-    source, target
-        Knots of the map, (d, KNOTS), or of every class, (classes, d, KNOTS).
-    y
-        Label indices, (B,), which choose among the classes.
-    """
-    column = torch.arange(u.shape[1], device=u.device) * KNOTS
-    # Where each value's knots begin in the flattened table of all classes, or of the common knots.
-    of_class = y.unsqueeze(1) * (u.shape[1] * KNOTS) + column
-    common = column.expand_as(u)
-    first_source = of_class if source.dim() == 3 else common
-    first_target = of_class if target.dim() == 3 else common
-    piece = first_source
-    for half in BISECTION:
-        piece = piece + half * (source.take(piece + half) <= u)
-    target_piece = piece - first_source + first_target
-    x0, y0 = source.take(piece), target.take(target_piece)
-    slope = (target.take(target_piece + 1) - y0) / (source.take(piece + 1) - x0)
-    # Beyond the knots: the outermost pieces depend on few examples, so the overall slope is used.
-    low, high = source.take(first_source), source.take(first_source + KNOTS - 1)
-    low_target, high_target = target.take(first_target), target.take(first_target + KNOTS - 1)
-    outside = (u < low) | (u > high)
-    slope = torch.where(outside, (high_target - low_target) / (high - low), slope)
-    x0, y0 = torch.where(u > high, high, x0), torch.where(u > high, high_target, y0)
-    return y0 + (u - x0) * slope
-
-
 def _interpolate(u: Array, source: Array, target: Array) -> Array:
-    """Return `piecewise_linear` of one column, (n,), in double precision."""
-    inside = np.interp(u, source, target)
+    """Map one column, (n,), by the line through its knots, and beyond them with its mean slope."""
+    out = np.interp(u, source, target)
     slope = (target[-1] - target[0]) / (source[-1] - source[0])
-    out = np.where(u < source[0], target[0] + (u - source[0]) * slope, inside)
-    return np.where(u > source[-1], target[-1] + (u - source[-1]) * slope, out)
+    for end, outside in ((0, u < source[0]), (-1, u > source[-1])):
+        out[outside] = target[end] + (u[outside] - source[end]) * slope
+    return out
 
 
 def _separate_knots(quantiles: Array) -> Array:

@@ -15,7 +15,9 @@ class StyleHead(nn.Module):
     """A linear Gaussian model of the style features given z_rest; all labels share its loadings.
 
     The loss of an example is ½ Σ_j v_j (t_j − (W z_rest)_j)², where t = (features − mean_y) / sd_y
-    are the style features relative to those of the label y, and v_j the weights of the features.
+    are the style features relative to those of the label y. The weight v_j of a feature is its
+    share in the features' own weights times its reliability, the share of its variance within
+    labels that is no noise: images that were centred to the pixel hold no style in their place.
 
     Parameters
     ----------
@@ -38,6 +40,7 @@ class StyleHead(nn.Module):
 
     mean: Tensor
     sd: Tensor
+    reliability: Tensor
 
     def __init__(self, features: StyleFeatures, n_classes: int, d_rest: int) -> None:
         super().__init__()
@@ -46,6 +49,12 @@ class StyleHead(nn.Module):
         # Moments of each label's features; `wvae.training.initialise` measures them.
         self.register_buffer("mean", torch.zeros(n_classes, features.size))
         self.register_buffer("sd", torch.ones(n_classes, features.size))
+        self.register_buffer("reliability", torch.ones(features.size))
+
+    @property
+    def weight(self) -> Tensor:
+        """The weights v of the features, (size,)."""
+        return self.features.weight * self.reliability
 
     def standardise(self, features: Tensor, labels: Tensor) -> Tensor:
         """Return t, (B, size), clipped to ±3.
@@ -57,11 +66,15 @@ class StyleHead(nn.Module):
         labels
             Label indices, (B,), or probabilities of the labels, (B, classes).
         """
+        return self.relative(features, labels).clamp(-MAX_STYLE_SD, MAX_STYLE_SD)
+
+    def relative(self, features: Tensor, labels: Tensor) -> Tensor:
+        """Return the same without the clip, (B, size): then distant values have a gradient, too."""
         if labels.dim() == 1:
             mean, sd = self.mean[labels], self.sd[labels]
         else:
             mean, sd = labels @ self.mean, labels @ self.sd
-        return ((features - mean) / sd).clamp(-MAX_STYLE_SD, MAX_STYLE_SD)
+        return (features - mean) / sd
 
     def loss(self, features: Tensor, labels: Tensor, z_rest: Tensor) -> Tensor:
         """Return ½ Σ_j v_j (t_j − (W z_rest)_j)², (B,).
@@ -74,9 +87,9 @@ class StyleHead(nn.Module):
             (B, d_rest).
         """
         residual = self.standardise(features, labels) - self.loadings(z_rest)
-        return 0.5 * (residual.square() @ self.features.weight)
+        return 0.5 * (residual.square() @ self.weight)
 
     def weighted_loadings(self) -> np.ndarray:
         """Return √v_j W_j, (size, d_rest), in float64."""
-        weighted = self.features.weight.sqrt().unsqueeze(1) * self.loadings.weight
+        weighted = self.weight.sqrt().unsqueeze(1) * self.loadings.weight
         return weighted.detach().cpu().numpy().astype(np.float64)

@@ -1,4 +1,8 @@
-"""Diagnostics: faults of a trained model that its loss does not show, each with a remedy."""
+"""Diagnostics: faults of a trained model that its loss does not show, each with a remedy.
+
+`wvae.training.remedies` chooses the remedy by what the hyper-parameters are. Whether the label was
+learnt is judged at the end of the training, by `wvae.training.label_check`.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,13 @@ import torch
 from torch import Tensor
 from torch.distributions import kl_divergence
 
+from ..evaluation.accuracy import accuracy
 from ..model import Codes, SplitVAE
+from . import remedies
 
 MIN_REST_NATS = 0.05  # KL of z_rest, in nats per example, below which it carries nothing
 # How much the right z_label must lower the reconstruction loss, relative to a wrong one.
 MIN_RECONSTRUCTION_GAIN = 0.002
-MIN_ACCURACY_GAIN = 0.02  # of the classifier over the majority class
 
 
 class TrainingError(RuntimeError):
@@ -34,7 +39,6 @@ def diagnose(model: SplitVAE, x: Tensor, y: Tensor) -> dict[str, str]:
     ignored        another example's z_label reconstructs x as well: the decoder does not use it
     unread         another example's z_label and z_rest reconstruct x as well: the decoder uses
                    neither
-    label-blind    the classifier is hardly more accurate than a constant guess
     =============  =================================================================================
 
     Parameters
@@ -47,19 +51,20 @@ def diagnose(model: SplitVAE, x: Tensor, y: Tensor) -> dict[str, str]:
     Returns
     -------
     dict
-        Empty if there is no fault.
+        Empty if there is no fault. While the classifier is less than halfway between chance and 1,
+        the decoder is not judged.
     """
     q_label, q_rest = model.encode(x)
-    faults = _collapse(model, q_rest)
+    faults = _collapse(model, x, q_rest)
     if not model.config.classifier_weight:
         return faults
-    label_blind = _label_blindness(model, q_label.mean, y)
-    if label_blind:  # swapping such a z_label shows nothing about the decoder
-        return faults | label_blind
+    result = accuracy(y.cpu().numpy(), model.predict(q_label.mean).cpu().numpy())
+    if result.value < result.halfway:  # swapping such a z_label shows nothing about the decoder
+        return faults
     return faults | _decoder_faults(model, x, Codes(q_label.mean, q_rest.mean))
 
 
-def _collapse(model: SplitVAE, q_rest: torch.distributions.Normal) -> dict[str, str]:
+def _collapse(model: SplitVAE, x: Tensor, q_rest: torch.distributions.Normal) -> dict[str, str]:
     """Return the fault "collapsed", if z_rest hardly differs from its prior."""
     standard = torch.distributions.Normal(torch.zeros_like(q_rest.loc), 1.0, validate_args=False)
     nats = float(kl_divergence(q_rest, standard).sum(1).mean())
@@ -67,30 +72,12 @@ def _collapse(model: SplitVAE, q_rest: torch.distributions.Normal) -> dict[str, 
         return {}
     return {
         "collapsed": f"z_rest has collapsed: it carries {nats:.3f} nats per example, so all "
-        "examples of a label are decoded alike. Lower rest_kl_weight "
-        f"(now {model.config.rest_kl_weight:g}), or train longer"
-    }
-
-
-def _label_blindness(model: SplitVAE, z_label: Tensor, y: Tensor) -> dict[str, str]:
-    """Return the fault "label-blind", if a constant guess is about as accurate."""
-    accuracy = float((model.predict(z_label) == y).float().mean())
-    majority = float(torch.bincount(y).max() / len(y))
-    if accuracy > majority + MIN_ACCURACY_GAIN:
-        return {}
-    config = model.config
-    return {
-        "label-blind": f"the classifier predicts {100 * accuracy:.0f} % of the labels from "
-        f"z_label, and a constant guess {100 * majority:.0f} %. Raise classifier_weight "
-        f"(now {config.classifier_weight:g}), lower label_kl_weight "
-        f"(now {config.label_kl_weight:g}) or learning_rate (now {config.learning_rate:g}), "
-        "or check the labels"
+        f"examples of a label are decoded alike: {remedies.take(remedies.for_collapse(model, x))}"
     }
 
 
 def _decoder_faults(model: SplitVAE, x: Tensor, codes: Codes) -> dict[str, str]:
     """Return the fault "ignored" or "unread", if another example's codes reconstruct x as well."""
-    config = model.config
     matching = _reconstruction(model, x, codes)
     wrong_label = _reconstruction(model, x, Codes(codes.z_label.roll(1, 0), codes.z_rest))
     # A density depends on the unit of x and may be negative. For Gaussians the scale is therefore
@@ -102,17 +89,16 @@ def _decoder_faults(model: SplitVAE, x: Tensor, codes: Codes) -> dict[str, str]:
         return {}
     wrong_rest = _reconstruction(model, x, Codes(codes.z_label, codes.z_rest.roll(1, 0)))
     if wrong_rest - matching < min_gain:
+        remedy = remedies.take(remedies.for_unread_codes(model, x))
         return {
             "unread": "the decoder uses neither code: another example's codes reconstruct as well "
-            f"({matching:.2f} nats), so all examples are decoded alike. Train longer, raise "
-            f"learning_rate (now {config.learning_rate:g}), or lower rest_kl_weight "
-            f"(now {config.rest_kl_weight:g})"
+            f"({matching:.2f} nats), so all examples are decoded alike: {remedy}"
         }
+    remedy = remedies.take(remedies.for_ignored_label(model, x))
     return {
         "ignored": "the decoder ignores z_label: another example's z_label reconstructs as well "
-        f"({wrong_label:.2f} and {matching:.2f} nats), so z_rest holds the label and swaps will "
-        f"not change it. Raise rest_kl_weight (now {config.rest_kl_weight:g}), lower d_rest, or "
-        "take decoder_label_input='class'"
+        f"({wrong_label:.2f} and {matching:.2f} nats), so swaps will not change the label. Either "
+        f"the label shows in few values of x, or z_rest holds it, too: {remedy}"
     }
 
 

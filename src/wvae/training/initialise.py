@@ -186,7 +186,7 @@ def _set_mean_image(model: SplitVAE, data: Examples, device: torch.device) -> No
 
 @torch.no_grad()
 def _set_style(model: SplitVAE, data: Examples, device: torch.device) -> None:
-    """Set the mean and the spread of each label's style features."""
+    """Set the mean and the spread of each label's style features, and how reliable these are."""
     if not model.uses_style:
         return
     extractor = model.style.features
@@ -199,9 +199,14 @@ def _set_style(model: SplitVAE, data: Examples, device: torch.device) -> None:
     features = torch.cat(
         [model.style_features(data.batch(rows, device)[0]) for rows in batches(len(data.x))]
     )  # (n, size)
+    variance, n = torch.zeros_like(extractor.noise), 0
     for k, rows in enumerate(rows_by_class(data.y, model.n_classes)):
         if len(rows) < 2:  # no spread: the initial mean 0 and standard deviation 1 stay
             continue
         of_class = features[torch.from_numpy(rows).to(device)]
         model.style.mean[k] = of_class.mean(0)
         model.style.sd[k] = of_class.std(0).clamp(min=MIN_STYLE_SD)
+        variance += len(rows) * of_class.var(0)
+        n += len(rows)
+    variance = (variance / max(n, 1)).clamp(min=MIN_STYLE_SD**2)
+    model.style.reliability.copy_((1 - extractor.noise / variance).clamp(0, 1))

@@ -23,6 +23,7 @@ from .checkpoint import Checkpointer, Row, RunningMeans, TrainingState
 from .diagnostics import TrainingWarning, diagnose
 from .examples import Examples, batches
 from .initialise import initialise_from_data
+from .label_check import check_label, warn_of_label
 from .loader import BatchLoader
 from .schedule import make_optimiser, set_learning_rate
 
@@ -72,7 +73,8 @@ def train(
     -----
     TrainingWarning
         From the middle of the training on, once for each fault that
-        `wvae.training.diagnostics.diagnose` finds.
+        `wvae.training.diagnostics.diagnose` finds; and at the end if the label was not learnt, see
+        `wvae.training.label_check`.
     """
     distributed.init_processes()
     is_large = backbone_name(model.config, model.shape) == "deep"
@@ -106,6 +108,8 @@ def train(
     if state.best:
         best = {name.removeprefix("best."): value for name, value in state.best.items()}
         model.load_state_dict(best)
+    if len(state.history) >= DIAGNOSIS_FIRST_EPOCH:
+        _warn_of_label(model, data, validation or test)
     return state.history
 
 
@@ -276,3 +280,11 @@ def _warn_of_faults(model: SplitVAE, data: Examples, warned: set[str]) -> None:
             warned.add(fault)
             # The fifth frame is the caller of WVAE.fit.
             warnings.warn(message, TrainingWarning, stacklevel=6)
+
+
+def _warn_of_label(model: SplitVAE, data: Examples, held_out: Examples | None) -> None:
+    """Warn if the label was not learnt."""
+    if not distributed.rank():
+        check = check_label(model.eval(), data, held_out)
+        # The fifth frame is the caller of WVAE.fit.
+        warn_of_label(model, check, data, 6)

@@ -189,8 +189,9 @@ def _align(
     alignment stays as it is if a class is never predicted.
     """
     config = model.config
-    if on_phase is not None and config.alignment == "transport":
-        on_phase("alignment", 0, max(1, config.alignment_steps))
+    steps = config.alignment_steps if config.alignment == "transport" else 1
+    if on_phase is not None and config.alignment != "none":
+        on_phase("alignment", 0, steps)
     (z_label, _), (rest_mean, rest_sd) = posterior(model, data)
     if not config.classifier_weight:
         return z_label, None
@@ -202,6 +203,8 @@ def _align(
     loadings = model.style.weighted_loadings() if model.uses_style else None
     alignment.fit(rest_mean, rest_sd, labels, loadings, config.random_state, on_phase)
     model.alignment = alignment
+    if on_phase is not None and config.alignment in ("mean", "gaussian"):
+        on_phase("alignment", 1, steps)
     return z_label, labels
 
 

@@ -54,7 +54,7 @@ def swap(
     ValueError
         If an example or the file does not fit the model.
     """
-    out = out or Path(f"{_file_stem(a)}-in-{_file_stem(b)}{_suffixes(model)[0]}")
+    out = out or Path(f"{example_stem(a)}-in-{example_stem(b)}{_suffixes(model)[0]}")
     x_a = read_example(folder, model, a, rate=rate, log=log)
     x_b = read_example(folder, model, b, rate=rate, log=log)
     swapped = model.swap(x_a, x_b)
@@ -228,7 +228,7 @@ def _rate(model: WVAE) -> int | None:
     return None if model.schema_ is None else model.schema_.rate
 
 
-def _file_stem(text: str) -> str:
+def example_stem(text: str) -> str:
     """Return the name of an example as part of a file name."""
     path = Path(text)
     return re.sub(r"\W+", "-", path.stem if path.is_file() else path.name).strip("-")

@@ -62,6 +62,7 @@ class AudioStyleFeatures(nn.Module):
     """
 
     weight: Tensor
+    noise: Tensor
     directions: Tensor
 
     def __init__(self, shape: tuple[int, ...]) -> None:
@@ -71,6 +72,7 @@ class AudioStyleFeatures(nn.Module):
         if not self.size:
             return
         self.register_buffer("weight", torch.full((self.size,), TOTAL_WEIGHT / self.size))
+        self.register_buffer("noise", torch.zeros(self.size), persistent=False)
         self.register_buffer("directions", torch.eye(shape[-2])[: self.size])  # V, (size, mels)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -41,6 +41,7 @@ class ColourStyleFeatures(nn.Module):
     """
 
     weight: Tensor
+    noise: Tensor
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         super().__init__()
@@ -56,6 +57,7 @@ class ColourStyleFeatures(nn.Module):
             ]
         )
         self.register_buffer("weight", weight, persistent=False)  # (size,)
+        self.register_buffer("noise", torch.zeros_like(weight), persistent=False)  # (size,)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the features, (B, size)."""

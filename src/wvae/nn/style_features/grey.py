@@ -1,4 +1,4 @@
-"""Style features of grey images: stroke thickness, slant and proportions, wherever they are.
+"""Style features of grey images: stroke thickness, slant, proportions and place.
 
 The digit decides *where* strokes are, the writer *how* they are. Pooled over all positions,
 thickness, slant, sharpness and proportions are a few numbers with the same meaning for every label.
@@ -20,12 +20,19 @@ GROUPS = {
     "thickness": (1, 1.0),
     "slant": (1, 1.0),
     "width": (2, 1.0),
+    "height": (1, 0.25),
+    "place": (2, 2.0),
     "edges": (2, 0.5),
+    "saturation": (1, 0.5),
     "orientations": (ORIENTATIONS, 1.0),
     "shape": (6, 0.5),
 }
 SIZE = sum(n for n, _ in GROUPS.values())
 MOMENTS = (4, 0), (0, 4), (2, 1), (0, 3), (2, 2)  # exponents of x and y
+# An image that was moved by whole pixels has its centre anywhere within one: pixels².
+PLACE_NOISE = 1 / 12
+INK, FULL_INK = (0.0, 0.2), (0.75, 0.95)  # grey levels between which a pixel begins to count
+FLAT = 1e-4  # edges weaker than this have no direction
 
 
 class GreyStyleFeatures(nn.Module):
@@ -36,7 +43,10 @@ class GreyStyleFeatures(nn.Module):
     slant         1  μ_xy / μ_yy
     width         2  logarithms of the width √μ_xx, and of the width without slant,
                      √(μ_xx − μ_xy² / μ_yy), pixels
+    height        1  logarithm of √μ_yy, pixels
+    place         2  centre of the ink to the right of and below the image's centre, pixels
     edges         2  mean strength of an edge (pressure), and fine detail per edge (sharpness)
+    saturation    1  share of the ink that is fully bright
     orientations  8  share of the edges in each direction, between 0 and π
     shape         6  moments (4, 0), (0, 4), (2, 1), (0, 3), (2, 2) of the image without slant
                      in units of its size, and coherence, how straight the strokes are
@@ -56,10 +66,18 @@ class GreyStyleFeatures(nn.Module):
     >>> bar[:, 4:24, 12:16] = 1
     >>> features = GreyStyleFeatures((28, 28))
     >>> features.size, [round(v, 2) for v in features(bar)[0, :2].tolist()]
-    (20, [3.48, 0.0])
+    (24, [3.48, 0.0])
+
+    Attributes
+    ----------
+    weight
+        Weight of each feature, (size,).
+    noise
+        Variance of each feature that says nothing about the style, (size,), in its unit squared.
     """
 
     weight: Tensor
+    noise: Tensor
     x: Tensor
     y: Tensor
 
@@ -70,8 +88,12 @@ class GreyStyleFeatures(nn.Module):
             return
         height, width = shape[-2:]
         weight = torch.cat([torch.full((n,), share / n) for n, share in GROUPS.values()])
+        noise = torch.cat(
+            [torch.full((n,), PLACE_NOISE * (name == "place")) for name, (n, _) in GROUPS.items()]
+        )
         # Not part of a model's file: they follow from the shape.
         self.register_buffer("weight", weight, persistent=False)  # (size,)
+        self.register_buffer("noise", noise, persistent=False)  # (size,)
         self.register_buffer("x", torch.arange(width) - (width - 1) / 2, persistent=False)
         self.register_buffer("y", torch.arange(height) - (height - 1) / 2, persistent=False)
 
@@ -87,19 +109,21 @@ class GreyStyleFeatures(nn.Module):
         mean_edge = strength.square().sum((1, 2)) / edge
         detail = (grey - self._blur(grey, 1.0)).square().sum((1, 2))
         detail = (detail / edge + 1e-12).sqrt()
-        slant, widths, moments = self._moments(grey, ink)
+        saturation = _share(grey, FULL_INK) / _share(grey, INK).clamp(min=1e-3)
+        proportions, moments = self._moments(grey, ink)
         orientations = _orientations(dx, dy, strength)
         coherence = self._coherence(grey, ink, dx, dy)
         # In the order of GROUPS.
-        columns = [thickness, slant, *widths, mean_edge, detail, *orientations, *moments, coherence]
-        return torch.stack(columns, 1)
+        lines = [thickness, *proportions, mean_edge, detail, saturation]
+        return torch.stack([*lines, *orientations, *moments, coherence], 1)
 
-    def _moments(self, grey: Tensor, ink: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """Return slant, the logarithms of both widths, and the higher moments, (B,) each."""
+    def _moments(self, grey: Tensor, ink: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Return slant, both widths, height and place; and the higher moments; (B,) each."""
         mass = grey / ink.view(-1, 1, 1)
         rows, columns = mass.sum(2), mass.sum(1)  # (B, height), (B, width)
-        x = self.x - (columns @ self.x).unsqueeze(1)  # (B, width)
-        y = self.y - (rows @ self.y).unsqueeze(1)  # (B, height)
+        centre_x, centre_y = columns @ self.x, rows @ self.y  # (B,)
+        x = self.x - centre_x.unsqueeze(1)  # (B, width)
+        y = self.y - centre_y.unsqueeze(1)  # (B, height)
         # 1/12 is the variance of a pixel, which is a square and not a point.
         xx = (columns * x * x).sum(1) + 1 / 12
         yy = (rows * y * y).sum(1) + 1 / 12
@@ -114,7 +138,8 @@ class GreyStyleFeatures(nn.Module):
         mass_u2 = mass * u2
         row_moments = {0: rows, 2: mass_u2.sum(2), 4: (mass_u2 * u2).sum(2)}  # of u, (B, height)
         moments = [(row_moments[p] * v**q).sum(1) for p, q in MOMENTS]
-        return slant, [0.5 * xx.log(), 0.5 * upright.log()], moments
+        sizes = [0.5 * xx.log(), 0.5 * upright.log(), 0.5 * yy.log()]
+        return [slant, *sizes, centre_x, centre_y], moments
 
     def _coherence(self, grey: Tensor, ink: Tensor, dx: Tensor, dy: Tensor) -> Tensor:
         """Return how straight the strokes are, (B,) in [0, 1].
@@ -149,8 +174,16 @@ def _sobel(grey: Tensor) -> tuple[Tensor, Tensor]:
     return (rows[:, :, 2:] - rows[:, :, :-2]) / 2, (columns[:, 2:] - columns[:, :-2]) / 2
 
 
+def _share(grey: Tensor, levels: tuple[float, float]) -> Tensor:
+    """Return the share of the pixels that are brighter than these levels, (B,), as a ramp."""
+    low, high = levels
+    return ((grey - low) / (high - low)).clamp(0, 1).mean((1, 2))
+
+
 def _orientations(dx: Tensor, dy: Tensor, strength: Tensor) -> list[Tensor]:
     """Return the share of the edges in each direction, in triangular bins, (B,) each."""
+    # The direction of a flat place has no gradient, and divides by zero.
+    dx = torch.where(strength > FLAT, dx, FLAT)
     # The two edges of a stroke have opposite signs: directions are taken modulo π.
     angle = torch.remainder(torch.atan2(dy, dx) * (ORIENTATIONS / math.pi), ORIENTATIONS)
     angle = angle.flatten(1)
