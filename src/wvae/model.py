@@ -148,7 +148,8 @@ class SplitVAE(nn.Module):
         super().__init__()
         self.config, self.shape, self.n_classes = config, tuple(shape), n_classes
         self.unit_range, self.dark_strokes = unit_range, dark_strokes
-        self.bends_strokes = False  # `wvae.training.loop.train` decides by the number of examples
+        # By the number of examples: `wvae.training.pipeline.fit_model` decides.
+        self.bends_strokes = False
         self.observation = ObservationModel(config, self.shape, unit_range, dark_strokes)
         self.loss_scale = config.loss_scale(math.prod(self.shape))
         # With fewer dimensions than the classes need to be placed independently of each other, a

@@ -15,7 +15,6 @@ from ..config import Config
 from ..io.files import write_json
 from ..model import Codes, SplitVAE
 from ..nn import distributed
-from ..nn.backbones import backbone_name
 from ..nn.distributed import RankSlice
 from ..nn.torch_state import default_torch_state
 from ..validation import UNLABELLED
@@ -27,7 +26,6 @@ from .label_check import check_label, warn_of_label
 from .loader import BatchLoader
 from .schedule import make_optimiser, set_learning_rate
 
-FEW_EXAMPLES = 100  # of a class: large images are then augmented more
 DIAGNOSIS_EXAMPLES = 512
 DIAGNOSIS_FIRST_EPOCH = 5  # before it, a fault may still go away
 
@@ -77,8 +75,6 @@ def train(
         `wvae.training.label_check`.
     """
     distributed.init_processes()
-    is_large = backbone_name(model.config, model.shape) == "deep"
-    model.bends_strokes = is_large and len(data.x) < FEW_EXAMPLES * model.n_classes
     config, device = model.config, next(model.parameters()).device
     generator = torch.Generator(device).manual_seed(config.random_state)
     state = TrainingState(model, make_optimiser(model), generator)
