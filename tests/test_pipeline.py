@@ -250,3 +250,17 @@ def test_style_features_of_sounds_are_fitted_to_labelled_rows_only():
 def test_a_missing_gpu_is_an_error_that_names_the_device():
     with pytest.raises(ValueError, match="device is 'cuda'"):
         build_model(replace(CONFIG, device="cuda"), (4, 4), 2)
+
+
+# ----------------------------------------------------------------------------------- augmentation
+
+
+@pytest.mark.parametrize(
+    ("n", "side", "bends"), [(190, 36, True), (200, 36, False), (190, 32, False)]
+)
+def test_only_few_and_large_images_are_bent(n: int, side: int, bends: bool):
+    config = replace(CONFIG, backbone="auto", alignment="none", finetune_epochs=0)
+    data = Examples(np.zeros((n, side, side), np.uint8), np.arange(n) % 2)
+    model = build_model(config, (side, side), 2)
+    fit_model(model, data)
+    assert model.bends_strokes == bends

@@ -192,7 +192,7 @@ class SwapSampler:
         swapped = self.model.decode_mean(self.z_label[rows], z_rest)
         features = self.model.style_features(swapped) if self.model.uses_style else None
         q_label, q_rest = self.model.encode(swapped, features)
-        label_loss = functional.cross_entropy(self.model.classifier(q_label.mean), self.y[rows])
+        label_loss = self.model.label_cross_entropy(q_label, q_label.mean, self.y[rows]).mean()
         squared_error = ((q_rest.mean - z_rest) @ self.metric).square().sum(1)
         rest_loss = (squared_error / self.variance).mean()
         scale = self.model.loss_scale
