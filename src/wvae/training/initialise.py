@@ -103,6 +103,13 @@ def restore_model(saved: SavedModel) -> SplitVAE:
             f"{saved.path} is damaged: its config cannot be used ({error})"
         ) from error
     weights = dict(saved.weights)
+    if model.uses_style and "style.mean" in weights and "style.reliability" not in weights:
+        if weights["style.mean"].shape != model.style.mean.shape:
+            raise ModelFileError(
+                f"{saved.path} was written by an earlier version of wvae, whose images had other "
+                "style features: train again"
+            )
+        weights["style.reliability"] = torch.ones_like(model.style.reliability)
     if not saved.config.classifier_weight:
         # The original without labels has no classifier. Such a model never uses its own.
         for name, value in model.state_dict().items():
