@@ -189,6 +189,7 @@ def test_every_part_is_there_flat_and_finite(perfect: dict[str, float]):
         ),
         *("swap.label", "swap.label.dog", "swap.rest_r2", "swap.judge", "swap.control.label"),
         *("swap.factor", "swap.factor.before", "swap.factor.chance"),
+        *("swap.frechet", "swap.frechet.reconstruction", "swap.frechet.real"),
         *(f"retrieval.{metric}top1.{n}" for metric in ("", "within.") for n in (1, 3, 5, 10)),
         *("retrieval.people", "retrieval.chance"),
     ):
@@ -216,6 +217,8 @@ def test_a_perfect_split_scores_high_and_its_leakage_is_not_decided_by_400_rows(
     ):
         assert perfect[key] > 0.95, key
     assert perfect["swap.rest_r2"] == pytest.approx(1)
+    # Its reconstructions are the images themselves.
+    assert perfect["swap.frechet.reconstruction"] == pytest.approx(perfect["swap.frechet.real"])
     assert perfect["swap.factor.before"] > 0.9
     assert perfect["swap.factor"] > 0.9
     assert perfect["retrieval.people"] == 5

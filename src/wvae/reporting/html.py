@@ -61,6 +61,9 @@ _SWAP_ROWS = {
     "swap.label": "swapped images that show the wanted {label}",
     "swap.control.label": "for comparison: plain reconstructions that show their own {label}",
     "swap.judge": "accuracy of the classifier on real test images",
+    "swap.frechet": "distance of swapped images to real ones, in the features of the judge",
+    "swap.frechet.reconstruction": "for comparison: of plain reconstructions",
+    "swap.frechet.real": "for comparison: of real test images",
     "swap.rest_r2": "z_rest recovered by encoding the swapped images again, R²",
 }
 _BASELINE = "baseline.pca."

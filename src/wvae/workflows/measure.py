@@ -29,6 +29,7 @@ from .progress import Progress, Silent
 
 Metrics = dict[str, float]
 TRAIN_ROWS, QUICK_TRAIN_ROWS, TEST_ROWS = 60_000, 20_000, 10_000  # of the probes, at most
+MIN_FRECHET, MAX_FRECHET = 100, 10_000  # images whose distance is measured
 JUDGE_ROWS, QUICK_JUDGE_ROWS = 20_000, 8_000  # training rows of a judge classifier, at most
 QUICK_JUDGE_EPOCHS = 3
 MIN_JUDGE_EXAMPLES = 24_000  # with few rows there are more epochs, to pass over so many examples
@@ -125,6 +126,9 @@ def measure(
         ``swap.control.label``
             The judge's accuracy on plain reconstructions. A decoder that ignores z_label has a low
             swap.label and a high control.
+        ``swap.frechet``, ``.reconstruction``, ``.real``
+            Fréchet distance of swapped, of reconstructed and of real test examples to training
+            examples, in the features of the judge: see `images.frechet_distance`.
         ``swap.factor…``
             Categorical factors such as the writer, predicted by a second judge before and after.
         ``retrieval.…``
@@ -322,9 +326,18 @@ class _Judges:
     seed: int
     progress: Progress
 
+    def rows(self) -> Array:
+        """Return which training rows the judges see."""
+        n = len(self.split.y.train)
+        return np.random.default_rng(self.seed).permutation(n)[: self.max_rows]
+
+    def images(self) -> Array:
+        """Return these rows' images, at most `MAX_FRECHET`."""
+        return self.split.x.train[self.rows()[:MAX_FRECHET]]
+
     def train(self, target: Array, title: str) -> ImageClassifier:
         """Return a classifier of a column of the training rows, (n,)."""
-        rows = np.random.default_rng(self.seed).permutation(len(target))[: self.max_rows]
+        rows = self.rows()
         epochs = max(self.epochs, -(-MIN_JUDGE_EXAMPLES // len(rows)))
         x = self.split.x.train[rows]
         with self.progress.task(f"training a judge of the {title}", epochs) as advance:
@@ -352,10 +365,11 @@ def _swap(
         return {"swap.rest_r2": swap.swap(y[a], y[a], rest, rest_again)["swap.rest_r2"]}
     judge = judges.train(split.y.train, "label")
     predicted = judge.predict(swapped)
-    reconstructed = judge.predict(model.decode(split.z_label.test, split.z_rest.test))
+    reconstructed = model.decode(split.z_label.test, split.z_rest.test)
     metrics = swap.swap(y[a], predicted, rest, rest_again)
-    metrics["swap.control.label"] = float((reconstructed == y)[b].mean())
+    metrics["swap.control.label"] = float((judge.predict(reconstructed) == y)[b].mean())
     metrics["swap.judge"] = float((judge.predict(x) == y).mean())
+    metrics |= _distances_to_real(judge, swapped, reconstructed, x, judges.images())
     for factor in people:
         pair = split.factors[factor]
         rows = np.isin(pair.test[b], pair.train)  # people whom the judge was trained on
@@ -372,6 +386,21 @@ def _swap(
             if key.startswith(f"{name}.factor"):
                 metrics[key] = value
     return metrics
+
+
+def _distances_to_real(
+    judge: ImageClassifier, swapped: Array, reconstructed: Array, x: Array, real: Array
+) -> Metrics:
+    """Return how far swaps, reconstructions and test examples are from real training examples."""
+    n = min(len(swapped), len(x))
+    reference = judge.features(real)
+    if n < MIN_FRECHET or len(real) < MIN_FRECHET:
+        return {}
+    sets = {"": swapped, ".reconstruction": reconstructed, ".real": x}
+    return {
+        f"swap.frechet{name}": images.frechet_distance(judge.features(z[:n]), reference)
+        for name, z in sets.items()
+    }
 
 
 def _retrieval(split: EncodedSplit, people: list[str], seed: int, progress: Progress) -> Metrics:
