@@ -40,6 +40,7 @@ SMALL: dict[str, Any] = {
     "learning_rate": 1e-2,
     "rest_kl_weight": 1.0,
     "augment": 0.0,  # slanted patterns of 8 × 8 pixels would be other patterns
+    "alignment": "transport",
     "alignment_steps": 120,
     "device": "cpu",
 }

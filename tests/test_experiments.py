@@ -39,6 +39,7 @@ CONFIG = Config(
     learning_rate=1e-2,
     rest_kl_weight=1.0,
     augment=0.0,
+    alignment="transport",
     alignment_steps=20,
     finetune_epochs=1,
     device="cpu",

@@ -11,7 +11,16 @@ import pytest
 
 import wvae
 
-NAMES = ["Config", "WVAE", "__version__", "datasets", "import_original", "load", "measure"]
+NAMES = [
+    "Config",
+    "WVAE",
+    "__version__",
+    "datasets",
+    "import_original",
+    "load",
+    "measure",
+    "rest_scorer",
+]
 
 
 def test_dir_lists_the_public_names():

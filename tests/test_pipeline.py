@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from wvae.config import Config
+from wvae.nn.style_features.grey import GROUPS
 from wvae.training import inference, pipeline
 from wvae.training.examples import Examples, check_examples, pad_to_block
 from wvae.training.finite import check_finite_training, check_finite_values
@@ -210,6 +211,26 @@ def test_style_statistics_are_of_labelled_rows_only():
     relative = model.style.standardise(features[labelled], one_hot)
     assert relative[one_hot[:, 1] == 1].mean(0).abs().max() < 0.1
     assert relative.abs().max() <= 3
+
+
+@pytest.mark.parametrize(("spread", "least", "most"), [(0.29, 0.0, 0.1), (1.5, 0.9, 1.0)])
+def test_the_place_counts_as_far_as_it_varies_by_more_than_centring(
+    spread: float, least: float, most: float
+) -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(2000) % 2
+    down = rng.normal(0, spread, len(y)) + 3.0 * y  # the label's own place is no style
+    rows = np.arange(20)[:, None] - 9.5
+    blob = np.exp(-0.1 * (rows - down[:, None, None]) ** 2 - 0.1 * (np.arange(20) - 9.5) ** 2)
+    model = build_model(Config(width=8), (20, 20), 2)
+    initialise_from_data(model, Examples(blob.astype(np.float32), y))
+    names = [name for name, (n, _) in GROUPS.items() for _ in range(n)]
+    place_x, place_y = np.flatnonzero(np.array(names) == "place")
+    reliability = model.style.reliability.numpy()
+    assert least <= reliability[place_y] <= most
+    assert reliability[place_x] == 0
+    assert (np.delete(reliability, [place_x, place_y]) == 1).all()
+    assert model.style.weighted_loadings()[place_x].max() == 0
 
 
 def test_style_features_of_sounds_are_fitted_to_labelled_rows_only():

@@ -94,7 +94,7 @@ def metrics_of(draws: int, objective: str = "classifier") -> dict[str, Any]:
     rng = np.random.default_rng(0)
     names = [f"{row}.{score}" for row in ROWS for score in SCORES]
     names += (
-        [f"{row}.label_ami" for row in ROWS[:6]]
+        [f"{row}.label_ami" for row in ROWS[:10]]
         + ["ceiling.accuracy"]
         + [f"test.{term}" for term in TERMS]
     )
@@ -117,7 +117,7 @@ def metrics_of(draws: int, objective: str = "classifier") -> dict[str, Any]:
     return plane | counts | {"writers.trials": draws} | _summary(results)
 
 
-def measurements(name: str, clean: bool = False) -> dict[str, Any]:
+def measurements(name: str) -> dict[str, Any]:
     """Return the metrics of one measured model, all different."""
     values = {
         "leakage.mean.logistic": 0.211,
@@ -127,12 +127,13 @@ def measurements(name: str, clean: bool = False) -> dict[str, Any]:
         "leakage.max": 0.413,
         "leakage.low": 0.402,
         "leakage.high": 0.424,
+        "leakage.rows": 1030.0,
         "leakage.majority": 0.107,
         "leakage.null": 0.118,
         "leakage.positive_control": 0.971,
         "leakage.information.lower": 0.51,
         "leakage.information.upper": 1.27,
-        "leakage.clean": float(clean),
+        "leakage.clean": 0.0,
         "swap.label": 0.861,
         "swap.label.ant": 0.842,
         "swap.rest_r2": 0.733,
@@ -164,6 +165,10 @@ def page(tmp_path: Path, metrics: dict[str, Any]) -> Page:
 TABLE = {
     "raw.kmeans": ("raw pixels", "K-Means"),
     "raw.gmm": ("raw pixels", "GMM"),
+    "relative.kmeans": ("data centred and scaled per label", "K-Means"),
+    "relative.gmm": ("data centred and scaled per label", "GMM"),
+    "features.kmeans": ("style features, no learning", "K-Means"),
+    "features.gmm": ("style features, no learning", "GMM"),
     "z_rest.kmeans": ("z_rest", "K-Means"),
     "z_rest.gmm": ("z_rest", "GMM"),
     "z_label.kmeans": ("z_label", "K-Means"),
@@ -184,6 +189,25 @@ def test_the_table_has_every_score_with_its_spread(page: Page, metrics: dict[str
     scores = [shown(f"{row}.{score}") for score in SCORES]
     assert cells == [*scores, shown(f"paired.{row}.ami"), shown(f"{row}.label_ami")]
     assert all("±" in cell for cell in cells[:3])
+
+
+def test_the_page_says_how_far_z_rest_is_above_its_baselines(
+    page: Page, metrics: dict[str, Any], tmp_path: Path
+):
+    text = " ".join(page.text.split())
+    for baseline, title in (
+        ("relative", "data centred and scaled per label"),
+        ("features", "style features, no learning"),
+    ):
+        mean, sd = (metrics[f"writers.above.{baseline}.kmeans.ami.{m}"] for m in ("mean", "sd"))
+        z_rest, other = (metrics[f"writers.{row}.kmeans.ami.mean"] for row in ("z_rest", baseline))
+        assert mean == pytest.approx(z_rest - other)
+        assert f"{title} {mean:.3f} ± {sd:.3f}" in text
+    # Control: the article's model has no style features.
+    without = {name: value for name, value in metrics.items() if "features." not in name}
+    text = page_of(tmp_path / "without", settings_of(Config()), without).text
+    assert "style features, no learning" not in text
+    assert "data centred and scaled per label" in text
 
 
 @pytest.mark.parametrize("term", TERMS)
@@ -278,7 +302,7 @@ def test_the_panels_of_a_measured_model(tmp_path: Path, metrics: dict[str, Any],
     page = page_of(tmp_path, settings_of(Config()), metrics | measurements(name))
     text = " ".join(page.text.split())
     assert "Not clean: an MLP probe predicts the animal from z_rest with 41.3 % accuracy" in text
-    assert "40.2–42.4 %, chance 11.8 %" in text
+    assert "40.2–42.4 %, a constant guess 10.7 %" in text
     assert page.row("logistic regression") == ["logistic regression", "0.211", "0.107", "0.118"]
     assert page.row("MLP, 2 × 256 units")[1] == "0.413"
     assert page.row("k-NN")[1] == "0.315"
@@ -298,7 +322,8 @@ def test_a_model_that_was_not_measured_has_no_panels(page: Page, metrics: dict[s
 
 
 def test_doubts_are_on_the_page(tmp_path: Path, metrics: dict[str, Any]):
-    metrics |= measurements("writers", clean=True) | {"writers.measure.swap.label": 0.1}
+    metrics |= measurements("writers") | {"writers.measure.swap.label": 0.1}
+    metrics["writers.measure.leakage.high"] = 0.15
     text = " ".join(page_of(tmp_path, settings_of(Config()), metrics).text.split())
     assert "Clean: an MLP probe" in text
     assert "The decoder ignores z_label: 10.0 %" in text

@@ -186,7 +186,7 @@ def test_a_code_does_not_depend_on_the_other_rows(
 
 def test_pipelines_grid_search_and_cross_validation(wine: tuple[np.ndarray, np.ndarray]):
     X, y = wine
-    pipeline = make_pipeline(StandardScaler(), small(batch_size=16))
+    pipeline = make_pipeline(StandardScaler(), small(batch_size=16, epochs=8))
     assert cross_val_score(pipeline, X, y, cv=3).min() > 0.8
     search = GridSearchCV(pipeline, {"wvae__d_rest": np.array([1, 2])}, cv=2).fit(X, y)
     assert search.best_params_["wvae__d_rest"] in (1, 2)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .config import Config
     from .estimator import WVAE, import_original
     from .workflows.measure import measure
+    from .workflows.scorer import rest_scorer
 
 __version__ = "0.1.0"
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "import_original",
     "load",
     "measure",
+    "rest_scorer",
 ]
 
 _MODULES = {
@@ -35,6 +37,7 @@ _MODULES = {
     "WVAE": "estimator",
     "import_original": "estimator",
     "measure": "workflows.measure",
+    "rest_scorer": "workflows.scorer",
 }
 
 

@@ -18,6 +18,7 @@ Objective = Literal["classifier", "covariance", "plain"]
 ARTICLE_BATCH_SIZE = 256
 ARTICLE_WEIGHT = 10_000 / ARTICLE_BATCH_SIZE
 REFERENCE_VALUES = 28 * 28  # values of an example for which the weights are meant
+MIN_TRANSPORT_EXAMPLES = 250  # of the median label, from which 'auto' aligns by transport
 MIN_BATCH_SIZE = 32  # smaller batches only if batch_size is set lower
 
 
@@ -86,15 +87,16 @@ class Config:
         Penalty that keeps the label out of z_rest during training.
     separation_weight : float ≥ 0, default 0.0
         Weight of the separation penalty.
-    alignment : {"none", "mean", "gaussian", "transport"}, default "transport"
+    alignment : {"auto", "none", "mean", "gaussian", "transport"}, default "auto"
         Map, fitted after training, that gives z_rest the same distribution for every label: 'mean'
-        equalises means, 'gaussian' also covariances, 'transport' the whole distributions.
+        equalises means, 'gaussian' also covariances, 'transport' the whole distributions; 'auto'
+        takes 'transport' if the median label has at least 250 examples, else 'gaussian'.
     alignment_steps : int ≥ 1, default 800
         Maximum number of steps of alignment 'transport', which stops earlier when probes can no
         longer predict the label.
-    finetune_epochs : int ≥ 0, default 5
-        Passes after the alignment in which the decoder is fine-tuned on swapped codes; 0 skips the
-        fine-tuning.
+    finetune_epochs : int ≥ 0, default 10
+        Passes after the alignment in which the decoder is fine-tuned, so that decoded images and
+        swaps have the style of their sources; 0 skips the fine-tuning.
     epochs : int ≥ 1, default 30
         Passes over the training data.
     augment : float in [0, 1], default 0.7
@@ -215,10 +217,12 @@ class Config:
         "none", "penalty that keeps the label out of z_rest during training"
     )
     separation_weight: float = _parameter(0.0, "weight of the separation penalty", 0)
-    alignment: Literal["none", "mean", "gaussian", "transport"] = _parameter(
-        "transport",
+    alignment: Literal["auto", "none", "mean", "gaussian", "transport"] = _parameter(
+        "auto",
         "map, fitted after training, that gives z_rest the same distribution for every label: "
-        "'mean' equalises means, 'gaussian' also covariances, 'transport' the whole distributions",
+        "'mean' equalises means, 'gaussian' also covariances, 'transport' the whole distributions; "
+        "'auto' takes 'transport' if the median label has at least "
+        f"{MIN_TRANSPORT_EXAMPLES} examples, else 'gaussian'",
     )
     alignment_steps: int = _parameter(
         800,
@@ -229,9 +233,9 @@ class Config:
     )
 
     finetune_epochs: int = _parameter(
-        5,
-        "passes after the alignment in which the decoder is fine-tuned on swapped codes; 0 skips "
-        "the fine-tuning",
+        10,
+        "passes after the alignment in which the decoder is fine-tuned, so that decoded images and "
+        "swaps have the style of their sources; 0 skips the fine-tuning",
         0,
     )
 

@@ -33,6 +33,7 @@ from .training.inference import (
     decode,
     posterior,
     probabilities,
+    style_features,
 )
 from .training.initialise import restore_model
 from .training.loop import Row, evaluate
@@ -96,15 +97,16 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         Penalty that keeps the label out of z_rest during training.
     separation_weight : float ≥ 0, default 0.0
         Weight of the separation penalty.
-    alignment : {"none", "mean", "gaussian", "transport"}, default "transport"
+    alignment : {"auto", "none", "mean", "gaussian", "transport"}, default "auto"
         Map, fitted after training, that gives z_rest the same distribution for every label: 'mean'
-        equalises means, 'gaussian' also covariances, 'transport' the whole distributions.
+        equalises means, 'gaussian' also covariances, 'transport' the whole distributions; 'auto'
+        takes 'transport' if the median label has at least 250 examples, else 'gaussian'.
     alignment_steps : int ≥ 1, default 800
         Maximum number of steps of alignment 'transport', which stops earlier when probes can no
         longer predict the label.
-    finetune_epochs : int ≥ 0, default 5
-        Passes after the alignment in which the decoder is fine-tuned on swapped codes; 0 skips the
-        fine-tuning.
+    finetune_epochs : int ≥ 0, default 10
+        Passes after the alignment in which the decoder is fine-tuned, so that decoded images and
+        swaps have the style of their sources; 0 skips the fine-tuning.
     epochs : int ≥ 1, default 30
         Passes over the training data.
     augment : float in [0, 1], default 0.7
@@ -147,6 +149,8 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
+    alignment_
+        The alignment that was used: ``"none"``, ``"mean"``, ``"gaussian"`` or ``"transport"``.
     classes_
         The labels, sorted, (classes,).
     config_
@@ -193,6 +197,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
     """
 
     model_: SplitVAE
+    alignment_: str
     config_: Config
     shape_: tuple[int, ...]
     classes_: Array
@@ -228,9 +233,9 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         classifier_weight: float = 20.0,
         separation: Literal["none", "covariance", "hsic", "adversary", "swap"] = "none",
         separation_weight: float = 0.0,
-        alignment: Literal["none", "mean", "gaussian", "transport"] = "transport",
+        alignment: Literal["auto", "none", "mean", "gaussian", "transport"] = "auto",
         alignment_steps: int = 800,
-        finetune_epochs: int = 5,
+        finetune_epochs: int = 10,
         epochs: int = 30,
         augment: float = 0.7,
         batch_size: int = 256,
@@ -513,6 +518,30 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             As `encode` does.
         """
         return posterior(self._fitted(), self._examples(X))
+
+    def style_features(self, X: Any) -> Array:
+        """Return the style features relative to the predicted label, (n, size), without learning.
+
+        They are what z_rest must explain, besides the examples, and therefore its baseline: see
+        `wvae.nn.style_features`. Each is multiplied by the root of its weight in the objective.
+
+        Parameters
+        ----------
+        X
+            Examples like those of `fit`, (n, \\*shape).
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, ValueError, TypeError
+            As `encode` does; a ValueError also if the model has no style features.
+        """
+        model = self._fitted()
+        if not model.uses_style:
+            raise ValueError(
+                "the model has no style features: it was trained with style_weight=0, or for this "
+                "kind of data there are none"
+            )
+        return style_features(model, self._examples(X))
 
     def transform(self, X: Any) -> Array:
         """Return the posterior means that `code` names: z_rest, z_label, or both side by side.
@@ -848,6 +877,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         """Set all fitted attributes but the names of columns."""
         model = result.model.eval()
         self.model_ = model
+        self.alignment_ = model.alignment.used
         self.config_ = model.config
         self.likelihood_ = model.observation.likelihood
         self.shape_ = model.shape

@@ -74,7 +74,7 @@ from .nn.alignment import Alignment
 from .nn.augment import augment_batch
 from .nn.distributed import RankSlice, all_gather_rows, rank_slice
 from .nn.observation import ObservationModel
-from .nn.style_features import style_features_for
+from .nn.style_features import TableStyleFeatures, style_features_for
 from .nn.style_head import StyleHead
 
 # The weights of the classes in the mean of z_label are q(y|x)⁴, normalised: an uncertain example
@@ -233,6 +233,9 @@ class SplitVAE(nn.Module):
 
     def style_features(self, x: Tensor) -> Tensor:
         """Return the style features of x, (B, size), in their own units."""
+        if isinstance(self.style.features, TableStyleFeatures):
+            # In float32, a column far from 0 loses digits.
+            return self.style.features(self.observation.standardise(x))
         return self.style.features(self.observation.bright_strokes(x))
 
     def augment(

@@ -131,7 +131,7 @@ def print_metrics(metrics: dict[str, float], label: str) -> None:
         if in_group:
             console.print(_metrics_table(in_group))
         else:
-            console.print("nothing: the data have no writer and no other category")
+            console.print("nothing: the data have no categorical factor")
         console.print()
 
 
@@ -166,13 +166,20 @@ def print_selection(selection: KSelection) -> None:
     Console().print(table)
 
 
-def print_scores(scores: dict[str, dict[str, float]], chance: dict[str, dict[str, float]]) -> None:
-    """Print how well clusters agree with each factor, next to a random assignment."""
+Scores = dict[str, dict[str, float]]
+
+
+def print_scores(scores: Scores, chance: Scores, baselines: dict[str, Scores]) -> None:
+    """Print how well clusters agree with each factor, next to baselines and a random assignment."""
     from rich.console import Console
+
+    from ..evaluation.baselines import TITLES
 
     table = _table_of_numbers("agreement with", "purity", "ARI", "AMI")
     for name, values in scores.items():
         table.add_row(name, *_three_digits(values))
+        for baseline, of_baseline in baselines.items():
+            table.add_row(f"  {TITLES[baseline]}", *_three_digits(of_baseline[name]))
         table.add_row("  at random", *_three_digits(chance[name]), style="dim")
     Console().print(table)
 

@@ -9,15 +9,19 @@ positive control shows that: from z_label, a probe must predict the label well.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
+from typing import Literal
 
 import numpy as np
+from scipy.special import ndtri
 
 from .checks import Array, check_codes, encode_categories
 from .probes import Kind, Probe, check_kinds, fit_probes, nearest_neighbours, standardise
 
-N_BOOTSTRAPS = 1000
-INTERVAL = 2.5, 97.5  # percentiles of the bootstraps
+Verdict = Literal["clean", "not clean", "undecided"]
+CONFIDENCE = 0.95
+MARGIN = 0.05  # accuracy above a constant guess that counts as clean
 NULL_MLP_ROWS = 10_000  # with permuted labels; more rows do not change chance
 
 
@@ -31,6 +35,7 @@ def leakage(
     name: str = "leakage",
     seed: int = 0,
     null: bool = True,
+    n_compared: int | None = None,
 ) -> dict[str, float]:
     """Return how well fresh probes (`fit_probes`) predict the label of held-out codes.
 
@@ -48,9 +53,12 @@ def leakage(
     name
         First part of the keys.
     seed
-        Seed of the probes, the bootstraps and the permutations.
+        Seed of the probes and the permutations.
     null
         Whether to fit probes to permuted labels as well.
+    n_compared
+        Number of probes of which the largest accuracy is taken in the end, here or by the caller;
+        None is the number of kinds.
 
     Returns
     -------
@@ -58,8 +66,9 @@ def leakage(
         =========================  =================================================================
         ``{name}.{kind}``          test accuracy of each probe, in [0, 1]
         ``{name}.max``             the largest of them
-        ``{name}.low``, ``.high``  its 95 % interval: percentiles of 1000 bootstraps of the test
-                                   rows
+        ``{name}.low``, ``.high``  its 95 % interval (Wilson), for the largest of several probes by
+                                   Bonferroni's correction
+        ``{name}.rows``            number of test rows
         ``{name}.majority``        share of the most common label in test: accuracy of a constant
                                    guess
         ``{name}.null``            largest accuracy of a logistic probe, and of a network if `kinds`
@@ -85,9 +94,9 @@ def leakage(
     >>> for z in (noise, radius):
     ...     scores = leakage(z[:600], y[:600], z[600:], y[600:], kinds=["logistic", "knn"])
     ...     linear, local = scores["leakage.logistic"], scores["leakage.knn"]
-    ...     print(linear < 0.45, local > 0.95, is_clean(scores, margin=0.1))
-    True False True
-    True True False
+    ...     print(linear < 0.45, local > 0.95, verdict(scores, margin=0.1))
+    True False clean
+    True True not clean
     """
     kinds = check_kinds(kinds)
     z_train, z_test = check_codes(z_train, z_test)
@@ -97,11 +106,12 @@ def leakage(
     for kind, probe in probes.items():
         scores[f"{name}.{kind}"] = float((probe.predictions == y_test).mean())
     highest = max(scores.values())
-    # The number of correct rows in a bootstrap of m rows is binomial.
-    rng = np.random.default_rng(seed)
-    bootstraps = rng.binomial(len(y_test), highest, N_BOOTSTRAPS) / len(y_test)
-    low, high = np.percentile(bootstraps, INTERVAL)
-    scores |= {f"{name}.max": highest, f"{name}.low": float(low), f"{name}.high": float(high)}
+    # The largest of m accuracies is too high by luck. If every probe's interval errs with
+    # probability 0.05 / m at most, one of them errs with 0.05 at most.
+    confidence = 1 - (1 - CONFIDENCE) / (n_compared or len(kinds))
+    low, high = wilson(highest, len(y_test), confidence)
+    scores |= {f"{name}.max": highest, f"{name}.low": low, f"{name}.high": high}
+    scores[f"{name}.rows"] = float(len(y_test))
     scores[f"{name}.majority"] = float(np.bincount(y_test).max() / len(y_test))
     if null:
         scores[f"{name}.null"] = _null_accuracy(z_train, y_train, z_test, y_test, kinds, seed)
@@ -109,17 +119,53 @@ def leakage(
     return scores | {f"{name}.information.lower": lower, f"{name}.information.upper": upper}
 
 
-def is_clean(scores: Mapping[str, float], *, name: str = "leakage", margin: float = 0.05) -> bool:
-    """Return whether the best probe is at chance: max ≤ max(majority, null) + margin.
+def wilson(share: float, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Return the Wilson interval of a share of n rows.
+
+    Parameters
+    ----------
+    share
+        Observed share, in [0, 1].
+    n
+        Number of rows.
+    confidence
+        Probability that such an interval covers the true share, in (0, 1).
+
+    References
+    ----------
+    Wilson (1927), Probable inference, the law of succession, and statistical inference.
+
+    Examples
+    --------
+    >>> low, high = wilson(0.5, 100)
+    >>> round(low, 3), round(high, 3)
+    (0.404, 0.596)
+    """
+    z = float(ndtri(0.5 + confidence / 2))
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return max(centre - half, 0.0), min(centre + half, 1.0)
+
+
+def verdict(
+    scores: Mapping[str, float], *, name: str = "leakage", margin: float = MARGIN
+) -> Verdict:
+    """Return whether the best probe is at chance, as far as the test rows can tell.
+
+    ==============  ===================================================================
+    ``clean``       the interval ends below majority + margin
+    ``not clean``   the interval begins above it
+    ``undecided``   the interval holds it: there are too few test rows
+    ==============  ===================================================================
 
     Parameters
     ----------
     scores
-        Scores that `leakage` returned, with or without the null.
+        Scores that `leakage` returned.
     name
         First part of the keys.
     margin
-        Difference of accuracies that is tolerated.
+        Accuracy above a constant guess that is tolerated.
 
     Raises
     ------
@@ -128,19 +174,20 @@ def is_clean(scores: Mapping[str, float], *, name: str = "leakage", margin: floa
 
     Examples
     --------
-    >>> is_clean({"leakage.max": 0.13, "leakage.majority": 0.11, "leakage.null": 0.12})
-    True
-    >>> is_clean({"linear.max": 0.21, "linear.majority": 0.11}, name="linear")
-    False
+    >>> scores = {"leakage.low": 0.12, "leakage.high": 0.15, "leakage.majority": 0.11}
+    >>> verdict(scores), verdict(scores, margin=0.0), verdict(scores, margin=0.02)
+    ('clean', 'not clean', 'undecided')
     """
-    missing = [key for key in (f"{name}.max", f"{name}.majority") if key not in scores]
+    missing = [key for key in (f"{name}.low", f"{name}.majority") if key not in scores]
     if missing:
         raise ValueError(
             f"scores lack {missing} among {list(scores)[:9]}, "
             f"expected those of leakage(…, name={name!r})"
         )
-    chance = max(scores[f"{name}.majority"], scores.get(f"{name}.null", 0.0))
-    return scores[f"{name}.max"] <= chance + margin
+    limit = scores[f"{name}.majority"] + margin
+    if scores[f"{name}.high"] < limit:
+        return "clean"
+    return "not clean" if scores[f"{name}.low"] > limit else "undecided"
 
 
 def mutual_information(

@@ -10,10 +10,12 @@ import numpy as np
 from ..config import Config
 from ..datasets import Dataset
 from ..estimator import WVAE
+from ..evaluation.baselines import FEATURES, RELATIVE, TITLES
 from ..evaluation.clustering import agreement, gmm, kmeans, random_assignment
 from ..evaluation.embedding import tsne
 from ..evaluation.supervised import train_cnn
 from ..reporting import figures
+from ..workflows.baselines import baseline_points
 from ..workflows.encode import code_columns, encode_rows, write_columns
 from ..workflows.fit import fit_in_run
 from ..workflows.run_folder import Run
@@ -25,11 +27,15 @@ CEILING_EPOCHS = 12
 MAX_POINTS = 5000  # of a t-SNE map: more take minutes and hide each other
 TSNE_ITERATIONS = 750
 SCORES = ("purity", "ari", "ami")
-SPACES = ("raw", "z_rest", "z_label")
+SPACES = ("raw", RELATIVE, FEATURES, "z_rest", "z_label")
 METHODS = {"kmeans": kmeans, "gmm": gmm}
 ROWS = (
     "raw.kmeans",
     "raw.gmm",
+    f"{RELATIVE}.kmeans",
+    f"{RELATIVE}.gmm",
+    f"{FEATURES}.kmeans",
+    f"{FEATURES}.gmm",
     "z_rest.kmeans",
     "z_rest.gmm",
     "z_label.kmeans",
@@ -150,7 +156,7 @@ def run(
 
         results.append(run.stage(f"trial-{seed}", compute))
     rows: dict[str, dict[str, list[float]]] = {}
-    for row in ROWS:
+    for row in _present(results):
         scores = {score: [result[f"{row}.{score}"] for result in results] for score in SCORES}
         rows[_row_title(row)] = scores
     run.save_figure("writers-scores", figures.scores(rows))
@@ -175,7 +181,9 @@ def _run_trial(
         "eligible": trial.n_eligible,
         "test.examples": len(test),
     }
-    result |= _cluster_scores(run, name, test, codes, writer, trial.n_writers, seed)
+    points = {"raw": test.x, "z_label": codes[0], "z_rest": codes[1]}
+    points |= baseline_points(model, test.x)
+    result |= _cluster_scores(run, name, points, test.y, writer, trial.n_writers, seed)
     guess = random_assignment(len(test), trial.n_writers, seed=seed)
     result |= _prefixed("random", agreement(guess, writer))
     result |= _ceiling_scores(run, name, train, test, factor, seed)
@@ -190,23 +198,22 @@ def _run_trial(
 def _cluster_scores(
     run: Run,
     name: str,
-    test: Dataset,
-    codes: tuple[Array, Array],
+    points: dict[str, Array],
+    y: Array,
     writer: Array,
     n_writers: int,
     seed: int,
 ) -> dict[str, float]:
-    """Cluster pixels and codes with each method, and score the clusters by writer and label."""
-    points = {"raw": test.x, "z_label": codes[0], "z_rest": codes[1]}
+    """Cluster pixels, baselines and codes, and score the clusters by writer and label."""
     scores: dict[str, float] = {}
-    done, total = 0, len(SPACES) * len(METHODS)
+    done, total = 0, len(points) * len(METHODS)
     with run.progress.task(f"clustering {name}", total) as advance:
-        for space in SPACES:
+        for space in points:
             for method, compute_clusters in METHODS.items():
                 clusters = compute_clusters(points[space], n_writers, seed=seed)
                 row = f"{space}.{method}"
                 scores |= _prefixed(row, agreement(clusters, writer))
-                scores[f"{row}.label_ami"] = agreement(clusters, test.y)["ami"]
+                scores[f"{row}.label_ami"] = agreement(clusters, y)["ami"]
                 done += 1
                 advance(done)
     return scores
@@ -263,20 +270,36 @@ def _rewritten_figure(model: WVAE, test: Dataset, factor: str, n: int = 8) -> fi
 
 
 def _summary(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return mean and sd of every score over trials, and of its difference to raw K-Means.
+    """Return mean and sd of every score over trials, and of differences.
 
-    The differences are paired, within a trial. A single trial has the sd None.
+    ``paired.…`` are differences to K-Means on raw pixels, ``above.{baseline}.…`` those of z_rest to
+    a baseline without a network, by the same method. All are paired, within a trial. A single
+    trial has the sd None.
     """
     summary: dict[str, Any] = {}
     for name in results[0]:
         summary |= _mean_sd(f"writers.{name}", [result[name] for result in results])
-    for row in ROWS:
+    rows = _present(results)
+    for row in rows:
         if row == "raw.kmeans":
             continue
         for score in SCORES:
             differences = [r[f"{row}.{score}"] - r[f"raw.kmeans.{score}"] for r in results]
             summary |= _mean_sd(f"writers.paired.{row}.{score}", differences)
+    for baseline in (RELATIVE, FEATURES):
+        for method in METHODS:
+            if f"{baseline}.{method}" not in rows:
+                continue
+            for score in SCORES:
+                mine, other = f"z_rest.{method}.{score}", f"{baseline}.{method}.{score}"
+                differences = [result[mine] - result[other] for result in results]
+                summary |= _mean_sd(f"writers.above.{baseline}.{method}.{score}", differences)
     return summary
+
+
+def _present(results: list[dict[str, Any]]) -> list[str]:
+    """Return the rows of the table; a model may lack style features, or a predicted label."""
+    return [row for row in ROWS if f"{row}.ami" in results[0]]
 
 
 def _mean_sd(name: str, values: list[float]) -> dict[str, Any]:
@@ -287,7 +310,7 @@ def _mean_sd(name: str, values: list[float]) -> dict[str, Any]:
 
 def _row_title(row: str) -> str:
     """Return the title of a row in the figure of scores."""
-    words = {
+    words = TITLES | {
         "raw": "raw pixels",
         "kmeans": "K-Means",
         "gmm": "GMM",

@@ -11,6 +11,7 @@ none         z                                               –
 mean         z − E[z|k] + E[z]                               class means: any linear probe
 gaussian     A_k (z − E[z|k]) + E[z], A_k optimal transport  means and covariances: quadratic probes
 transport    gaussian, then many sliced transports           any difference in the training data
+auto         transport, or gaussian with few examples
 ===========  ==============================================  =====================================
 
 ``mean`` is LEACE with a known label (Belrose et al., 2023, arXiv:2306.03819); ``gaussian``, its
@@ -33,7 +34,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..config import Config
+from ..config import MIN_TRANSPORT_EXAMPLES, Config
 from ..validation import rows_by_class
 from .sliced_ot import KNOTS, STEP_SIZE, ClassCodes, Step, fit_steps
 from .step_tables import Steps, StepTables
@@ -94,7 +95,7 @@ class Alignment(nn.Module):
         # overshoot.
         self.step_size = STEP_SIZE if d > 1 else 1.0
         self.max_steps = 0
-        if self.kind == "transport":
+        if self.kind in ("auto", "transport"):
             self.max_steps = config.alignment_steps if d > 1 else 1
         self._step_tables: dict[bool, tuple[Hashable, StepTables]] = {}
         eye = torch.eye(d, dtype=torch.float64)
@@ -103,6 +104,13 @@ class Alignment(nn.Module):
         self.register_buffer("centre", torch.zeros(n_classes, d, dtype=torch.float64))
         self.register_buffer("common", torch.zeros(d, dtype=torch.float64))
         self.allocate_steps(0)
+
+    @property
+    def used(self) -> str:
+        """The kind that was fitted: "auto" has become "transport" or "gaussian"."""
+        if self.kind != "auto":
+            return self.kind
+        return "transport" if len(self.axes) else "gaussian"
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
         """Return aligned codes, (B, d_rest), of codes (B, d_rest) with label indices (B,)."""
@@ -191,7 +199,7 @@ class Alignment(nn.Module):
         self.allocate_steps(0)
         # Quantiles of a handful of examples are noise: such a class keeps its Gaussian map.
         classes = [k for k, class_rows in enumerate(rows) if len(class_rows) >= 2 * KNOTS]
-        if len(classes) >= 2 and self.max_steps:
+        if len(classes) >= 2 and self.max_steps and needs_transport(self.kind, y):
             self._fit_transport(mean, sd, y, classes, loadings is not None, seed, on_phase)
         return self
 
@@ -251,6 +259,29 @@ class Alignment(nn.Module):
         self.register_buffer("target", line.repeat(n_steps, d, 1))
 
 
+def needs_transport(kind: str, y: Array) -> bool:
+    """Return whether an alignment of this kind takes steps of transport for these labels.
+
+    Parameters
+    ----------
+    kind
+        As ``config.alignment``. ``"auto"`` needs enough examples of the median label: quantiles
+        of few are noise, and their map moves codes apart that mean the same.
+    y
+        Label indices, (n,).
+
+    Examples
+    --------
+    >>> y = np.repeat([0, 1], [40, 300])
+    >>> needs_transport("auto", y), needs_transport("transport", y)
+    (False, True)
+    """
+    if kind != "auto":
+        return kind == "transport"
+    counts = np.bincount(y)
+    return bool(np.median(counts[counts > 0]) >= MIN_TRANSPORT_EXAMPLES)
+
+
 def _metric(mean: Array, sd: Array, loadings: Array | None) -> Array:
     """Return M, (d, d), symmetric and positive definite."""
     nats = 0.5 * (mean**2 + sd**2 - 1 - 2 * np.log(sd)).mean(0)
@@ -261,9 +292,18 @@ def _metric(mean: Array, sd: Array, loadings: Array | None) -> Array:
 
 
 def _shrunk(z: Array, within: Array) -> Array:
-    """Return a class's covariance, shrunk towards the pooled one as if by d more examples."""
-    d = z.shape[1]
-    return (z.T @ z + d * within) / (len(z) + d)
+    """Return a class's covariance, shrunk towards the pooled one.
+
+    The share of the pooled covariance is that of the sampling error in the squared distance of the
+    two (Ledoit & Wolf, 2004, with another target), and at least d / (n + d). So classes of few
+    examples, whose covariances differ by chance alone, are only shifted.
+    """
+    n, d = z.shape
+    covariance = z.T @ z / n
+    distance = np.square(covariance - within).sum()
+    error = (np.square(np.square(z).sum(1)).mean() - np.square(covariance).sum()) / n
+    share = max(min(error / max(distance, 1e-300), 1.0), d / (n + d))
+    return (1 - share) * covariance + share * within
 
 
 def _between_gaussians(source: Array, target: Array) -> Array:

@@ -6,7 +6,9 @@ import base64
 from pathlib import Path
 from typing import Any
 
+from ..evaluation.baselines import FEATURES, RELATIVE, TITLES
 from ..evaluation.clustering import GMM_FLOOR
+from ..evaluation.leakage import MARGIN
 from ..io.files import atomic
 from .summary import summarise
 
@@ -37,6 +39,10 @@ _PLANE_TERMS = (
 _WRITER_ROWS = (
     ("raw pixels", "K-Means", "raw.kmeans"),
     ("raw pixels", "GMM", "raw.gmm"),
+    (TITLES[RELATIVE], "K-Means", f"{RELATIVE}.kmeans"),
+    (TITLES[RELATIVE], "GMM", f"{RELATIVE}.gmm"),
+    (TITLES[FEATURES], "K-Means", f"{FEATURES}.kmeans"),
+    (TITLES[FEATURES], "GMM", f"{FEATURES}.gmm"),
     ("z_rest", "K-Means", "z_rest.kmeans"),
     ("z_rest", "GMM", "z_rest.gmm"),
     ("z_label", "K-Means", "z_label.kmeans"),
@@ -57,6 +63,7 @@ _SWAP_ROWS = {
     "swap.judge": "accuracy of the classifier on real test images",
     "swap.rest_r2": "z_rest recovered by encoding the swapped images again, R²",
 }
+_BASELINE = "baseline.pca."
 # Description, name in the metrics, and name of the chance level.
 _DATA_SET_ROWS = (
     ("label predicted from z_label", "sufficiency.max", "sufficiency.majority"),
@@ -70,8 +77,39 @@ _DATA_SET_ROWS = (
         "rest.factor.{factor}.accuracy",
         "rest.factor.{factor}.chance",
     ),
+    (
+        "hidden factor new to training: learnt from half of the labels, predicted for the others",
+        "rest.factor.{factor}.new.accuracy",
+        "rest.factor.{factor}.new.chance",
+    ),
+    (
+        "the same for principal components of pixels centred per label",
+        _BASELINE + "new.accuracy",
+        "",
+    ),
+    (
+        "two examples with different labels: same hidden factor or not? accuracy",
+        "retrieval.pairs.accuracy",
+        "retrieval.pairs.chance",
+    ),
+    ("the same for pixels centred per label", "baseline.centred.pairs.accuracy", ""),
+    ("the same for principal components of these", _BASELINE + "pairs.accuracy", ""),
+    (
+        "hidden factor new to training, found from one example",
+        "retrieval.top1.1",
+        "retrieval.chance",
+    ),
+    ("the same for pixels centred per label", "baseline.centred.top1.1", ""),
+    (
+        "hidden factor new to training, found from ten examples",
+        "retrieval.top1.10",
+        "retrieval.chance",
+    ),
+    ("the same for pixels centred per label", "baseline.centred.top1.10", ""),
     ("hidden factor in z_label beyond the label, should be 0", "sufficiency.leak.{factor}", ""),
     ("clusters of z_rest compared with the hidden factor, AMI", "clusters.z_rest.ami", ""),
+    (f"the same for {TITLES[RELATIVE]}", f"clusters.{{factor}}.{RELATIVE}", ""),
+    (f"the same for {TITLES[FEATURES]}", f"clusters.{{factor}}.{FEATURES}", ""),
     ("the same for clusters of the raw examples", "clusters.raw.ami", ""),
     ("the same for clusters of z_label", "clusters.z_label.ami", ""),
     ("swapped examples that show the wanted label", "swap.label", ""),
@@ -99,9 +137,11 @@ def write_report(folder: Path, settings: Settings, metrics: Metrics) -> Path:
         metrics=metrics,
         plane=plane_rows(settings, metrics),
         writers=writer_rows(metrics),
+        above=gains_of_z_rest(metrics),
         panels=panels,
         article_writers=ARTICLE_WRITERS,
         gmm_floor=GMM_FLOOR,
+        margin=MARGIN,
     )
 
 
@@ -189,6 +229,7 @@ def writer_rows(metrics: Metrics) -> list[dict[str, Any]]:
 
     Each row has ``space``, what was clustered; ``method``; ``scores``, the purity, ARI and AMI;
     ``paired``, the AMI less that of K-Means on raw pixels; and ``label``, the AMI with the label.
+    Rows that the run does not have are left out, such as style features of the article's model.
     """
     if "writers.trials" not in metrics:
         return []
@@ -198,6 +239,8 @@ def writer_rows(metrics: Metrics) -> list[dict[str, Any]]:
 
     rows: list[dict[str, Any]] = []
     for space, method, name in _WRITER_ROWS:
+        if f"writers.{name}.ami.mean" not in metrics:
+            continue
         scores = [mean_and_sd(f"{name}.{score}") for score in ("purity", "ari", "ami")]
         rows.append(
             {
@@ -209,6 +252,20 @@ def writer_rows(metrics: Metrics) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def gains_of_z_rest(metrics: Metrics) -> list[dict[str, Any]]:
+    """Return how far K-Means on z_rest is above its baselines in AMI, within each trial.
+
+    Each row has ``baseline``, its title, and ``difference``, a pair of mean and sd.
+    """
+    gains: list[dict[str, Any]] = []
+    for baseline in (RELATIVE, FEATURES):
+        name = f"writers.above.{baseline}.kmeans.ami"
+        if f"{name}.mean" in metrics:
+            difference = metrics[f"{name}.mean"], metrics[f"{name}.sd"]
+            gains.append({"baseline": TITLES[baseline], "difference": difference})
+    return gains
 
 
 def panel_values(experiment: str, settings: Settings, metrics: Metrics) -> dict[str, Any]:

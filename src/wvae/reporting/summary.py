@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..evaluation.leakage import MARGIN, verdict
+
 Metrics = Mapping[str, float]
 GROUPS = {
     "leakage": "leakage: the {label} predicted from z_rest by fresh probes",
     "sufficiency": "sufficiency: what z_label contains",
     "rest": "rest: what z_rest contains",
+    "clusters": "clusters: K-Means of test rows compared with factors, AMI",
     "swap": "swap: z_label of one example with z_rest of another",
-    "retrieval": "retrieval: finding the same writer, speaker or other category by z_rest",
+    "retrieval": "retrieval: finding the same category by z_rest, such as the writer or speaker",
 }
 MIN_REST_SCORE = 0.1  # R², or accuracy above chance, below which z_rest counts as empty
 MIN_JUDGE_ACCURACY = 0.8
-_CHANCE_SUFFIXES = (".majority", ".null", ".low", ".high")
+_CHANCE_SUFFIXES = (".majority", ".null", ".low", ".high", ".rows")
 _PROBES = {
     "logistic": "a logistic-regression probe",
     "mlp": "an MLP probe",
@@ -111,8 +114,9 @@ def _nearest_chance(name: str, metrics: Metrics) -> float | None:
 def summarise(metrics: Metrics, label: str = "label") -> list[str]:
     """Return a sentence on whether z_rest is clean, and one for every reason to doubt the figures.
 
-    z_rest is clean if no probe predicts the label with an accuracy of more than 5 percentage points
-    above chance: `wvae.evaluation.leakage.is_clean`.
+    z_rest is clean if the interval of the best probe's accuracy ends less than 5 percentage points
+    above a constant guess, and not clean if it begins above that: see
+    `wvae.evaluation.leakage.verdict`.
 
     Parameters
     ----------
@@ -130,23 +134,28 @@ def summarise(metrics: Metrics, label: str = "label") -> list[str]:
     --------
     >>> metrics = {
     ...     "leakage.max": 0.412, "leakage.low": 0.4, "leakage.high": 0.42,
-    ...     "leakage.majority": 0.1, "leakage.null": 0.114, "leakage.mean.mlp": 0.412,
+    ...     "leakage.rows": 9000, "leakage.majority": 0.1, "leakage.mean.mlp": 0.412,
     ...     "leakage.positive_control": 0.98, "leakage.clean": 0.0,
     ... }
     >>> import textwrap
     >>> print(textwrap.fill(*summarise(metrics, "digit"), width=76))
     not clean: an MLP probe predicts the digit from z_rest with 41.2 % accuracy
-    (95 % interval 40.0–42.0 %, chance 11.4 %)
+    (95 % interval 40.0–42.0 %, a constant guess 10.0 %)
     """
-    chance = max(metrics["leakage.majority"], metrics.get("leakage.null", 0.0))
     low, high = 100 * metrics["leakage.low"], 100 * metrics["leakage.high"]
-    result = "clean" if metrics["leakage.clean"] else "not clean"
+    result = verdict(metrics)
     probe, code = _strongest_probe(metrics)
     leakage = (
         f"{result}: {probe} predicts the {label} from {code} with "
         f"{_percent(metrics['leakage.max'])} accuracy "
-        f"(95 % interval {low:.1f}–{high:.1f} %, chance {_percent(chance)})"
+        f"(95 % interval {low:.1f}–{high:.1f} %, a constant guess "
+        f"{_percent(metrics['leakage.majority'])})"
     )
+    if result == "undecided":
+        leakage += (
+            f". {metrics['leakage.rows']:,.0f} test rows are too few to say whether it is within "
+            f"{100 * MARGIN:.0f} points of a constant guess"
+        )
     return [leakage, *_doubts_about_rest(metrics, label), *_doubts_about_swap(metrics, label)]
 
 

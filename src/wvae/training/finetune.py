@@ -40,7 +40,7 @@ OnPhase = Callable[[str, int, int], None]
 
 STYLE_WEIGHT = 40.0  # of the mean Huber loss of the style features, in sd of their label
 LABEL_WEIGHT = 30.0  # of a swapped image's cross-entropy, in nats
-REST_WEIGHT = 30.0  # of the squared error of its z_rest, as a share of the variance
+REST_WEIGHT = 60.0  # of the squared error of its z_rest, as a share of the variance
 MAX_CODES = 20_000  # examples whose codes are swapped
 LEARNING_RATE_FACTOR = 1 / 3  # peak learning rate, as a share of the training's
 MAX_GRADIENT = 1e4  # norm of a step's gradient: a larger one is scaled down

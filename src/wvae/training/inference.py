@@ -56,6 +56,33 @@ def posterior(model: SplitVAE, data: Examples) -> Posterior:
 
 @default_torch_state()
 @torch.no_grad()
+def style_features(model: SplitVAE, data: Examples) -> Array:
+    """Return the weighted style features relative to the predicted label, (n, size), float32.
+
+    Feature j is multiplied by √v_j, so that squared distances have the weights v of the objective.
+
+    Parameters
+    ----------
+    model
+        In evaluation mode, with style features.
+    data
+        The examples; their labels are not used.
+    """
+    weight = model.style.weight.sqrt()
+    used = model.style.features.weight > 0  # not columns that only fill up a table
+    parts: list[Array] = []
+    for rows in batches(len(data.x)):
+        n = rows.stop - rows.start
+        x = pad_to_block(data.batch(rows, _device(model))[0])
+        q_label, _ = model.encode(x)
+        labels = model.classify(q_label.mean).probs
+        features = model.style.standardise(model.style_features(x), labels)
+        parts.append((weight * features)[:n, used].cpu().numpy())
+    return np.concatenate(parts)
+
+
+@default_torch_state()
+@torch.no_grad()
 def align(model: SplitVAE, z_label: Array, z_rest: Array) -> Array:
     """Return z_rest after the alignment, (n, d_rest), given the label that z_label predicts.
 

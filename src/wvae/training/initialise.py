@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -11,13 +12,15 @@ from ..config import Config
 from ..io.files import ModelFileError
 from ..io.model_folder import SavedModel, load_weights
 from ..model import SplitVAE
-from ..nn.style_features import AudioStyleFeatures
+from ..nn.style_features import AudioStyleFeatures, TableStyleFeatures
 from ..nn.torch_state import default_torch_state
 from ..validation import UNLABELLED, rows_by_class
 from .examples import Examples, batches
 
 MAX_ROWS = 100_000  # examples that are measured: more would hardly change the result
 MIN_STYLE_SD = 1e-3
+MIN_COLUMN_SD = 1e-2  # of a table's column within a label, as a share of its spread
+MIN_REST_KL_WEIGHT = 1e-3  # of the start: without a prior, codes would have no scale
 MIN_RELATIVE_SD = 1e-6  # a spread below this share of the mean is rounding
 FLOAT64_ROUNDING = 1e-15  # the same for columns whose mean was subtracted in float64
 MIN_SD, MAX_SD = 1e-17, 1e17  # of values whose squares float32 can hold
@@ -86,11 +89,13 @@ def restore_model(saved: SavedModel) -> SplitVAE:
     wvae.io.files.ModelFileError
         If the weights do not fit the config.
     """
+    config = saved.config
+    if config.kind == "table" and "style.mean" not in saved.weights:
+        # Before tables had style features, this weight had no effect on them.
+        config = replace(config, style_weight=0.0)
     try:
         n_classes, scale = len(saved.classes), saved.scale
-        model = build_model(
-            saved.config, saved.shape, n_classes, scale.unit_range, scale.dark_strokes
-        )
+        model = build_model(config, saved.shape, n_classes, scale.unit_range, scale.dark_strokes)
         if model.alignment.kind != "none" and "alignment.axes" in saved.weights:
             model.alignment.allocate_steps(len(saved.weights["alignment.axes"]))
     except (TypeError, ValueError, RuntimeError) as error:
@@ -98,6 +103,13 @@ def restore_model(saved: SavedModel) -> SplitVAE:
             f"{saved.path} is damaged: its config cannot be used ({error})"
         ) from error
     weights = dict(saved.weights)
+    if model.uses_style and "style.mean" in weights and "style.reliability" not in weights:
+        if weights["style.mean"].shape != model.style.mean.shape:
+            raise ModelFileError(
+                f"{saved.path} was written by an earlier version of wvae, whose images had other "
+                "style features: train again"
+            )
+        weights["style.reliability"] = torch.ones_like(model.style.reliability)
     if not saved.config.classifier_weight:
         # The original without labels has no classifier. Such a model never uses its own.
         for name, value in model.state_dict().items():
@@ -199,14 +211,51 @@ def _set_style(model: SplitVAE, data: Examples, device: torch.device) -> None:
     features = torch.cat(
         [model.style_features(data.batch(rows, device)[0]) for rows in batches(len(data.x))]
     )  # (n, size)
+    is_table = isinstance(extractor, TableStyleFeatures)
+    # A decoded value is never as constant as a column can be within a label.
+    min_sd = MIN_COLUMN_SD if is_table else MIN_STYLE_SD
     variance, n = torch.zeros_like(extractor.noise), 0
     for k, rows in enumerate(rows_by_class(data.y, model.n_classes)):
         if len(rows) < 2:  # no spread: the initial mean 0 and standard deviation 1 stay
             continue
         of_class = features[torch.from_numpy(rows).to(device)]
         model.style.mean[k] = of_class.mean(0)
-        model.style.sd[k] = of_class.std(0).clamp(min=MIN_STYLE_SD)
+        model.style.sd[k] = of_class.std(0).clamp(min=min_sd)
         variance += len(rows) * of_class.var(0)
         n += len(rows)
     variance = (variance / max(n, 1)).clamp(min=MIN_STYLE_SD**2)
     model.style.reliability.copy_((1 - extractor.noise / variance).clamp(0, 1))
+    if is_table:
+        labelled = torch.from_numpy(data.y != UNLABELLED).to(device)
+        y = torch.from_numpy(data.y[data.y != UNLABELLED]).long().to(device)
+        _start_at_principal_components(model, model.style.standardise(features[labelled], y))
+
+
+@torch.no_grad()
+def _start_at_principal_components(model: SplitVAE, style: Tensor) -> None:
+    """Let z_rest of a table start as the principal components of its columns, (n, size).
+
+    The columns are relative to the label. With loadings W and the noise σ² of the style term,
+    probabilistic PCA (Tipping & Bishop, 1999) is the optimum of that term and of KL(q(z_rest|x)).
+    From random weights, the few steps that a small table allows would not reach it.
+    """
+    config, head = model.config, model.style
+    scale = config.style_weight * model.loss_scale * float(head.features.weight[0])
+    noise = max(config.rest_kl_weight, MIN_REST_KL_WEIGHT) / scale
+    weight = head.reliability.double().sqrt().unsqueeze(1)  # (size, 1); 0 for constant columns
+    style = style.double() * weight.T
+    covariance = style.T @ style / len(style)
+    variance, directions = torch.linalg.eigh(covariance)
+    n = min(config.d_rest, int((variance > noise).sum()))
+    if not n:
+        return
+    variance, directions = variance.flip(0)[:n], directions.flip(1)[:, :n]
+    loadings = directions * (variance - noise).sqrt()  # (size, n)
+    # The posterior of probabilistic PCA has the mean Wᵀ t / λ and the variance σ² / λ.
+    n_features = model.rest_mean.in_features - head.features.size
+    for layer in (head.loadings, model.rest_mean, model.rest_log_variance):
+        for parameter in layer.parameters():  # the other dimensions start empty
+            parameter.zero_()
+    head.loadings.weight[:, :n] = torch.where(weight > 0, loadings / weight, 0.0).float()
+    model.rest_mean.weight[:n, n_features:] = (weight * loadings / variance).T.float()
+    model.rest_log_variance.bias[:n] = (noise / variance).log().float()

@@ -12,8 +12,9 @@ import torch
 
 from ..config import Config
 from ..model import SplitVAE
-from ..nn.alignment import Alignment
+from ..nn.alignment import Alignment, needs_transport
 from ..nn.backbones import backbone_name
+from ..nn.style_features import TableStyleFeatures
 from ..nn.torch_state import default_torch_state
 from ..validation import rows_by_class
 from .examples import Array, Examples
@@ -193,23 +194,33 @@ def _align(
     alignment stays as it is if a class is never predicted.
     """
     config = model.config
-    steps = config.alignment_steps if config.alignment == "transport" else 1
-    if on_phase is not None and config.alignment != "none":
-        on_phase("alignment", 0, steps)
+    if on_phase is not None and config.alignment not in ("none", "auto"):
+        on_phase("alignment", 0, _alignment_steps(config, data.y))
     (z_label, _), (rest_mean, rest_sd) = posterior(model, data)
     if not config.classifier_weight:
         return z_label, None
     # The predicted label, not the true one: only that is available when new examples are encoded.
     labels = probabilities(model, z_label).argmax(1)
+    steps = _alignment_steps(config, labels)
+    if on_phase is not None and config.alignment == "auto":
+        on_phase("alignment", 0, steps)
     if only_if_all and len(np.unique(labels)) < model.n_classes:
         return z_label, labels
     alignment = Alignment(config, model.n_classes).to(next(model.parameters()).device)
-    loadings = model.style.weighted_loadings() if model.uses_style else None
+    loadings = None
+    # The columns of a table are no few chosen features: all information counts alike.
+    if model.uses_style and not isinstance(model.style.features, TableStyleFeatures):
+        loadings = model.style.weighted_loadings()
     alignment.fit(rest_mean, rest_sd, labels, loadings, config.random_state, on_phase)
     model.alignment = alignment
-    if on_phase is not None and config.alignment in ("mean", "gaussian"):
-        on_phase("alignment", 1, steps)
+    if on_phase is not None and alignment.used in ("mean", "gaussian"):
+        on_phase("alignment", steps, steps)
     return z_label, labels
+
+
+def _alignment_steps(config: Config, labels: Array) -> int:
+    """Return the largest number of steps of the alignment for these label indices, (n,)."""
+    return config.alignment_steps if needs_transport(config.alignment, labels) else 1
 
 
 def _class_centres(z_label: Array, data: Examples, previous: Array | None, n_classes: int) -> Array:

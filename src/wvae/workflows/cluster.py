@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ from ..estimator import WVAE
 from ..evaluation.clustering import agreement, check_distinct, gmm, kmeans, random_assignment
 from ..evaluation.n_clusters import KSelection, Method, choose_k, stability
 from ..validation.quoting import quoted
+from .baselines import MAX_ROWS, baseline_points
 from .encode import encode_rows
 from .inputs import is_categorical, metadata_columns
 from .progress import Progress, Silent
@@ -43,6 +44,10 @@ class Clustering:
         Purity, ARI and AMI by factor.
     chance
         The same scores of a random assignment to k clusters.
+    baselines
+        The same scores of clusters without a network, by the name of the baseline (see
+        `wvae.workflows.baselines.baseline_points`), at the same k and with the same seed. Of more
+        than 5,000 rows they use a random 5,000. Empty unless z_rest was clustered.
     """
 
     clusters: Array
@@ -51,6 +56,7 @@ class Clustering:
     selection: KSelection | None
     scores: Scores
     chance: Scores
+    baselines: dict[str, Scores] = field(default_factory=dict)
 
     def columns(self, data: Dataset) -> dict[str, Array]:
         """Return ``cluster`` and the metadata of each example, as columns of (n,).
@@ -142,7 +148,10 @@ def cluster(
         advance(2)
     guess = random_assignment(len(points), k, seed)
     scores, chance = _scores(clusters, targets), _scores(guess, targets)
-    return Clustering(clusters, k, stable, selection, scores, chance)
+    baselines: dict[str, Scores] = {}
+    if on == "rest" and targets:
+        baselines = _baseline_scores(model, data, targets, k, METHODS[method], seed, progress)
+    return Clustering(clusters, k, stable, selection, scores, chance, baselines)
 
 
 def describe(clustering: Clustering, on: Source, method: str) -> str:
@@ -190,6 +199,29 @@ def _choose_k(points: Array, method: Method, seed: int, progress: Progress) -> K
             advance(100 * done // total)
 
         return choose_k(points, method=method, seed=seed, on_step=show)
+
+
+def _baseline_scores(
+    model: WVAE,
+    data: Dataset,
+    targets: Mapping[str, Array],
+    k: int,
+    method: Method,
+    seed: int,
+    progress: Progress,
+) -> dict[str, Scores]:
+    """Cluster each baseline of z_rest on at most 5,000 rows, and score the clusters."""
+    rows = np.sort(np.random.default_rng(seed).permutation(len(data))[:MAX_ROWS])
+    k = min(k, len(rows))
+    targets = {name: target[rows] for name, target in targets.items()}
+    scores: dict[str, Scores] = {}
+    with progress.task("clustering the baselines", 2) as advance:
+        baselines = baseline_points(model, data.x[rows])
+        for done, (name, points) in enumerate(baselines.items(), 1):
+            scores[name] = _scores(method(points, k, seed=seed), targets)
+            advance(done)
+        advance(2)
+    return scores
 
 
 def _scores(clusters: Array, targets: Mapping[str, Array]) -> Scores:

@@ -17,6 +17,7 @@ from ..evaluation.checks import MAX_CATEGORIES
 from ..validation.quoting import quoted
 from .inputs import is_categorical
 
+MIN_NEW_ROWS = 10  # test rows of a new category on average, for probes of it
 MEASURED_STYLE = ("slant", "width", "thickness")
 
 
@@ -78,6 +79,22 @@ class EncodedSplit:
             if is_categorical(pair.train) and is_learnable(pair)
         }
 
+    def new_factors(self) -> dict[str, Pair]:
+        """Return the categorical factors whose test categories are all new to training.
+
+        Of each, test rows have at least two categories, and several rows for each on average, with
+        several labels.
+        """
+        n_rows, n_labels = len(self.y.test), len(np.unique(self.y.test))
+        factors: dict[str, Pair] = {}
+        for name, pair in self.factors.items():
+            n_categories = len(np.unique(pair.test))
+            repeated = 2 <= n_categories <= min(n_rows // MIN_NEW_ROWS, MAX_CATEGORIES)
+            is_new = not np.isin(pair.test, pair.train).any()
+            if is_categorical(pair.train) and is_new and repeated and n_labels > 1:
+                factors[name] = pair
+        return factors
+
 
 def encode_split(
     model: WVAE,
@@ -131,7 +148,7 @@ def encode_split(
     for name, values in columns.items():
         pairs[name] = Pair(values[rows.train], values[rows.test])
     return EncodedSplit(
-        x=Pair(_in_unit_range(model, x.train), _in_unit_range(model, x.test)),
+        x=Pair(in_unit_range(model, x.train), in_unit_range(model, x.test)),
         y=y,
         z_label=Pair(train_codes[0], test_codes[0]),
         z_rest=Pair(train_codes[1], test_codes[1]),
@@ -142,8 +159,16 @@ def encode_split(
     )
 
 
-def _in_unit_range(model: WVAE, x: Array) -> Array:
-    """Return images and spectrograms of any numbers as uint8 or in [0, 1]; tables as they are."""
+def in_unit_range(model: WVAE, x: Array) -> Array:
+    """Return images and spectrograms of any numbers as uint8 or in [0, 1]; tables as they are.
+
+    Parameters
+    ----------
+    model
+        The model whose scale is used.
+    x
+        Examples, (n, \\*shape).
+    """
     scale = model.scale_
     if not scale.unit_range or (x.dtype == np.uint8 and scale.white == 255):
         return x

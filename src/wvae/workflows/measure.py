@@ -16,10 +16,13 @@ from threadpoolctl import threadpool_limits
 from ..datasets import Dataset
 from ..datasets.dataset import Array
 from ..estimator import WVAE
-from ..evaluation import images, leakage, retrieval, style, sufficiency, swap
+from ..evaluation import images, leakage, style, sufficiency, swap
+from ..evaluation.clustering import agreement, kmeans
+from ..evaluation.new_categories import identify, new_factor_accuracy, retrieve_new
 from ..evaluation.probes import Kind
 from ..evaluation.supervised import ImageClassifier, train_cnn
 from ..nn.torch_state import default_torch_state
+from .baselines import MAX_ROWS, baseline_points
 from .encoded_split import EncodedSplit, Pair, encode_split, is_learnable
 from .inputs import is_categorical
 from .progress import Progress, Silent
@@ -30,11 +33,13 @@ JUDGE_ROWS, QUICK_JUDGE_ROWS = 20_000, 8_000  # training rows of a judge classif
 QUICK_JUDGE_EPOCHS = 3
 MIN_JUDGE_EXAMPLES = 24_000  # with few rows there are more epochs, to pass over so many examples
 PAIRS, QUICK_PAIRS = 10_000, 2_000  # swapped pairs, at most
-MAX_IDENTIFIED, MIN_IMAGES = 100, 20  # people new to training to identify; test rows of each
-MAX_VERIFIED = 500  # people new to training to verify
 KINDS: tuple[Kind, ...] = ("logistic", "mlp", "knn", "boosting")
 QUICK_KINDS: tuple[Kind, ...] = ("logistic", "mlp", "knn")
 PEOPLE_NAMES = ("writer", "speaker")
+# Of the code that leaks more, the mean or a sample.
+LEAKAGE_KEYS = ("max", "low", "high", "rows", "majority", "null")
+LEAKAGE_KEYS += ("information.lower", "information.upper")
+CLEAN: dict[leakage.Verdict, float] = {"clean": 1.0, "undecided": 0.5, "not clean": 0.0}
 
 
 @default_torch_state()
@@ -85,14 +90,14 @@ def measure(
         ``leakage.sample.…``
             The same, from one sample of each.
         ``leakage.max``, …
-            Of the larger of the two: ``max``, ``low``, ``high``, ``majority``, ``null``,
+            Of the larger of the two: ``max``, ``low``, ``high``, ``rows``, ``majority``, ``null``,
             ``information.lower`` and ``information.upper``.
         ``leakage.linear``
             The larger accuracy of the logistic probe.
         ``leakage.positive_control``
             The positive control: the logistic probe on z_label, which must be high.
         ``leakage.clean``
-            1 if `leakage.is_clean`, else 0.
+            `leakage.verdict`: 1 is clean, 0 is not clean, 0.5 is undecided.
         ``sufficiency.…``
             The label predicted from z_label: see `sufficiency.sufficiency`. ``.predict`` is the
             accuracy of the model's classifier; ``.leak.…`` is what z_label holds of each factor
@@ -104,7 +109,14 @@ def measure(
             such factors have ``measured.slant``, ``.width`` and ``.thickness``.
         ``rest.factor.{f}.…``
             Categorical factors predicted from z_rest, where test rows have categories of the
-            training rows: see `style.factor_accuracy`.
+            training rows: see `style.factor_accuracy`. If all their categories are new to
+            training, ``rest.factor.{f}.new.…`` is of probes that are fitted to test rows with half
+            of the labels and predict the categories of the others: see
+            `new_categories.new_factor_accuracy`.
+        ``clusters.{f}.…``
+            AMI of a categorical factor and K-Means clusters of test rows (5,000 at most), as many
+            as the factor has categories there: of ``z_rest``, and without a network of the
+            ``relative`` data and of the style ``features``, see `wvae.workflows.baselines`.
         ``swap.…``
             z_label of one test example with z_rest of another: see `swap.swap`. ``swap.label`` and
             the next two need images or spectrograms.
@@ -119,7 +131,9 @@ def measure(
             People in both parts, enrolled with training rows: see `retrieval.identification`. If
             people of the test rows are new to training, ``retrieval.verification.…`` covers those
             with two test rows (500 at most), and the identification those with 20 test rows or
-            more (100 at most), half of them enrolled. The factor is the writer or speaker, else,
+            more (100 at most), half of them enrolled; ``retrieval.pairs.…`` asks of two rows with
+            different labels whether their category is the same. See
+            `new_categories.retrieve_new`. The factor is the writer or speaker, else,
             or if named in `factors`, every categorical factor; if there are several, the name of
             each follows ``retrieval`` and ``swap``.
 
@@ -164,6 +178,7 @@ def measure(
         else:
             metrics |= _sufficiency(model, split, seed, progress)
             metrics |= _rest(model, split, seed, progress)
+            metrics |= _clusters(model, split, seed, progress)
             metrics |= _swap(model, split, judges, people, PAIRS, seed, progress)
             metrics |= _retrieval(split, people, seed, progress)
     return {name: float(value) for name, value in metrics.items()}
@@ -180,7 +195,14 @@ def _leakage(split: EncodedSplit, kinds: Sequence[Kind], seed: int, progress: Pr
         for done, (part, z) in enumerate(codes.items(), 1):
             name = f"leakage.{part}"
             metrics |= leakage.leakage(
-                z.train, y, z.test, y_test, kinds=kinds, name=name, seed=seed
+                z.train,
+                y,
+                z.test,
+                y_test,
+                kinds=kinds,
+                name=name,
+                seed=seed,
+                n_compared=len(kinds) * len(codes),
             )
             advance(done)
         z = split.z_label
@@ -189,11 +211,11 @@ def _leakage(split: EncodedSplit, kinds: Sequence[Kind], seed: int, progress: Pr
         )
         advance(len(codes) + 1)
     worse = max(codes, key=lambda part: metrics[f"leakage.{part}.max"])
-    for key in ("max", "low", "high", "majority", "null", "information.lower", "information.upper"):
+    for key in LEAKAGE_KEYS:
         metrics[f"leakage.{key}"] = metrics[f"leakage.{worse}.{key}"]
     metrics["leakage.linear"] = max(metrics[f"leakage.{part}.logistic"] for part in codes)
     metrics["leakage.positive_control"] = control["leakage.logistic"]
-    metrics["leakage.clean"] = float(leakage.is_clean(metrics))
+    metrics["leakage.clean"] = CLEAN[leakage.verdict(metrics)]
     return metrics
 
 
@@ -222,7 +244,8 @@ def _rest(model: WVAE, split: EncodedSplit, seed: int, progress: Progress) -> Me
     """Return the reconstruction loss, and what z_rest holds of the factors."""
     (train, test), (y, y_test), x = split.z_rest, split.y, split.x.test
     categorical = split.categorical_factors()
-    with progress.task("measuring rest", 2 + len(categorical)) as advance:
+    new = split.new_factors()
+    with progress.task("measuring rest", 2 + len(categorical) + len(new)) as advance:
         decoded = model.decode(split.z_label.test, test)
         if model.scale_.unit_range:
             metrics = images.reconstruction_loss(x, decoded, y_test)
@@ -243,6 +266,32 @@ def _rest(model: WVAE, split: EncodedSplit, seed: int, progress: Progress) -> Me
                 metrics |= style.factor_accuracy(
                     train, factor.train, y, test, factor.test, y_test, name=key, seed=seed
                 )
+            advance(done)
+        for done, (name, factor) in enumerate(new.items(), 3 + len(categorical)):
+            key = f"rest.factor.{name}.new"
+            metrics |= new_factor_accuracy(test, factor.test, y_test, name=key, seed=seed)
+            advance(done)
+    return metrics
+
+
+def _clusters(model: WVAE, split: EncodedSplit, seed: int, progress: Progress) -> Metrics:
+    """Return how well clusters of z_rest and of its baselines match the categorical factors."""
+    targets: dict[str, Array] = {}
+    for name, pair in split.factors.items():
+        if is_categorical(pair.test) and 1 < len(np.unique(pair.test)) <= len(pair.test) // 2:
+            targets[name] = pair.test
+    if not targets:
+        return {}
+    rows = np.sort(np.random.default_rng(seed).permutation(len(split.y.test))[:MAX_ROWS])
+    points = {"z_rest": split.z_rest.test[rows]}
+    points |= baseline_points(model, split.x.test[rows])
+    metrics: Metrics = {}
+    with progress.task("measuring clusters", len(targets)) as advance:
+        for done, (name, target) in enumerate(targets.items(), 1):
+            target = target[rows]
+            for space, z in points.items():
+                clusters = kmeans(z, len(np.unique(target)), seed=seed)
+                metrics[f"clusters.{name}.{space}"] = agreement(clusters, target)["ami"]
             advance(done)
     return metrics
 
@@ -335,42 +384,11 @@ def _retrieval(split: EncodedSplit, people: list[str], seed: int, progress: Prog
             who_train, who = split.factors[factor]
             rows = np.isin(who, who_train)
             if len(np.unique(who[rows])) > 1:
-                metrics |= _identify(train, who_train, test[rows], who[rows], name, seed)
+                metrics |= identify(train, who_train, test[rows], who[rows], name, seed)
             else:
-                metrics |= _retrieve_new_people(test, who, name, seed)
+                y, y_test = split.y
+                metrics |= retrieve_new(
+                    train, who_train, y, test, who, y_test, name=name, seed=seed
+                )
             advance(done)
-    return metrics
-
-
-def _retrieve_new_people(z: Array, who: Array, name: str, seed: int) -> Metrics:
-    """Verify people who are new to training, and identify them by half of their rows."""
-    names, counts = np.unique(who, return_counts=True)
-    rng = np.random.default_rng(seed)
-    metrics: Metrics = {}
-    verified = rng.permutation(names[counts > 1])[:MAX_VERIFIED]
-    if len(verified) > 1:
-        rows = np.isin(who, verified)
-        key = f"{name}.verification"
-        metrics |= retrieval.verification(z[rows], who[rows], name=key, seed=seed)
-    identified = rng.permutation(names[counts >= MIN_IMAGES])[:MAX_IDENTIFIED]
-    if len(identified) > 1:
-        enrolled, queries = [], []
-        for person in identified:
-            rows = rng.permutation(np.flatnonzero(who == person))
-            enrolled.append(rows[0::2])
-            queries.append(rows[1::2])
-        enrolled, queries = np.concatenate(enrolled), np.concatenate(queries)
-        metrics |= _identify(z[enrolled], who[enrolled], z[queries], who[queries], name, seed)
-    return metrics
-
-
-def _identify(
-    enrolled: Array, who_enrolled: Array, queries: Array, who: Array, name: str, seed: int
-) -> Metrics:
-    """Return the identification by distance, and by distance relative to a person's variation."""
-    metrics = retrieval.identification(enrolled, who_enrolled, queries, who, name=name, seed=seed)
-    if len(np.unique(who_enrolled)) < len(who_enrolled):  # else no person has two rows
-        metrics |= retrieval.identification(
-            enrolled, who_enrolled, queries, who, metric="within", name=name, seed=seed
-        )
     return metrics

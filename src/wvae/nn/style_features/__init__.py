@@ -9,6 +9,7 @@ file    examples                   features
 grey    grey images in [0, 1]      thickness, slant, proportions, directions of the edges
 colour  colour images in [0, 1]    brightness of each channel, strength of the edges
 audio   log spectrograms           the part of the spectrum that does not change during a sound
+table   rows of a table            the columns themselves
 ======  =========================  ============================================================
 """
 
@@ -17,16 +18,18 @@ from __future__ import annotations
 from .audio import AudioStyleFeatures
 from .colour import ColourStyleFeatures
 from .grey import GreyStyleFeatures
+from .table import TableStyleFeatures
 
 __all__ = [
     "AudioStyleFeatures",
     "ColourStyleFeatures",
     "GreyStyleFeatures",
     "StyleFeatures",
+    "TableStyleFeatures",
     "style_features_for",
 ]
 
-StyleFeatures = GreyStyleFeatures | ColourStyleFeatures | AudioStyleFeatures
+StyleFeatures = GreyStyleFeatures | ColourStyleFeatures | AudioStyleFeatures | TableStyleFeatures
 
 
 def style_features_for(kind: str, shape: tuple[int, ...], unit_range: bool) -> StyleFeatures:
@@ -51,8 +54,10 @@ def style_features_for(kind: str, shape: tuple[int, ...], unit_range: bool) -> S
     >>> style_features_for("image", (28, 28), unit_range=True).size
     20
     >>> style_features_for("table", (13,), unit_range=False).size
-    0
+    16
     """
+    if kind == "table" or (len(shape) == 1 and not unit_range):
+        return TableStyleFeatures(shape)
     if kind == "audio":
         return AudioStyleFeatures(shape)
     if kind != "image" or not unit_range:  # image features need dark = 0, bright = 1
