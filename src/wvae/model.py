@@ -41,6 +41,10 @@ style features.
 p(x|z) (`wvae.nn.observation`) is Bernoulli for values in [0, 1], and otherwise, or on request,
 Gaussian with one learnt scale.
 
+With fewer dimensions of z_label than classes less one, the encoder gives class weights q(y|x), and
+the mean of q(z_label|x) is the mean of the μ_y weighted by q(y|x)⁴. Then "classification" also has
+−4 w · log q(y|x), which alone trains the trunk to tell the label.
+
 An unlabelled example has no "classification" and no "kl_label" term; these are means over the
 labelled examples (with p(z_label) = N(0, I), "kl_label" is defined for all). Its "style" is
 relative to the labels weighted by the classifier's probabilities, without a gradient. With
