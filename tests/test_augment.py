@@ -152,6 +152,35 @@ def test_a_warped_stroke_overlaps_the_original() -> None:
 # ------------------------------------------------------------------------------------ translate
 
 
+def test_bent_strokes_are_also_turned_and_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SLANT_SD", "LOG_WIDTH_SD", "LOG_HEIGHT_SD", "MAX_STROKE_CHANGE", "BEND_SD"):
+        monkeypatch.setattr(augment, name, 0.0)
+    x = bars(2000)
+    still, bent = (warp_strokes(x, 1.0, generator(), bend=bend) for bend in (False, True))
+    torch.testing.assert_close(still, x)
+    centre = torch.arange(SIDE) - (SIDE - 1) / 2
+    mass = bent.sum((1, 2))
+    for axis in (1, 2):
+        moved = (bent.sum(3 - axis) @ centre) / mass / SIDE
+        assert moved.std().item() == pytest.approx(augment.SHIFT_SD, rel=0.1)
+    # An upright bar that is turned by an angle a has the slant −tan a or tan a.
+    slant = GreyStyleFeatures((SIDE, SIDE))(bent)[:, 1]
+    assert slant.std().item() == pytest.approx(augment.ROTATION_SD, rel=0.15)
+    monkeypatch.setattr(augment, "BEND_SD", 0.015)
+    for name in ("ROTATION_SD", "SHIFT_SD"):
+        monkeypatch.setattr(augment, name, 0.0)
+    bent = warp_strokes(x[:50], 1.0, generator(), bend=True)
+    overlap = (bent * x[:50]).sum((1, 2)) / x[:50].sum((1, 2))
+    assert 0.7 < overlap.mean() < 0.999
+
+
+def test_slices_of_a_batch_are_bent_like_the_whole_batch() -> None:
+    x = torch.rand(6, 9, 7, generator=generator())
+    whole = warp_strokes(x, 1.0, generator(), bend=True)
+    part = warp_strokes(x[2:5], 1.0, generator(), RankSlice(6, slice(2, 5)), bend=True)
+    torch.testing.assert_close(part, whole[2:5])
+
+
 def test_translations_are_up_to_two_whole_pixels_and_mirror_the_edges() -> None:
     x = torch.arange(12.0).view(1, 1, 12).expand(500, 3, 9, 12)
     y = translate(x, 1.0, generator())

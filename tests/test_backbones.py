@@ -11,11 +11,11 @@ from wvae.config import Config
 from wvae.model import SplitVAE
 from wvae.nn import backbones
 
-BACKBONES = ["article", "mlp", "conv", "photo"]
+BACKBONES = ["article", "mlp", "conv", "photo", "deep"]
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)
-@pytest.mark.parametrize("shape", [(28, 28), (9, 7), (3, 10, 6)])
+@pytest.mark.parametrize("shape", [(28, 28), (9, 7), (3, 10, 6), (70, 37)])
 def test_every_backbone_encodes_and_decodes_any_image_shape(
     backbone: Any, shape: tuple[int, ...]
 ) -> None:
@@ -26,7 +26,7 @@ def test_every_backbone_encodes_and_decodes_any_image_shape(
     assert p.log_prob(torch.rand(5, *shape)).shape == (5,)
 
 
-@pytest.mark.parametrize("backbone", ["conv", "photo"])
+@pytest.mark.parametrize("backbone", ["conv", "photo", "deep"])
 def test_convolutional_backbones_reject_vectors(backbone: Any) -> None:
     with pytest.raises(ValueError, match=rf"'{backbone}'.*\(64,\)"):
         SplitVAE(Config(backbone=backbone), (64,), 4)
@@ -38,7 +38,13 @@ def test_convolutional_backbones_reject_vectors(backbone: Any) -> None:
         ("image", (8, 8), "conv"),
         ("image", (1, 8, 8), "conv"),
         ("image", (3, 8, 8), "photo"),
+        ("image", (32, 32), "conv"),
+        ("image", (3, 32, 32), "photo"),
+        ("image", (33, 20), "deep"),
+        ("image", (1, 105, 105), "deep"),
+        ("image", (3, 64, 64), "deep"),
         ("audio", (3, 8, 8), "conv"),
+        ("audio", (64, 200), "conv"),
         ("audio", (8, 20), "conv"),
         ("image", (8,), "mlp"),
         ("table", (8, 8), "mlp"),
@@ -47,6 +53,21 @@ def test_convolutional_backbones_reject_vectors(backbone: Any) -> None:
 def test_auto_follows_the_shape(kind: Any, shape: tuple[int, ...], expected: str) -> None:
     assert backbones.backbone_name(Config(kind=kind), shape) == expected
     assert backbones.backbone_name(Config(kind=kind, backbone="article"), shape) == "article"
+
+
+@pytest.mark.parametrize(
+    ("shape", "stages"),
+    [((16, 16), 2), ((33, 20), 3), ((64, 64), 3), ((105, 40), 4), ((250, 9), 5)],
+)
+def test_the_deep_trunk_ends_at_eight_by_eight_pixels(shape: tuple[int, int], stages: int) -> None:
+    trunk: Any = backbones.trunk(Config(backbone="deep", width=16), shape)[0]
+    sizes: list[torch.Size] = []
+    for layer in trunk:
+        if isinstance(layer, torch.nn.Conv2d):
+            layer.register_forward_hook(lambda *args: sizes.append(args[2].shape))
+    trunk(torch.rand(2, *shape))
+    assert len(sizes) == stages
+    assert 4 < max(sizes[-1][2:]) <= 8 or max(shape) <= 32
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)

@@ -19,6 +19,7 @@ import wvae
 from wvae.config import Config
 from wvae.datasets import Dataset
 from wvae.datasets.holdout import holdout_mask
+from wvae.datasets.values import ValueScale
 from wvae.experiments import plane, writers
 from wvae.experiments.reproduce import RunError, reproduce
 from wvae.io.files import OutputExistsError
@@ -234,6 +235,47 @@ def test_the_metrics_of_the_plane_are_on_its_test_rows(whole: Path, planted: Dat
     assert metrics["plane.test.examples"] == len(test)
     for term, value in model.evaluate(test.x, test.y).items():
         assert metrics[f"plane.test.{term}"] == pytest.approx(value, rel=1e-6)
+
+
+class Drawing:
+    """A model of the planted data that decodes, at the centre of each label, an example of one."""
+
+    def __init__(self, planted: Dataset, shown: list[str]) -> None:
+        self.planted, self.shown = planted, shown
+        self.classes_ = planted.classes
+        self.label_centres_ = np.arange(len(planted.classes), dtype=np.float32)[:, None]
+        self.scale_ = ValueScale(white=255, unit_range=True)
+        self.z_rest: set[float] = set()
+
+    def decode(self, z_label: np.ndarray, z_rest: np.ndarray) -> np.ndarray:
+        self.z_rest |= set(z_rest[:, 0].tolist())
+        first = {label: np.flatnonzero(self.planted.y == label)[0] for label in self.classes_}
+        rows = [first[self.shown[int(k)]] for k in z_label[:, 0]]
+        return self.planted.x[rows] / 255
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_wrong", [0, 1])
+def test_the_judge_sees_which_columns_of_the_plane_show_their_label(
+    planted: Dataset, n_wrong: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(measure, "MIN_JUDGE_EXAMPLES", 20_000)
+    labels = planted.classes.tolist()
+    shown = labels[1:2] * n_wrong + labels[n_wrong:]
+    model: Any = Drawing(planted, shown)
+    z_rest = np.linspace(0, 100, 1001)[:, None]
+    scores = plane.judge_columns(model, planted, planted, z_rest, Silent())
+    assert scores["plane.judge.real"] > 0.9
+    assert scores["plane.judge"] == pytest.approx(1 - n_wrong / len(labels))
+    assert (min(model.z_rest), max(model.z_rest)) == pytest.approx((5, 95))
+
+
+@pytest.mark.slow
+def test_the_report_says_what_the_plane_shows(whole: Path):
+    metrics, report = metrics_of(whole), (whole / "report.html").read_text(encoding="utf-8")
+    assert 0 <= metrics["plane.judge"] <= 1
+    assert 0 <= metrics["plane.judge.real"] <= 1
+    assert "a network trained on real images alone" in report
 
 
 @pytest.mark.slow

@@ -157,6 +157,17 @@ def test_embeddings_have_labels_above_and_groups_below(codes: np.ndarray):
     assert rendered(figure)
 
 
+def test_many_labels_leave_room_for_the_points():
+    points = np.random.default_rng(0).normal(size=(310, 2))
+    figure = figures.embeddings(
+        {"z_rest": points}, np.arange(310) % 62, np.arange(310) % 5, label="letter", factor="font"
+    )
+    rendered(figure)  # a legend that is higher than its axes leaves them no room, with a warning
+    assert len(legend_of(figure)) == 62
+    for axes in figure.axes:
+        assert axes.get_position().width > 0.3
+
+
 def test_scores_are_a_bar_at_the_mean_and_a_dot_for_each_trial():
     rows = {
         "raw": {"purity": [0.1, 0.3], "ami": [0.0, 0.1]},

@@ -96,7 +96,7 @@ def test_a_model_folder_has_two_files_of_data(saved: Path):
         "epochs_trained",
         "values",
     ]
-    assert about["format"] == model_folder.FORMAT == 4
+    assert about["format"] == model_folder.FORMAT == 5
     assert about["classes"] == ["ant", "bee", "cat", "dog"]
     assert (about["example_shape"], about["epochs_trained"]) == ([8, 8], 25)
     with safe_open(saved / "model.safetensors", "np") as file:
@@ -396,7 +396,7 @@ def edited(folder: Path, **changes: Any) -> Path:
 
 @pytest.mark.parametrize(
     ("version", "remedy"),
-    [(1, "train again"), (3, "train again"), (5, "newer version"), ("4", "train again")],
+    [(1, "train again"), (3, "train again"), (6, "newer version"), ("4", "train again")],
 )
 def test_other_formats_are_rejected(saved: Path, version: Any, remedy: str):
     message = error_of(edited(saved, format=version))
@@ -415,6 +415,30 @@ def test_the_unit_range_is_true_or_false(saved: Path, value: Any):
     values = {"offset": 0.0, "white": 1.0, "in_0_to_1": value}
     kept = {name: part for name, part in values.items() if part is not ...}
     assert "in_0_to_1" in error_of(edited(saved, values=kept))
+
+
+@pytest.mark.parametrize("value", [None, "?", 1])
+def test_dark_strokes_are_true_or_false(saved: Path, value: Any):
+    values = {"offset": 0.0, "white": 1.0, "in_0_to_1": True, "dark_strokes": value}
+    assert "dark_strokes" in error_of(edited(saved, values=values))
+
+
+@pytest.mark.parametrize(("shape", "backbone"), [((34, 9), "conv"), ((3, 9, 34), "photo")])
+def test_an_earlier_folder_has_the_backbone_for_which_auto_stood(
+    tmp_path: Path, shape: tuple[int, ...], backbone: Any
+):
+    x, y = 0.4 * np.random.default_rng(0).random((20, *shape), np.float32), [0, 1] * 10
+    model = WVAE(
+        backbone=backbone, epochs=1, width=8, alignment="none", finetune_epochs=0, device="cpu"
+    ).fit(x, y)
+    model.save(tmp_path / "m")
+    about = json.loads((tmp_path / "m" / "config.json").read_text())
+    del about["values"]["dark_strokes"]
+    earlier = {"format": 4, "config": about["config"] | {"backbone": "auto"}}
+    again = WVAE.load(edited(tmp_path / "m", values=about["values"], **earlier))
+    assert again.backbone == backbone
+    np.testing.assert_array_equal(again.transform(x), model.transform(x))
+    assert "damaged" in error_of(edited(tmp_path / "m", format=5))  # now it is another network
 
 
 def test_missing_hyper_parameters_have_their_defaults(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from wvae.evaluation import images
-from wvae.evaluation.images import reconstruction_loss, stroke_style
+from wvae.evaluation.images import frechet_distance, reconstruction_loss, stroke_style
 
 Array = np.ndarray
 SIDE, FINE = 40, 8  # pixels; subpixels along each side of a pixel
@@ -190,3 +190,23 @@ def test_the_largest_loss_is_finite_and_uint8_is_scaled():
 def test_bad_reconstructions_are_rejected(x: Array, decoded: Array, y: Array, message: str):
     with pytest.raises(ValueError, match=message):
         reconstruction_loss(x, decoded, y)
+
+
+# ---------------------------------------------------------------------------- distances of sets
+
+
+def test_the_frechet_distance_of_gaussians_is_known() -> None:
+    rng = np.random.default_rng(0)
+    a = rng.standard_normal((200_000, 2)) * (1, 3)
+    b = rng.standard_normal((200_000, 2)) * (2, 3) + (0, 4)
+    # (1 − 2)² + (3 − 3)² of the standard deviations, and 4² of the means
+    assert frechet_distance(a, b) == pytest.approx(17, rel=0.02)
+    turned = np.array([[0.6, 0.8], [-0.8, 0.6]])
+    assert frechet_distance(a @ turned, b @ turned) == pytest.approx(frechet_distance(a, b))
+    assert frechet_distance(a, a[::-1]) == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize(("n", "d", "words"), [(1, 2, "1 and 5 rows"), (4, 3, r"\(4, 3\)")])
+def test_sets_that_do_not_fit_have_no_distance(n: int, d: int, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        frechet_distance(np.ones((n, d)), np.ones((5, 2)))

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from wvae.config import Config
+from wvae.nn.style_features.grey import GROUPS
 from wvae.training import inference, pipeline
 from wvae.training.examples import Examples, check_examples, pad_to_block
 from wvae.training.finite import check_finite_training, check_finite_values
@@ -212,6 +213,26 @@ def test_style_statistics_are_of_labelled_rows_only():
     assert relative.abs().max() <= 3
 
 
+@pytest.mark.parametrize(("spread", "least", "most"), [(0.29, 0.0, 0.1), (1.5, 0.9, 1.0)])
+def test_the_place_counts_as_far_as_it_varies_by_more_than_centring(
+    spread: float, least: float, most: float
+) -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(2000) % 2
+    down = rng.normal(0, spread, len(y)) + 3.0 * y  # the label's own place is no style
+    rows = np.arange(20)[:, None] - 9.5
+    blob = np.exp(-0.1 * (rows - down[:, None, None]) ** 2 - 0.1 * (np.arange(20) - 9.5) ** 2)
+    model = build_model(Config(width=8), (20, 20), 2)
+    initialise_from_data(model, Examples(blob.astype(np.float32), y))
+    names = [name for name, (n, _) in GROUPS.items() for _ in range(n)]
+    place_x, place_y = np.flatnonzero(np.array(names) == "place")
+    reliability = model.style.reliability.numpy()
+    assert least <= reliability[place_y] <= most
+    assert reliability[place_x] == 0
+    assert (np.delete(reliability, [place_x, place_y]) == 1).all()
+    assert model.style.weighted_loadings()[place_x].max() == 0
+
+
 def test_style_features_of_sounds_are_fitted_to_labelled_rows_only():
     x = np.random.default_rng(0).random((60, 16, 20), dtype=np.float32)
     y = np.arange(60) % 3 - 1
@@ -229,3 +250,17 @@ def test_style_features_of_sounds_are_fitted_to_labelled_rows_only():
 def test_a_missing_gpu_is_an_error_that_names_the_device():
     with pytest.raises(ValueError, match="device is 'cuda'"):
         build_model(replace(CONFIG, device="cuda"), (4, 4), 2)
+
+
+# ----------------------------------------------------------------------------------- augmentation
+
+
+@pytest.mark.parametrize(
+    ("n", "side", "bends"), [(190, 36, True), (200, 36, False), (190, 32, False)]
+)
+def test_only_few_and_large_images_are_bent(n: int, side: int, bends: bool):
+    config = replace(CONFIG, backbone="auto", alignment="none", finetune_epochs=0)
+    data = Examples(np.zeros((n, side, side), np.uint8), np.arange(n) % 2)
+    model = build_model(config, (side, side), 2)
+    fit_model(model, data)
+    assert model.bends_strokes == bends

@@ -16,7 +16,10 @@ GROUP_WEIGHTS = {
     "thickness": [1.0],
     "slant": [1.0],
     "width": [0.5] * 2,
+    "height": [0.25],
+    "place": [1.0] * 2,
     "edges": [0.25] * 2,
+    "saturation": [0.5],
     "orientations": [0.125] * 8,
     "shape": [0.5 / 6] * 6,
 }
@@ -38,7 +41,7 @@ def measure(*images: Tensor) -> dict[str, list[float]]:
 
 def test_groups_have_their_sizes_and_weights() -> None:
     features = GreyStyleFeatures((SIDE, SIDE))
-    assert features.size == 20
+    assert features.size == 24
     weights = np.concatenate(list(GROUP_WEIGHTS.values()))
     np.testing.assert_allclose(features.weight.numpy(), weights, rtol=1e-6)
     assert features.state_dict() == {}  # nothing is learnt
@@ -84,6 +87,14 @@ def test_pressure_changes_the_mean_edge_but_not_the_thickness() -> None:
     measured = measure(stroke(), 0.5 * stroke())
     assert measured["edges0"][1] == pytest.approx(0.5 * measured["edges0"][0], rel=1e-2)
     assert measured["thickness0"][1] == pytest.approx(measured["thickness0"][0], rel=1e-2)
+
+
+def test_saturation_is_the_share_of_the_ink_at_full_brightness() -> None:
+    half_faint = torch.cat([stroke()[:14], 0.5 * stroke()[14:]])
+    measured = measure(stroke(), half_faint, 0.5 * stroke())["saturation0"]
+    assert measured[1] == pytest.approx(0.5 * measured[0], rel=0.05)
+    assert measured[0] > 0.7
+    assert measured[2] == 0
 
 
 def test_a_blurred_image_has_less_detail() -> None:
@@ -149,6 +160,7 @@ def test_moments_agree_with_sums_over_pixels() -> None:
         "slant0": xy / yy,
         "width0": 0.5 * np.log(xx),
         "width1": 0.5 * np.log(upright),
+        "height0": 0.5 * np.log(yy),
         "shape0": (mass * u**4).sum(),
         "shape1": (mass * v**4).sum(),
         "shape2": (mass * u**2 * v).sum(),
@@ -169,11 +181,12 @@ def test_gradients_agree_with_finite_differences() -> None:
 
 
 @pytest.mark.parametrize(("right", "down"), [(1, 0), (0, -2), (3, 2)])
-def test_a_translation_by_whole_pixels_changes_nothing(right: int, down: int) -> None:
+def test_a_translation_by_whole_pixels_changes_the_place_alone(right: int, down: int) -> None:
     image = stroke(3.0, 0.3, 12.0)
-    moved = image.roll((down, right), (0, 1))
-    features = GreyStyleFeatures((SIDE, SIDE))
-    torch.testing.assert_close(features(image[None]), features(moved[None]), atol=1e-4, rtol=1e-4)
+    measured = measure(image, image.roll((down, right), (0, 1)))
+    for name, (before, after) in measured.items():
+        change = {"place0": right, "place1": down}.get(name, 0)
+        assert after - before == pytest.approx(change, abs=1e-4), name
 
 
 def test_an_image_does_not_depend_on_the_others_in_its_batch() -> None:
@@ -216,7 +229,7 @@ def test_channels_are_averaged() -> None:
 def test_images_of_any_size_have_finite_features(shape: tuple[int, ...]) -> None:
     x = torch.rand(2, *shape, generator=torch.Generator().manual_seed(0))
     features = GreyStyleFeatures(shape)(x)
-    assert features.shape == (2, 20)
+    assert features.shape == (2, 24)
     assert features.isfinite().all()
 
 

@@ -67,6 +67,30 @@ def test_every_data_set_is_measured_plotted_and_reported(
 
 
 @pytest.mark.slow
+def test_new_categories_are_compared_with_baselines(
+    planted: Dataset, config: Config, tmp_path: Path
+):
+    split = np.where(planted.factors["writer"] > 2, "test", "train")
+    data = replace(planted, name="new", split=split)
+    folder = reproduce_worlds([data], config, tmp_path / "run")
+    metrics = json.loads((folder / "metrics.json").read_text())
+    for key in (
+        "rest.factor.writer.new.accuracy",
+        "retrieval.pairs.accuracy",
+        "retrieval.top1.1",
+        "baseline.centred.pairs.accuracy",
+        "baseline.pca.new.accuracy",
+        "baseline.pca.clusters.ami",
+    ):
+        assert 0 <= metrics[f"new.{key}"] <= 1
+    assert "new.rest.factor.writer.accuracy" not in metrics
+    page = (folder / "report.html").read_text()
+    assert page.count("<figure") == 4
+    assert "that training has not seen" in page
+    assert f"{metrics['new.retrieval.pairs.accuracy']:.3f}" in page
+
+
+@pytest.mark.slow
 def test_sounds_are_on_the_page(planted: Dataset, config: Config, tmp_path: Path):
     soundfile = pytest.importorskip("soundfile")
     pytest.importorskip("librosa")

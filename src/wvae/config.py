@@ -58,10 +58,12 @@ class Config:
         Distribution p(x|z): 'bernoulli' for values in [0, 1], 'gaussian' with one learnt scale for
         any values; 'auto' takes 'bernoulli' for images and spectrograms in [0, 1] or of whole
         numbers up to 65,535, and 'gaussian' for all other data and for tables.
-    backbone : {"auto", "article", "mlp", "conv", "photo"}, default "auto"
+    backbone : {"auto", "article", "mlp", "conv", "photo", "deep"}, default "auto"
         Network architecture: 'article' (the notebook's), 'mlp', 'conv' (a convolutional encoder and
-        an MLP decoder) or 'photo' (larger, and the decoder is convolutional, too); 'auto' takes
-        'conv' for grey images and spectrograms, 'photo' for colour images, and 'mlp' for tables.
+        an MLP decoder), 'photo' (larger, and the decoder is convolutional, too) or 'deep' (the same
+        with more stages, down to 8 × 8 pixels); 'auto' takes 'deep' for images with a side above 32
+        pixels, 'conv' for other grey images and spectrograms, 'photo' for other colour images, and
+        'mlp' for tables.
     width : int ≥ 1, default 400
         Units of each hidden layer.
     depth : int ≥ 1, default 2
@@ -92,9 +94,9 @@ class Config:
     alignment_steps : int ≥ 1, default 800
         Maximum number of steps of alignment 'transport', which stops earlier when probes can no
         longer predict the label.
-    finetune_epochs : int ≥ 0, default 5
-        Passes after the alignment in which the decoder is fine-tuned on swapped codes; 0 skips the
-        fine-tuning.
+    finetune_epochs : int ≥ 0, default 10
+        Passes after the alignment in which the decoder is fine-tuned, so that decoded images and
+        swaps have the style of their sources; 0 skips the fine-tuning.
     epochs : int ≥ 1, default 30
         Passes over the training data.
     augment : float in [0, 1], default 0.7
@@ -166,12 +168,13 @@ class Config:
         "for any values; 'auto' takes 'bernoulli' for images and spectrograms in [0, 1] or of "
         "whole numbers up to 65,535, and 'gaussian' for all other data and for tables",
     )
-    backbone: Literal["auto", "article", "mlp", "conv", "photo"] = _parameter(
+    backbone: Literal["auto", "article", "mlp", "conv", "photo", "deep"] = _parameter(
         "auto",
         "network architecture: 'article' (the notebook's), 'mlp', 'conv' (a convolutional encoder "
-        "and an MLP decoder) or 'photo' (larger, and the decoder is convolutional, too); 'auto' "
-        "takes 'conv' for grey images and spectrograms, 'photo' for colour images, and 'mlp' for "
-        "tables",
+        "and an MLP decoder), 'photo' (larger, and the decoder is convolutional, too) or 'deep' "
+        "(the same with more stages, down to 8 × 8 pixels); 'auto' takes 'deep' for images with a "
+        "side above 32 pixels, 'conv' for other grey images and spectrograms, 'photo' for other "
+        "colour images, and 'mlp' for tables",
     )
     width: int = _parameter(400, "units of each hidden layer", 1)
     depth: int = _parameter(
@@ -230,9 +233,9 @@ class Config:
     )
 
     finetune_epochs: int = _parameter(
-        5,
-        "passes after the alignment in which the decoder is fine-tuned on swapped codes; 0 skips "
-        "the fine-tuning",
+        10,
+        "passes after the alignment in which the decoder is fine-tuned, so that decoded images and "
+        "swaps have the style of their sources; 0 skips the fine-tuning",
         0,
     )
 

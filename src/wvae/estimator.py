@@ -68,10 +68,12 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         Distribution p(x|z): 'bernoulli' for values in [0, 1], 'gaussian' with one learnt scale for
         any values; 'auto' takes 'bernoulli' for images and spectrograms in [0, 1] or of whole
         numbers up to 65,535, and 'gaussian' for all other data and for tables.
-    backbone : {"auto", "article", "mlp", "conv", "photo"}, default "auto"
+    backbone : {"auto", "article", "mlp", "conv", "photo", "deep"}, default "auto"
         Network architecture: 'article' (the notebook's), 'mlp', 'conv' (a convolutional encoder and
-        an MLP decoder) or 'photo' (larger, and the decoder is convolutional, too); 'auto' takes
-        'conv' for grey images and spectrograms, 'photo' for colour images, and 'mlp' for tables.
+        an MLP decoder), 'photo' (larger, and the decoder is convolutional, too) or 'deep' (the same
+        with more stages, down to 8 × 8 pixels); 'auto' takes 'deep' for images with a side above 32
+        pixels, 'conv' for other grey images and spectrograms, 'photo' for other colour images, and
+        'mlp' for tables.
     width : int ≥ 1, default 400
         Units of each hidden layer.
     depth : int ≥ 1, default 2
@@ -102,9 +104,9 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
     alignment_steps : int ≥ 1, default 800
         Maximum number of steps of alignment 'transport', which stops earlier when probes can no
         longer predict the label.
-    finetune_epochs : int ≥ 0, default 5
-        Passes after the alignment in which the decoder is fine-tuned on swapped codes; 0 skips the
-        fine-tuning.
+    finetune_epochs : int ≥ 0, default 10
+        Passes after the alignment in which the decoder is fine-tuned, so that decoded images and
+        swaps have the style of their sources; 0 skips the fine-tuning.
     epochs : int ≥ 1, default 30
         Passes over the training data.
     augment : float in [0, 1], default 0.7
@@ -220,7 +222,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         d_rest: int = 16,
         kind: Literal["image", "audio", "table"] = "image",
         likelihood: Literal["auto", "bernoulli", "gaussian"] = "auto",
-        backbone: Literal["auto", "article", "mlp", "conv", "photo"] = "auto",
+        backbone: Literal["auto", "article", "mlp", "conv", "photo", "deep"] = "auto",
         width: int = 400,
         depth: int = 2,
         label_prior: Literal["standard", "class"] = "class",
@@ -233,7 +235,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         separation_weight: float = 0.0,
         alignment: Literal["auto", "none", "mean", "gaussian", "transport"] = "auto",
         alignment_steps: int = 800,
-        finetune_epochs: int = 5,
+        finetune_epochs: int = 10,
         epochs: int = 30,
         augment: float = 0.7,
         batch_size: int = 256,

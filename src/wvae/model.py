@@ -41,6 +41,10 @@ style features.
 p(x|z) (`wvae.nn.observation`) is Bernoulli for values in [0, 1], and otherwise, or on request,
 Gaussian with one learnt scale.
 
+With fewer dimensions of z_label than classes less one, the encoder gives class weights q(y|x), and
+the mean of q(z_label|x) is the mean of the μ_y weighted by q(y|x)⁴. Then "classification" also has
+−4 w · log q(y|x), which alone trains the trunk to tell the label.
+
 An unlabelled example has no "classification" and no "kl_label" term; these are means over the
 labelled examples (with p(z_label) = N(0, I), "kl_label" is defined for all). Its "style" is
 relative to the labels weighted by the classifier's probabilities, without a gradient. With
@@ -73,6 +77,12 @@ from .nn.observation import ObservationModel
 from .nn.style_features import TableStyleFeatures, style_features_for
 from .nn.style_head import StyleHead
 
+# The weights of the classes in the mean of z_label are q(y|x)⁴, normalised: an uncertain example
+# lies near the class that it probably is, and not near one in between.
+MIX_SHARPNESS = 4.0
+# Of the cross-entropy of q(y|x), beside that of p(y|z_label): it must not drown in the gradients of
+# the reconstruction before the trunk tells many classes apart.
+CLASS_WEIGHTS_FACTOR = 4.0
 Noise = tuple[Tensor, Tensor]  # standard normal, (B, d_label) and (B, d_rest)
 
 
@@ -81,6 +91,12 @@ class Codes(NamedTuple):
 
     z_label: Tensor
     z_rest: Tensor
+
+
+class LabelPosterior(Normal):
+    """q(z_label|x), and log q(y|x), (B, classes), if its mean is a mean of the classes' means."""
+
+    class_logits: Tensor | None = None
 
 
 class ExampleWeights(NamedTuple):
@@ -105,6 +121,9 @@ class SplitVAE(nn.Module):
         Whether all values lie in [0, 1]; ``likelihood="auto"`` depends on it. If not, images have
         no style features and are not augmented, since both assume values between dark (0) and
         bright (1).
+    dark_strokes
+        Whether images are dark strokes on bright paper. The networks then see their negatives, so
+        that a negative gets the same codes as the image that it was made from.
 
     Raises
     ------
@@ -125,12 +144,19 @@ class SplitVAE(nn.Module):
     is_used: Tensor
 
     def __init__(
-        self, config: Config, shape: tuple[int, ...], n_classes: int, unit_range: bool = True
+        self,
+        config: Config,
+        shape: tuple[int, ...],
+        n_classes: int,
+        unit_range: bool = True,
+        dark_strokes: bool = False,
     ) -> None:
         super().__init__()
         self.config, self.shape, self.n_classes = config, tuple(shape), n_classes
-        self.unit_range = unit_range
-        self.observation = ObservationModel(config, self.shape, unit_range)
+        self.unit_range, self.dark_strokes = unit_range, dark_strokes
+        # By the number of examples: `wvae.training.pipeline.fit_model` decides.
+        self.bends_strokes = False
+        self.observation = ObservationModel(config, self.shape, unit_range, dark_strokes)
         self.loss_scale = config.loss_scale(math.prod(self.shape))
         # With fewer dimensions than the classes need to be placed independently of each other, a
         # linear head would have to cross one class to reach the next. Then the head gives class
@@ -173,7 +199,7 @@ class SplitVAE(nn.Module):
 
     # ----------------------------------------------------------------------------- encode, classify
 
-    def encode(self, x: Tensor, features: Tensor | None = None) -> tuple[Normal, Normal]:
+    def encode(self, x: Tensor, features: Tensor | None = None) -> tuple[LabelPosterior, Normal]:
         """Return q(z_label|x) and q(z_rest|x), diagonal Gaussians of (B, d_label) and (B, d_rest).
 
         Parameters
@@ -186,12 +212,21 @@ class SplitVAE(nn.Module):
         """
         with self._autocast(x):
             h = self.trunk(self.observation.standardise(x))  # (B, width)
-            label_mean, label_log_variance = backbones.apply_side_by_side(
-                h, self.label_mean, self.label_log_variance
-            )
+            if self.mixes_class_means:
+                # Cross-entropy of the class weights trains the trunk. The noise of z_label, whose
+                # classes can be close to each other, would drown it.
+                label_mean = self.label_mean(h)
+                label_log_variance = self.label_log_variance(h.detach())
+            else:
+                label_mean, label_log_variance = backbones.apply_side_by_side(
+                    h, self.label_mean, self.label_log_variance
+                )
+        class_logits = None
         if self.mixes_class_means:
-            label_mean = _float32(label_mean).softmax(-1) @ self.prior_mean  # (B, d_label)
-        q_label = _gaussian(label_mean, label_log_variance)
+            class_logits = _float32(label_mean) / MIX_SHARPNESS  # (B, classes)
+            label_mean = _float32(label_mean).softmax(-1) @ self.prior_mean
+        q_label = LabelPosterior(*_moments(label_mean, label_log_variance), validate_args=False)
+        q_label.class_logits = class_logits
         if self.uses_style:
             # Relative to the predicted label: a thick 1 is thinner than a thick 8.
             with torch.no_grad():
@@ -203,13 +238,14 @@ class SplitVAE(nn.Module):
             rest = backbones.apply_side_by_side(h, self.rest_mean, self.rest_log_variance)
         if self.is_table:
             rest = rest[0] * self.is_used, rest[1] * self.is_used  # else the prior
-        return q_label, _gaussian(*rest)
+        return q_label, Normal(*_moments(*rest), validate_args=False)
 
     def style_features(self, x: Tensor) -> Tensor:
         """Return the style features of x, (B, size), in their own units."""
         if self.is_table:
-            x = self.observation.standardise(x)  # in float32, a column far from 0 loses digits
-        return self.style.features(x)
+            # In float32, a column far from 0 loses digits.
+            return self.style.features(self.observation.standardise(x))
+        return self.style.features(self.observation.bright_strokes(x))
 
     def augment(
         self, x: Tensor, generator: torch.Generator, batch_slice: RankSlice | None = None
@@ -225,8 +261,18 @@ class SplitVAE(nn.Module):
         batch_slice
             Which rows of a larger batch x is; None: x is the whole batch.
         """
-        gain_unit = self.observation.gain_unit()
-        return augment_batch(x, self.config, self.unit_range, gain_unit, generator, batch_slice)
+        gain_unit, bright_strokes = self.observation.gain_unit(), self.observation.bright_strokes
+        x = bright_strokes(x)
+        x = augment_batch(
+            x,
+            self.config,
+            self.unit_range,
+            gain_unit,
+            generator,
+            batch_slice,
+            bend=self.bends_strokes,
+        )
+        return bright_strokes(x)  # a negative's negative
 
     def classify(self, z_label: Tensor) -> Categorical:
         """Return p(y|z_label), (B,), for z_label (B, d_label)."""
@@ -284,9 +330,23 @@ class SplitVAE(nn.Module):
         """
         features = self.style_features(x) if self.uses_style else None
         q_label, q_rest = self.encode(x, features)
+        q_label = self._with_fixed_class_weights(q_label)
         z_label = q_label.mean + q_label.stddev * noise[0]
         z_rest = q_rest.mean + q_rest.stddev * noise[1]
         return self.terms(x, y, q_label, q_rest, Codes(z_label, z_rest), features, weights)
+
+    def _with_fixed_class_weights(self, q_label: LabelPosterior) -> LabelPosterior:
+        """Return q(z_label|x) without the gradient of its class weights, if it has any.
+
+        Cross-entropy teaches the weights. The gradients through their mean are small for each of
+        many classes, and noisy.
+        """
+        if q_label.class_logits is None:
+            return q_label
+        weights = (MIX_SHARPNESS * q_label.class_logits).detach().softmax(-1)
+        fixed = LabelPosterior(weights @ self.prior_mean, q_label.scale, validate_args=False)
+        fixed.class_logits = q_label.class_logits
+        return fixed
 
     def terms(
         self,
@@ -319,8 +379,7 @@ class SplitVAE(nn.Module):
             style = _mean(self.style.loss(features, targets, codes.z_rest), every)
             terms["style"] = config.style_weight * self.loss_scale * style
         if config.classifier_weight:
-            logits = self.classifier(codes.z_label)
-            cross_entropy = functional.cross_entropy(logits, y, reduction="none")
+            cross_entropy = self.label_cross_entropy(q_label, codes.z_label, y)
             weight = config.classifier_weight * self.loss_scale
             terms["classification"] = weight * _mean(cross_entropy, labelled)
         critic_loss = None
@@ -335,6 +394,24 @@ class SplitVAE(nn.Module):
                 correct = self.predict(q_label.mean) == y
             terms["accuracy"] = _mean(correct.float(), labelled)
         return terms
+
+    def label_cross_entropy(self, q_label: Normal, z_label: Tensor, y: Tensor) -> Tensor:
+        """Return −log p(y|z_label), (B,), plus −log q(y|x) if the encoder gives class weights.
+
+        Parameters
+        ----------
+        q_label
+            As `encode` returns it.
+        z_label
+            Its mean or a sample, (B, d_label).
+        y
+            Label indices, (B,).
+        """
+        cross_entropy = functional.cross_entropy(self.classifier(z_label), y, reduction="none")
+        if isinstance(q_label, LabelPosterior) and q_label.class_logits is not None:
+            of_weights = functional.cross_entropy(q_label.class_logits, y, reduction="none")
+            cross_entropy = cross_entropy + CLASS_WEIGHTS_FACTOR * of_weights
+        return cross_entropy
 
     def _label_prior(self, q_label: Normal, y: Tensor) -> Normal:
         """Return p(z_label), or p(z_label|y) if each class has a prior mean of its own."""
@@ -385,7 +462,7 @@ class SplitVAE(nn.Module):
         rows = rank_slice(len(z_label)).rows
         q_label, q_rest = self.encode(self.decode_mean(z_label[rows], codes.z_rest))
         distance = 0.5 * (q_rest.mean - codes.z_rest).square().sum(1).mean()
-        return distance + functional.cross_entropy(self.classifier(q_label.mean), y[rows])
+        return distance + self.label_cross_entropy(q_label, q_label.mean, y[rows]).mean()
 
 
 def _mean(values: Tensor, weights: Tensor | None) -> Tensor:
@@ -403,9 +480,9 @@ def _initial_class_means(n_classes: int, d_label: int) -> Tensor:
     return 2.0 * torch.randn(n_classes, d_label)
 
 
-def _gaussian(mean: Tensor, log_variance: Tensor) -> Normal:
-    sd = (0.5 * _float32(log_variance)).exp()
-    return Normal(_float32(mean), sd, validate_args=False)
+def _moments(mean: Tensor, log_variance: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and standard deviation in float32."""
+    return _float32(mean), (0.5 * _float32(log_variance)).exp()
 
 
 def _standard_normal(like: Tensor) -> Normal:

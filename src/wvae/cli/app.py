@@ -46,6 +46,7 @@ EXTRAS = {
     "onnxruntime": "onnx",
     "onnxscript": "onnx",
     "skimage": "scenes",
+    "fontTools": "fonts",
     "accelerate": "processes",
     "ray": "ray",
 }

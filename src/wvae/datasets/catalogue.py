@@ -64,12 +64,14 @@ class Source:
 
 _FSDD_LABELS = ("digit", "speaker")
 _SCENES_LICENCE = "CC0, CC BY 2.0; digits: theirs"
+_FONTS_LICENCE = "those of the fonts"
 _SOURCES = (
     Source("handwriting", "synthetic handwritten digits, known style", "9,700 × 28×28", "MIT"),
     Source("digits8x8", "scikit-learn's small digits", "1,797 × 8×8", "CC BY 4.0"),
     Source("mnist", "MNIST with QMNIST's writers", "70,000 × 28×28", "CC BY-SA 3.0; writers: BSD"),
     Source("emnist", "EMNIST Digits with writers", "280,000 × 28×28", "public domain (US)"),
     Source("scenes", "digits over photographs", "20,000 × 3×32×32", _SCENES_LICENCE),
+    Source("fonts", "A–Z, a–z, 0–9 in the fonts installed", "62 a font × 64×64", _FONTS_LICENCE),
     Source("fsdd", "spoken digits of six speakers", "3,000 × 64×64", "CC BY-SA 4.0", _FSDD_LABELS),
 )
 CATALOGUE: dict[str, Source] = {source.name: source for source in _SOURCES}
@@ -172,7 +174,7 @@ def status() -> list[Status]:
     Examples
     --------
     >>> [row.cached for row in status() if row.path is None]
-    [True, True, True]
+    [True, True, True, True]
     """
     rows: list[Status] = []
     for source in CATALOGUE.values():

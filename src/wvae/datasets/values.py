@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["ROUNDING", "ValueScale", "learn_scale"]
+__all__ = ["ROUNDING", "ValueScale", "has_dark_strokes", "learn_scale"]
 
 Array = np.ndarray
 ROUNDING = 1e-6  # values that are less than this outside [0, 1] are in it but for rounding
@@ -36,6 +36,8 @@ class ValueScale:
         For all other values it is 1, and the network has a scale of its own.
     unit_range
         Whether the training values are in [0, 1] after that.
+    dark_strokes
+        Whether the training images are dark strokes on bright paper: the networks see negatives.
 
     Examples
     --------
@@ -49,6 +51,7 @@ class ValueScale:
     offset: Array | float = 0.0
     white: float = 1.0
     unit_range: bool = False
+    dark_strokes: bool = False
 
     @property
     def is_identity(self) -> bool:
@@ -124,7 +127,12 @@ class ValueScale:
     def to_json(self) -> dict[str, Any]:
         """Return the scale as values that JSON can hold."""
         offset = self.offset.tolist() if isinstance(self.offset, np.ndarray) else self.offset
-        return {"offset": offset, "white": self.white, "in_0_to_1": self.unit_range}
+        return {
+            "offset": offset,
+            "white": self.white,
+            "in_0_to_1": self.unit_range,
+            "dark_strokes": self.dark_strokes,
+        }
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> ValueScale:
@@ -137,6 +145,7 @@ class ValueScale:
         """
         offset: Any = np.asarray(values["offset"])
         white, unit_range = values["white"], values["in_0_to_1"]
+        dark_strokes = values.get("dark_strokes", False)  # earlier versions did not look
         if offset.dtype.kind not in "iuf":
             raise ValueError("offset holds other values than numbers")
         if isinstance(white, bool) or not isinstance(white, int | float):
@@ -144,11 +153,13 @@ class ValueScale:
         offset, white = offset.astype(np.float64), float(white)
         if not isinstance(unit_range, bool):
             raise ValueError(f"in_0_to_1 is {unit_range!r}, expected true or false")
+        if not isinstance(dark_strokes, bool) or (dark_strokes and not unit_range):
+            raise ValueError(f"dark_strokes is {dark_strokes!r}, expected true or false")
         if not np.isfinite(offset).all() or (offset.ndim == 0 and offset):
             raise ValueError("offset is neither 0 nor a finite number for each column")
         if not 1 <= white <= DEEP or (white > 1 and not unit_range):
             raise ValueError(f"white is {white:g}, expected 1 to {DEEP}, and 1 outside [0, 1]")
-        return cls(offset if offset.ndim else float(offset), white, unit_range)
+        return cls(offset if offset.ndim else float(offset), white, unit_range, dark_strokes)
 
 
 def _difference(x: Array, offset: Array) -> Array:
@@ -195,6 +206,32 @@ def learn_scale(
         n += len(block)
         total = total + block.sum(0, dtype=np.float64)
     return ValueScale(offset=total / n)
+
+
+def has_dark_strokes(x: Array, scale: ValueScale) -> bool:
+    """Return whether images are dark strokes on bright paper, judged by the pixels at their edge.
+
+    Parameters
+    ----------
+    x
+        Training images, (n, \\*shape). Colour images have no strokes.
+    scale
+        Their scale.
+
+    Examples
+    --------
+    >>> images = np.full((2, 8, 8), 255, np.uint8)
+    >>> images[:, 2:6, 3] = 0
+    >>> scale = ValueScale(white=255, unit_range=True)
+    >>> has_dark_strokes(images, scale), has_dark_strokes(255 - images, scale)
+    (True, False)
+    """
+    is_grey = x.ndim == 3 or (x.ndim == 4 and x.shape[1] == 1)
+    if not is_grey or not scale.unit_range:
+        return False
+    images = scale.apply(x)
+    sides = images[..., [0, -1], :], images[..., [0, -1]]
+    return float(np.mean([side.mean() for side in sides])) > 0.5
 
 
 def _scale_of_values(blocks: Iterable[Array], low: float, high: float) -> ValueScale:

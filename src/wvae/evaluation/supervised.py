@@ -27,18 +27,17 @@ class ImageClassifier:
         Label of each logit, (classes,).
     """
 
-    network: nn.Module
+    network: nn.Sequential
     classes: Array
 
-    @torch.no_grad()
     def predict(self, x: Array) -> Array:
         """Return the most probable class of each image, (n,)."""
-        self.network.eval()
-        parts: list[Array] = []
-        for start in range(0, len(x), PREDICTION_BATCH):
-            logits = self.network(_pixels(x[start : start + PREDICTION_BATCH]))
-            parts.append(logits.argmax(1).numpy())
-        return self.classes[np.concatenate(parts)]
+        return self.classes[_outputs(self.network, x).argmax(1)]
+
+    def features(self, x: Array) -> Array:
+        """Return the input of the last layer for each image, (n, 256), float64."""
+        hidden = nn.Sequential(*list(self.network.children())[:-1])
+        return _outputs(hidden, x).astype(np.float64)
 
 
 def train_cnn(
@@ -108,7 +107,16 @@ def train_cnn(
     return ImageClassifier(network, classes)
 
 
-def _network(shape: tuple[int, ...], n_classes: int) -> nn.Module:
+@torch.no_grad()
+def _outputs(network: nn.Sequential, x: Array) -> Array:
+    """Return the network's output for each image, (n, units)."""
+    network.eval()
+    parts = range(0, len(x), PREDICTION_BATCH)
+    outputs = [network(_pixels(x[start : start + PREDICTION_BATCH])) for start in parts]
+    return torch.cat(outputs).numpy()
+
+
+def _network(shape: tuple[int, ...], n_classes: int) -> nn.Sequential:
     """Return a network for images of this shape."""
     channels, height, width = (1, *shape) if len(shape) == 2 else shape
     return nn.Sequential(

@@ -11,10 +11,13 @@ from ..config import Config
 from ..datasets import Dataset
 from ..datasets.holdout import holdout_mask
 from ..estimator import WVAE
+from ..evaluation.supervised import train_cnn
 from ..reporting import figures
+from ..workflows import measure as measuring
 from ..workflows.encode import code_columns, encode_rows, write_columns
 from ..workflows.fit import fit_in_run
 from ..workflows.inputs import first_categorical_factor
+from ..workflows.progress import Progress
 from ..workflows.run_folder import Run
 from .panels import measure_in_run, unit_values
 
@@ -23,6 +26,7 @@ from .panels import measure_in_run, unit_values
 BRIEF_EXAMPLES, BRIEF_FINETUNE_EXAMPLES, MIN_EPOCHS = 600_000, 120_000, 5
 GRID = 20  # the plane is decoded at GRID × GRID points
 MAX_RECONSTRUCTIONS = 20
+CENTRAL_RANGE = (0.05, 0.95)  # quantiles of z_rest between which the plane is judged
 
 
 def brief(config: Config, n: int) -> Config:
@@ -92,7 +96,57 @@ def _train_and_plot(data: Dataset, config: Config, run: Run, factor: str | None)
     metrics["plane.train.epochs"] = len(model.history_)
     metrics["plane.test.examples"] = len(test)
     metrics["plane.train.seconds"] = sum(row["seconds"] for row in model.history_)
+    if config.classifier_weight:  # else z_label does not hold the label
+        metrics |= judge_columns(model, train, test, z_rest, run.progress, config.random_state)
     return metrics
+
+
+def judge_columns(
+    model: WVAE,
+    train: Dataset,
+    test: Dataset,
+    z_rest: np.ndarray,
+    progress: Progress,
+    seed: int = 0,
+) -> dict[str, float]:
+    """Return whether the columns of the plane at the centres of the labels show these labels.
+
+    Each label's centre is decoded with values of z_rest over the central 90 % of those of the test
+    examples. A judge, a network trained on real examples alone, tells what the images show.
+
+    Parameters
+    ----------
+    model
+        A fitted model with 1-D codes.
+    train, test
+        Examples that the judge is trained and checked on.
+    z_rest
+        Codes of the test examples, (n, 1).
+    progress
+        Shows the training of the judge.
+    seed
+        Seed of the judge.
+
+    Returns
+    -------
+    dict of str to float
+        ``plane.judge``, the share of the images that show the label of their column, and
+        ``plane.judge.real``, the same for real test examples.
+    """
+    rows = np.random.default_rng(seed).permutation(len(train))[: measuring.QUICK_JUDGE_ROWS]
+    epochs = max(measuring.QUICK_JUDGE_EPOCHS, -(-measuring.MIN_JUDGE_EXAMPLES // len(rows)))
+    rows.sort()
+    x, x_test = model.scale_.apply(train.x[rows]), model.scale_.apply(test.x)
+    with progress.task("training a judge of the plane", epochs) as advance:
+        judge = train_cnn(x, train.y[rows], epochs=epochs, seed=seed, on_epoch=advance)
+    centres, labels = model.label_centres_, model.classes_
+    low, high = np.quantile(z_rest, CENTRAL_RANGE)
+    z = np.linspace(low, high, GRID)
+    images = model.decode(np.repeat(centres, GRID, axis=0), np.tile(z, len(centres))[:, None])
+    return {
+        "plane.judge": float((judge.predict(images) == np.repeat(labels, GRID)).mean()),
+        "plane.judge.real": float((judge.predict(x_test) == test.y).mean()),
+    }
 
 
 def _save_figures(

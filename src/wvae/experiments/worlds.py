@@ -26,6 +26,7 @@ from ..workflows.measure import measure
 from ..workflows.progress import Progress
 from ..workflows.run_folder import Run
 from ..workflows.swap import write_example
+from .new_categories import baseline_scores, is_new, style_sheet_figure
 from .panels import leakage_figure, swap_figure
 
 DATA_SETS = ("handwriting", "fsdd", "scenes")
@@ -33,6 +34,7 @@ MAX_POINTS = 3000  # test codes on a t-SNE map
 TSNE_ITERATIONS = 750
 N_SOUNDS = 3  # recordings to play, and other voices for each
 JUDGE_EPOCHS = 6
+SHEET_DPI = 220
 
 
 def reproduce_worlds(
@@ -135,11 +137,26 @@ def _run_data_set(data: Dataset, config: Config, run: Run, factor: str) -> dict[
     z_label, z_rest = codes[0][is_test], codes[1][is_test]
     metrics |= _cluster_scores(run, test, z_label, z_rest, factor, seed)
     metrics |= {"train.examples": len(train), "test.examples": len(test)}
+    if is_new(train, test, factor):
+        metrics |= _new_categories(run, model, train, test, factor, seed)
     run.save_figure(f"{data.name}-leakage", leakage_figure(metrics, data.label_name))
     run.save_figure(f"{data.name}-swap", swap_figure(model, test, seed))
     _save_map(run, test, z_rest, factor, seed)
     if data.kind == "audio":
         _write_sounds(run, model, test, factor, seed)
+    return metrics
+
+
+def _new_categories(
+    run: Run, model: WVAE, train: Dataset, test: Dataset, factor: str, seed: int
+) -> dict[str, float]:
+    """Score baselines for categories that training has not seen, and plot every label in them."""
+    with run.progress.task(f"baselines of {test.name}", 1) as advance:
+        metrics = baseline_scores(train, test, factor, model.config_.d_rest, seed)
+        advance(1)
+    if test.kind == "image" and len(test.shape) == 2:
+        sheet = style_sheet_figure(model, train, test, factor, seed)
+        run.save_figure(f"{test.name}-sheet", sheet, dpi=SHEET_DPI)
     return metrics
 
 

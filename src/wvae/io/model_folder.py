@@ -22,7 +22,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -47,7 +47,8 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 Code = Literal["rest", "label", "both"]
-FORMAT = 4
+FORMAT = 5
+EARLIER_FORMAT = 4  # "auto" stood for other backbones; strokes were taken as bright
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 MAX_EPOCHS = 10**9
 LABEL_CENTRES = "label_centres"  # name of this tensor in model.safetensors
@@ -196,6 +197,8 @@ def _saved_model(path: Path, about: dict[str, Any], tensors: dict[str, Tensor]) 
     """Return the content of a model folder, or raise an error that says what is wrong."""
     config = Config(**about["config"] | {"device": "auto"})
     shape = _shape(about["example_shape"])
+    if about["format"] == EARLIER_FORMAT:
+        config = _with_earlier_backbone(config, shape)
     scale = ValueScale.from_json(about["values"])
     if np.shape(scale.offset) not in ((), shape):
         raise ValueError(f"offset has shape {np.shape(scale.offset)}, expected {shape}")
@@ -228,6 +231,14 @@ def _saved_model(path: Path, about: dict[str, Any], tensors: dict[str, Tensor]) 
         feature_names=_column_names(about.get("column_names"), shape),
         schema=schema,
     )
+
+
+def _with_earlier_backbone(config: Config, shape: tuple[int, ...]) -> Config:
+    """Return the config with the backbone for which "auto" stood in the earlier format."""
+    if config.backbone != "auto" or config.kind == "table" or len(shape) not in (2, 3):
+        return config
+    is_colour = config.kind == "image" and shape[:-2] == (3,)
+    return replace(config, backbone="photo" if is_colour else "conv")
 
 
 def _shape(value: Any) -> tuple[int, ...]:
@@ -307,14 +318,15 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise ModelFileError(
             f"{file} is damaged ({one_line(error)}): restore it or train again"
         ) from error
-    if version != FORMAT or isinstance(version, bool):
+    known = f"{EARLIER_FORMAT} or {FORMAT}"
+    if version not in (EARLIER_FORMAT, FORMAT):
         if isinstance(version, int) and version > FORMAT:
             raise ModelFileError(
                 f"{path} was written by a newer version of wvae (format {version}, this version "
-                f"reads {FORMAT}): update wvae"
+                f"reads {known}): update wvae"
             )
         held = f"{version}" if type(version) is int else f"{version} ({type(version).__name__})"
-        raise ModelFileError(f"{file} has format {held}, expected {FORMAT}: train again")
+        raise ModelFileError(f"{file} has format {held}, expected {known}: train again")
     return about
 
 

@@ -16,6 +16,11 @@ SLANT_SD = 0.2  # standard deviation of the shear
 LOG_WIDTH_SD = 0.12  # standard deviation of the logarithm of the horizontal stretch
 LOG_HEIGHT_SD = 0.06  # standard deviation of the logarithm of the vertical stretch
 MAX_STROKE_CHANGE = 0.7  # 1: strokes that are one pixel wider, or thinner, on both sides
+# Large images of strokes, of which there are few
+ROTATION_SD = 0.12  # radians
+SHIFT_SD = 0.04  # share of the side
+BEND_SD = 0.015  # share of the side by which each of BEND_POINTS × BEND_POINTS points moves
+BEND_POINTS = 6
 # Colour pictures
 MAX_TRANSLATION = 2  # pixels
 # Spectrograms
@@ -30,6 +35,8 @@ def augment_batch(
     gain_unit: float | Tensor,
     generator: torch.Generator,
     rank_slice: RankSlice | None = None,
+    *,
+    bend: bool = False,
 ) -> Tensor:
     """Return a batch in which a share ``config.augment`` of the examples is changed.
 
@@ -50,6 +57,8 @@ def augment_batch(
         Source of the random numbers, on the device of x.
     rank_slice
         Which rows of a larger batch x is; None: x is the whole batch.
+    bend
+        As `warp_strokes` takes it.
 
     Examples
     --------
@@ -66,12 +75,18 @@ def augment_batch(
         return x
     # In a colour picture, bright pixels are not strokes.
     has_colour = x.dim() == 4 and x.shape[1] == 3
-    transform = translate if has_colour else warp_strokes
-    return transform(x, config.augment, generator, rank_slice)
+    if has_colour:
+        return translate(x, config.augment, generator, rank_slice)
+    return warp_strokes(x, config.augment, generator, rank_slice, bend=bend)
 
 
 def warp_strokes(
-    x: Tensor, share: float, generator: torch.Generator, rank_slice: RankSlice | None = None
+    x: Tensor,
+    share: float,
+    generator: torch.Generator,
+    rank_slice: RankSlice | None = None,
+    *,
+    bend: bool = False,
 ) -> Tensor:
     """Return images of which a share is slanted, stretched, and has thicker or thinner strokes.
 
@@ -85,6 +100,8 @@ def warp_strokes(
         Source of the random numbers, on the device of x.
     rank_slice
         Which rows of a larger batch x is. The random numbers are those of the larger batch.
+    bend
+        Whether they are also turned, moved and bent, as far as different people draw one character.
 
     Examples
     --------
@@ -99,7 +116,10 @@ def warp_strokes(
     noise = torch.randn(n_batch, 3, generator=generator, device=device)[rows]
     uniform = torch.rand(n_batch, 2, generator=generator, device=device)[rows]
     images = x.reshape(n, -1, *x.shape[-2:])
-    warped = functional.grid_sample(images, _warp_grid(noise, x.shape), align_corners=False)
+    grid = _warp_grid(noise, x.shape)
+    if bend:
+        grid = _bend_grid(grid, n_batch, rows, generator)
+    warped = functional.grid_sample(images, grid, align_corners=False)
 
     change = (MAX_STROKE_CHANGE * (2 * uniform[:, 0] - 1)).view(n, 1, 1, 1)
     thick, thin = _filter_3x3(warped, torch.maximum), _filter_3x3(warped, torch.minimum)
@@ -121,6 +141,27 @@ def _warp_grid(noise: Tensor, shape: torch.Size) -> Tensor:
     source_x = stretch_x * x + stretch_x * SLANT_SD * slant_noise * y  # (B, height, width)
     source_y = (stretch_y * y).expand_as(source_x)
     return torch.stack([source_x, source_y], 3)
+
+
+def _bend_grid(grid: Tensor, n_batch: int, rows: slice, generator: torch.Generator) -> Tensor:
+    """Return where each pixel comes from, (B, height, width, 2), turned, moved and bent."""
+    n, height, width, _ = grid.shape
+    device = grid.device
+    noise = torch.randn(n_batch, 3, generator=generator, device=device)[rows]
+    size = (n_batch, 2, BEND_POINTS, BEND_POINTS)
+    points = torch.randn(size, generator=generator, device=device)[rows]
+    angle = ROTATION_SD * noise[:, 0]
+    cos, sin = angle.cos().view(n, 1, 1), angle.sin().view(n, 1, 1)
+    x, y = grid[..., 0], grid[..., 1]
+    # In pixels: the sides may differ.
+    turned_x = cos * x - sin * y * (height / width)
+    turned_y = sin * x * (width / height) + cos * y
+    # The image is 2 wide in these units.
+    bend = functional.interpolate(
+        2 * BEND_SD * points, (height, width), mode="bicubic", align_corners=True
+    )
+    move = 2 * SHIFT_SD * noise[:, 1:].view(n, 1, 1, 2)
+    return torch.stack([turned_x, turned_y], 3) + move + bend.permute(0, 2, 3, 1)
 
 
 def _filter_3x3(images: Tensor, extremum: Callable[[Tensor, Tensor], Tensor]) -> Tensor:

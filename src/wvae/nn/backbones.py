@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ..config import Config
-from .distributed import all_reduce_sum, world_size
+from .convolutions import ConvDecoder, DeepDecoder, Shape, conv_trunk, hidden_layers
 
-Shape = tuple[int, ...]
+CONVOLUTIONAL = ("conv", "photo", "deep")  # backbones for images and spectrograms
+LARGE_SIDE = 32  # images with a longer side are large
 
 
 def backbone_name(config: Config, shape: Shape) -> str:
@@ -29,13 +29,15 @@ def backbone_name(config: Config, shape: Shape) -> str:
     --------
     >>> backbone_name(Config(), (28, 28)), backbone_name(Config(), (4,))
     ('conv', 'mlp')
-    >>> backbone_name(Config(), (3, 32, 32)), backbone_name(Config(backbone="mlp"), (28, 28))
-    ('photo', 'mlp')
+    >>> backbone_name(Config(), (3, 32, 32)), backbone_name(Config(), (105, 105))
+    ('photo', 'deep')
     """
     if config.backbone != "auto":
         return config.backbone
     if config.kind == "table" or len(shape) not in (2, 3):
         return "mlp"
+    if config.kind == "image" and max(shape[-2:]) > LARGE_SIDE:
+        return "deep"
     return "photo" if config.kind == "image" and shape[:-2] == (3,) else "conv"
 
 
@@ -64,10 +66,10 @@ def trunk(config: Config, shape: Shape) -> tuple[nn.Module, int]:
         hidden = _lecun(math.prod(shape), config.width)
         return nn.Sequential(nn.Flatten(), hidden, nn.Tanh()), config.width
     name = backbone_name(config, shape)
-    if name in ("conv", "photo"):
-        return _conv_trunk(config, shape, name), config.width
+    if name in CONVOLUTIONAL:
+        return conv_trunk(config, shape, name), config.width
     sizes = [math.prod(shape)] + [config.width] * config.depth
-    return nn.Sequential(nn.Flatten(), *_hidden(sizes)), config.width
+    return nn.Sequential(nn.Flatten(), *hidden_layers(sizes)), config.width
 
 
 def decoder(config: Config, shape: Shape) -> nn.Module:
@@ -88,7 +90,10 @@ def decoder(config: Config, shape: Shape) -> nn.Module:
     """
     if config.backbone == "article":
         return AdditiveDecoder(config, shape)
-    if backbone_name(config, shape) == "photo":
+    name = backbone_name(config, shape)
+    if name == "deep":
+        return DeepDecoder(config, shape)
+    if name == "photo":
         return ConvDecoder(config, shape)
     return JointDecoder(config, shape)
 
@@ -179,34 +184,6 @@ def apply_side_by_side(x: Tensor, *layers: nn.Linear) -> tuple[Tensor, ...]:
     return functional.linear(x, weight, bias).split([layer.out_features for layer in layers], 1)
 
 
-class BatchNorm(nn.BatchNorm2d):
-    """Batch normalisation by the statistics of the whole batch, even if processes share it."""
-
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 – the name in the base class
-        """Return the input, (B, channels, height, width), normalised, scaled and shifted."""
-        if not self.training or world_size() == 1:
-            return super().forward(input)
-        x = input
-        n = all_reduce_sum(torch.tensor(float(x.numel() // x.shape[1]), device=x.device))
-        mean = all_reduce_sum(x.sum((0, 2, 3))) / n
-        centred = x - mean.view(1, -1, 1, 1)
-        variance = all_reduce_sum(centred.square().sum((0, 2, 3))) / n
-        self._update_running_statistics(mean, variance * n / (n - 1))
-        scale = (self.weight * (variance + self.eps).rsqrt()).view(1, -1, 1, 1)
-        return centred * scale + self.bias.view(1, -1, 1, 1)
-
-    @torch.no_grad()
-    def _update_running_statistics(self, mean: Tensor, variance: Tensor) -> None:
-        """Move the running statistics towards those of a batch, as the base class does."""
-        if self.momentum is not None:
-            if self.running_mean is not None:
-                self.running_mean.lerp_(mean, self.momentum)
-            if self.running_var is not None:
-                self.running_var.lerp_(variance, self.momentum)
-        if self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
-
-
 class AdditiveDecoder(nn.Module):
     """The article's decoder: logits = W (tanh(W_a z_label + b_a) + tanh(W_b z_rest + b_b)) + b.
 
@@ -238,37 +215,11 @@ class JointDecoder(nn.Module):
         super().__init__()
         self.shape = shape
         sizes = [config.d_label + config.d_rest] + [config.width] * config.depth
-        self.body = nn.Sequential(*_hidden(sizes), nn.Linear(config.width, math.prod(shape)))
+        self.body = nn.Sequential(*hidden_layers(sizes), nn.Linear(config.width, math.prod(shape)))
 
     def forward(self, z_label: Tensor, z_rest: Tensor) -> Tensor:
         """Return logits, (B, \\*shape)."""
         return self.body(torch.cat([z_label, z_rest], 1)).unflatten(1, self.shape)
-
-
-class ConvDecoder(nn.Module):
-    """A multi-layer perceptron of both codes to a coarse image, then convolutions that refine it.
-
-    The last layer turns each coarse pixel into 4 × 4 pixels (Shi et al., 2016, arXiv:1609.05158).
-    """
-
-    def __init__(self, config: Config, shape: Shape) -> None:
-        super().__init__()
-        self.shape = shape
-        channels, height, width = _as_channels(shape)
-        coarse = _COARSE_CHANNELS, math.ceil(height / 4), math.ceil(width / 4)
-        self.body = nn.Sequential(
-            *_hidden([config.d_label + config.d_rest, config.width, math.prod(coarse)]),
-            nn.Unflatten(1, coarse),
-            nn.Conv2d(_COARSE_CHANNELS, 2 * _COARSE_CHANNELS, 3, padding=1),
-            nn.SiLU(),
-            nn.Conv2d(2 * _COARSE_CHANNELS, 16 * channels, 3, padding=1),
-            nn.PixelShuffle(4),
-        )
-
-    def forward(self, z_label: Tensor, z_rest: Tensor) -> Tensor:
-        """Return logits, (B, \\*shape)."""
-        image = self.body(torch.cat([z_label, z_rest], 1))  # sides are multiples of 4
-        return image[..., : self.shape[-2], : self.shape[-1]].reshape(-1, *self.shape)
 
 
 def _lecun(inputs: int, outputs: int, gain: float = 1.0) -> nn.Linear:
@@ -280,46 +231,3 @@ def _lecun(inputs: int, outputs: int, gain: float = 1.0) -> nn.Linear:
     nn.init.normal_(layer.weight, std=gain * inputs**-0.5)
     nn.init.zeros_(layer.bias)
     return layer
-
-
-def _hidden(sizes: list[int]) -> list[nn.Module]:
-    """Return fully connected layers of these sizes, each followed by a SiLU."""
-    layers: list[nn.Module] = []
-    for inputs, outputs in pairwise(sizes):
-        layers += [nn.Linear(inputs, outputs), nn.SiLU()]
-    return layers
-
-
-# Channels after each of two convolutions of stride 2: 28 × 28 pixels become 32 × 7 × 7.
-_CHANNELS = {"conv": (16, 32), "photo": (24, 64)}
-_COARSE_CHANNELS = 32  # of the coarse image inside `ConvDecoder`
-
-
-def _conv_trunk(config: Config, shape: Shape, name: str) -> nn.Module:
-    """Return two convolutions and a linear layer; ``"photo"`` adds normalisation."""
-    if len(shape) not in (2, 3):
-        raise ValueError(
-            f"backbone {name!r} got examples of shape {shape}, expected (height, width) or "
-            "(channels, height, width): reshape the data or take backbone='auto'"
-        )
-    channels, height, width = _as_channels(shape)
-    first, second = _CHANNELS[name]
-    photo = name == "photo"
-    return nn.Sequential(
-        nn.Unflatten(1, (channels, height)) if len(shape) == 2 else nn.Identity(),
-        nn.Conv2d(channels, first, 5, stride=2, padding=2),
-        *([BatchNorm(first)] if photo else []),
-        nn.SiLU(),
-        nn.Conv2d(first, second, 5, stride=2, padding=2),
-        *([BatchNorm(second)] if photo else []),
-        nn.SiLU(),
-        nn.Flatten(),
-        nn.Linear(second * math.ceil(height / 4) * math.ceil(width / 4), config.width),
-        *([nn.LayerNorm(config.width)] if photo else []),
-        nn.SiLU(),
-    )
-
-
-def _as_channels(shape: Shape) -> tuple[int, int, int]:
-    """Return (channels, height, width), with one channel for (height, width)."""
-    return (1, shape[0], shape[1]) if len(shape) == 2 else (shape[0], shape[1], shape[2])

@@ -29,6 +29,9 @@ class ObservationModel(nn.Module):
         Shape of one example.
     unit_range
         Whether all values lie in [0, 1]; ``likelihood="auto"`` depends on it.
+    dark_strokes
+        Whether images are dark strokes on bright paper. The encoder's input and the decoder's
+        output are then those of the negatives.
 
     Raises
     ------
@@ -51,7 +54,13 @@ class ObservationModel(nn.Module):
     input_mean: Tensor
     input_sd: Tensor
 
-    def __init__(self, config: Config, shape: tuple[int, ...], unit_range: bool) -> None:
+    def __init__(
+        self,
+        config: Config,
+        shape: tuple[int, ...],
+        unit_range: bool,
+        dark_strokes: bool = False,
+    ) -> None:
         super().__init__()
         if config.likelihood == "bernoulli" and not unit_range:
             raise ValueError(
@@ -61,6 +70,7 @@ class ObservationModel(nn.Module):
         natural = "bernoulli" if unit_range else "gaussian"
         self.likelihood = natural if config.likelihood == "auto" else config.likelihood
         self.unit_range, self.event_dims = unit_range, len(shape)
+        self.dark_strokes = dark_strokes
         # Columns of a table have units of their own; the pixels of an image share one.
         self.per_column = config.kind == "table" or len(shape) == 1
         self.centres_input = config.init == "data" and self.likelihood == "bernoulli"
@@ -72,8 +82,16 @@ class ObservationModel(nn.Module):
             self.register_buffer("input_sd", torch.ones(values))
             self.log_scale = nn.Parameter(torch.zeros(()))
 
+    def bright_strokes(self, x: Tensor) -> Tensor:
+        """Return images, (B, \\*shape), or their negatives if their strokes are dark."""
+        return 1 - x if self.dark_strokes else x
+
     def standardise(self, x: Tensor) -> Tensor:
-        """Return the encoder's input, (B, \\*shape): x, x − m, or (x − m) / s clipped to ±5."""
+        """Return the encoder's input, (B, \\*shape): x, x − m, or (x − m) / s clipped to ±5.
+
+        For dark strokes, it is that of the negative, of which m is the mean, too.
+        """
+        x = self.bright_strokes(x)
         if self.centres_input:
             return x - self.input_mean
         if self.likelihood == "bernoulli":
@@ -82,6 +100,8 @@ class ObservationModel(nn.Module):
 
     def distribution(self, output: Tensor) -> Independent:  # pyright: ignore[reportMissingTypeArgument]
         """Return p(x|z), (B, \\*shape), for the decoder's output (B, \\*shape)."""
+        if self.dark_strokes:
+            output = -output  # 1 − sigmoid(o) = sigmoid(−o)
         if self.likelihood == "bernoulli":
             # Without validation: x may be a grey value between 0 and 1.
             values = Bernoulli(logits=output, validate_args=False)

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 Array = np.ndarray
 Limits = tuple[float, float]
 GREY = "#b4bac2"
+LEGEND_ROWS = 16  # labels in one column of a legend
 INK = ListedColormap(np.linspace((1, 1, 1), (0.07, 0.09, 0.15), 256))  # white paper, blue-black ink
 
 
@@ -47,7 +48,13 @@ def scatter(axes: Axes, points: Array, labels: Array, *, legend: str) -> None:
     for name, colour in zip(classes, colours, strict=True):
         axes.scatter([], [], color=colour, s=30, label=str(name))
     axes.legend(
-        title=legend, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, handletextpad=0.1
+        title=legend,
+        loc="upper left",
+        bbox_to_anchor=(1.0, 1.0),
+        frameon=False,
+        handletextpad=0.1,
+        columnspacing=0.5,
+        ncols=-(-len(classes) // LEGEND_ROWS),
     )
 
 

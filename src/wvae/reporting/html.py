@@ -61,8 +61,12 @@ _SWAP_ROWS = {
     "swap.label": "swapped images that show the wanted {label}",
     "swap.control.label": "for comparison: plain reconstructions that show their own {label}",
     "swap.judge": "accuracy of the classifier on real test images",
+    "swap.frechet": "distance of swapped images to real ones, in the features of the judge",
+    "swap.frechet.reconstruction": "for comparison: of plain reconstructions",
+    "swap.frechet.real": "for comparison: of real test images",
     "swap.rest_r2": "z_rest recovered by encoding the swapped images again, R²",
 }
+_BASELINE = "baseline.pca."
 # Description, name in the metrics, and name of the chance level.
 _DATA_SET_ROWS = (
     ("label predicted from z_label", "sufficiency.max", "sufficiency.majority"),
@@ -76,6 +80,35 @@ _DATA_SET_ROWS = (
         "rest.factor.{factor}.accuracy",
         "rest.factor.{factor}.chance",
     ),
+    (
+        "hidden factor new to training: learnt from half of the labels, predicted for the others",
+        "rest.factor.{factor}.new.accuracy",
+        "rest.factor.{factor}.new.chance",
+    ),
+    (
+        "the same for principal components of pixels centred per label",
+        _BASELINE + "new.accuracy",
+        "",
+    ),
+    (
+        "two examples with different labels: same hidden factor or not? accuracy",
+        "retrieval.pairs.accuracy",
+        "retrieval.pairs.chance",
+    ),
+    ("the same for pixels centred per label", "baseline.centred.pairs.accuracy", ""),
+    ("the same for principal components of these", _BASELINE + "pairs.accuracy", ""),
+    (
+        "hidden factor new to training, found from one example",
+        "retrieval.top1.1",
+        "retrieval.chance",
+    ),
+    ("the same for pixels centred per label", "baseline.centred.top1.1", ""),
+    (
+        "hidden factor new to training, found from ten examples",
+        "retrieval.top1.10",
+        "retrieval.chance",
+    ),
+    ("the same for pixels centred per label", "baseline.centred.top1.10", ""),
     ("hidden factor in z_label beyond the label, should be 0", "sufficiency.leak.{factor}", ""),
     ("clusters of z_rest compared with the hidden factor, AMI", "clusters.z_rest.ami", ""),
     (f"the same for {TITLES[RELATIVE]}", f"clusters.{{factor}}.{RELATIVE}", ""),

@@ -40,7 +40,7 @@ OnPhase = Callable[[str, int, int], None]
 
 STYLE_WEIGHT = 40.0  # of the mean Huber loss of the style features, in sd of their label
 LABEL_WEIGHT = 30.0  # of a swapped image's cross-entropy, in nats
-REST_WEIGHT = 30.0  # of the squared error of its z_rest, as a share of the variance
+REST_WEIGHT = 60.0  # of the squared error of its z_rest, as a share of the variance
 MAX_CODES = 20_000  # examples whose codes are swapped
 LEARNING_RATE_FACTOR = 1 / 3  # peak learning rate, as a share of the training's
 MAX_GRADIENT = 1e4  # norm of a step's gradient: a larger one is scaled down
@@ -192,7 +192,7 @@ class SwapSampler:
         swapped = self.model.decode_mean(self.z_label[rows], z_rest)
         features = self.model.style_features(swapped) if self.model.uses_style else None
         q_label, q_rest = self.model.encode(swapped, features)
-        label_loss = functional.cross_entropy(self.model.classifier(q_label.mean), self.y[rows])
+        label_loss = self.model.label_cross_entropy(q_label, q_label.mean, self.y[rows]).mean()
         squared_error = ((q_rest.mean - z_rest) @ self.metric).square().sum(1)
         rest_loss = (squared_error / self.variance).mean()
         scale = self.model.loss_scale

@@ -28,7 +28,11 @@ MIN_SD, MAX_SD = 1e-17, 1e17  # of values whose squares float32 can hold
 
 @default_torch_state()
 def build_model(
-    config: Config, shape: tuple[int, ...], n_classes: int, unit_range: bool = True
+    config: Config,
+    shape: tuple[int, ...],
+    n_classes: int,
+    unit_range: bool = True,
+    dark_strokes: bool = False,
 ) -> SplitVAE:
     """Return an untrained model on ``config.device``.
 
@@ -36,7 +40,7 @@ def build_model(
 
     Parameters
     ----------
-    config, shape, n_classes, unit_range
+    config, shape, n_classes, unit_range, dark_strokes
         As `wvae.model.SplitVAE` takes them.
 
     Raises
@@ -52,7 +56,8 @@ def build_model(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.random_state)
-        return SplitVAE(config, shape, n_classes, unit_range).to(resolve_device(config))
+        model = SplitVAE(config, shape, n_classes, unit_range, dark_strokes)
+        return model.to(resolve_device(config))
 
 
 def resolve_device(config: Config) -> torch.device:
@@ -89,8 +94,8 @@ def restore_model(saved: SavedModel) -> SplitVAE:
         # Before tables had style features, this weight had no effect on them.
         config = replace(config, style_weight=0.0)
     try:
-        n_classes, unit_range = len(saved.classes), saved.scale.unit_range
-        model = build_model(config, saved.shape, n_classes, unit_range)
+        n_classes, scale = len(saved.classes), saved.scale
+        model = build_model(config, saved.shape, n_classes, scale.unit_range, scale.dark_strokes)
         if model.alignment.kind != "none" and "alignment.axes" in saved.weights:
             model.alignment.allocate_steps(len(saved.weights["alignment.axes"]))
     except (TypeError, ValueError, RuntimeError) as error:
@@ -98,6 +103,13 @@ def restore_model(saved: SavedModel) -> SplitVAE:
             f"{saved.path} is damaged: its config cannot be used ({error})"
         ) from error
     weights = dict(saved.weights)
+    if model.uses_style and "style.mean" in weights and "style.reliability" not in weights:
+        if weights["style.mean"].shape != model.style.mean.shape:
+            raise ModelFileError(
+                f"{saved.path} was written by an earlier version of wvae, whose images had other "
+                "style features: train again"
+            )
+        weights["style.reliability"] = torch.ones_like(model.style.reliability)
     if not saved.config.classifier_weight:
         # The original without labels has no classifier. Such a model never uses its own.
         for name, value in model.state_dict().items():
@@ -138,7 +150,8 @@ def _set_scale(model: SplitVAE, data: Examples, device: torch.device) -> None:
     def mean_of(function: Callable[[Tensor], Tensor]) -> Tensor:
         sums: list[Tensor] = []
         for rows in batches(len(data.x)):
-            values = function(data.batch(rows, device)[0].double())
+            x = model.observation.bright_strokes(data.batch(rows, device)[0])
+            values = function(x.double())
             sums.append(values.mean(axes) * len(values))
         return torch.stack(sums).sum(0) / len(data.x)
 
@@ -176,7 +189,7 @@ def _set_mean_image(model: SplitVAE, data: Examples, device: torch.device) -> No
         return
     n = len(data.x)
     sums = [data.batch(rows, device)[0].double().sum(0) for rows in batches(n)]
-    mean = torch.stack(sums).sum(0) / n
+    mean = model.observation.bright_strokes(torch.stack(sums).sum(0) / n)
     model.observation.input_mean.copy_(mean)
     output = [layer for layer in model.decoder.modules() if isinstance(layer, torch.nn.Linear)][-1]
     if output.out_features == mean.numel():  # no convolutions follow

@@ -13,6 +13,7 @@ import torch
 from ..config import Config
 from ..model import SplitVAE
 from ..nn.alignment import Alignment, needs_transport
+from ..nn.backbones import backbone_name
 from ..nn.torch_state import default_torch_state
 from ..validation import rows_by_class
 from .examples import Array, Examples
@@ -22,6 +23,7 @@ from .initialise import build_model, initialise_from_data
 from .loop import Row, train, train_once_over
 from .prepare import split_validation
 
+FEW_EXAMPLES = 100  # of a class: large images are then augmented more
 # The alignment and the fine-tuning see as many rows as fit into ALIGNMENT_BYTES, within limits.
 MIN_ALIGNMENT_ROWS = 60_000
 MAX_ALIGNMENT_ROWS = 200_000
@@ -71,6 +73,8 @@ def fit_model(
     wvae.training.diagnostics.TrainingError
         If the training or the fine-tuning diverges.
     """
+    is_large = backbone_name(model.config, model.shape) == "deep"
+    model.bends_strokes = is_large and len(data.x) < FEW_EXAMPLES * model.n_classes
     data, validation = split_validation(model.config, data, groups)
     history = train(
         model,
@@ -149,7 +153,9 @@ def copy_weights(fitted: SplitVAE, config: Config) -> SplitVAE:
     ValueError
         If the config is of another architecture.
     """
-    model = build_model(config, fitted.shape, fitted.n_classes, fitted.unit_range)
+    model = build_model(
+        config, fitted.shape, fitted.n_classes, fitted.unit_range, fitted.dark_strokes
+    )
     old, new = _weights_before_alignment(fitted), _weights_before_alignment(model)
     for name in sorted(old.keys() | new.keys()):
         if name not in old or name not in new or old[name].shape != new[name].shape:

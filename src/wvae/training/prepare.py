@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 
 from ..config import Config
 from ..datasets.shards import take
-from ..datasets.values import ValueScale
+from ..datasets.values import ValueScale, has_dark_strokes
 from ..model import SplitVAE
 from ..validation import (
     UNLABELLED,
@@ -25,6 +25,7 @@ from ..validation import (
 from .examples import Array, Examples, check_examples, learn_scale_of
 from .initialise import build_model
 
+MAX_PAPER_ROWS = 1000  # images whose edge shows how bright the paper is
 CHANNELS = (1, 2, 3, 4)  # usual numbers of an image's channels
 
 
@@ -40,7 +41,8 @@ class PreparedData:
     def build_model(self, config: Config) -> SplitVAE:
         """Return an untrained model for these data."""
         shape, n_classes = self.data.x.shape[1:], len(self.classes)
-        return build_model(config, shape, n_classes, self.scale.unit_range)
+        scale = self.scale
+        return build_model(config, shape, n_classes, scale.unit_range, scale.dark_strokes)
 
 
 def build_config(parameters: dict[str, Any]) -> Config:
@@ -112,12 +114,20 @@ def prepare_data(
         per_column = config.kind == "table" or x.ndim == 2
         bernoulli = config.likelihood == "bernoulli"
         scale = learn_scale_of(checked, per_column=per_column, bernoulli=bernoulli)
+        # The notebook's network knows nothing of strokes.
+        if config.kind == "image" and config.backbone != "article":
+            scale = replace(scale, dark_strokes=has_dark_strokes(_some_rows(x), scale))
         of_array = scale
     else:
         of_array = scale.for_array(x, checked.low, checked.high)
     data = Examples(x, indices, None if weight is None else weight / weight.mean(), of_array)
     check_objective(config, data)
     return PreparedData(data, classes, scale, groups)
+
+
+def _some_rows(x: Array) -> Array:
+    """Return at most `MAX_PAPER_ROWS` rows, evenly spaced."""
+    return x[np.arange(0, len(x), -(-len(x) // MAX_PAPER_ROWS))]
 
 
 def _check_channels(shape: tuple[int, ...]) -> None:

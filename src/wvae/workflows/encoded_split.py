@@ -17,6 +17,7 @@ from ..evaluation.checks import MAX_CATEGORIES
 from ..validation.quoting import quoted
 from .inputs import is_categorical
 
+MIN_NEW_ROWS = 10  # test rows of a new category on average, for probes of it
 MEASURED_STYLE = ("slant", "width", "thickness")
 
 
@@ -77,6 +78,22 @@ class EncodedSplit:
             for name, pair in self.factors.items()
             if is_categorical(pair.train) and is_learnable(pair)
         }
+
+    def new_factors(self) -> dict[str, Pair]:
+        """Return the categorical factors whose test categories are all new to training.
+
+        Of each, test rows have at least two categories, and several rows for each on average, with
+        several labels.
+        """
+        n_rows, n_labels = len(self.y.test), len(np.unique(self.y.test))
+        factors: dict[str, Pair] = {}
+        for name, pair in self.factors.items():
+            n_categories = len(np.unique(pair.test))
+            repeated = 2 <= n_categories <= min(n_rows // MIN_NEW_ROWS, MAX_CATEGORIES)
+            is_new = not np.isin(pair.test, pair.train).any()
+            if is_categorical(pair.train) and is_new and repeated and n_labels > 1:
+                factors[name] = pair
+        return factors
 
 
 def encode_split(

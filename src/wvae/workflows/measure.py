@@ -16,7 +16,8 @@ from threadpoolctl import threadpool_limits
 from ..datasets import Dataset
 from ..datasets.dataset import Array
 from ..estimator import WVAE
-from ..evaluation import images, leakage, retrieval, style, sufficiency, swap
+from ..evaluation import images, leakage, style, sufficiency, swap
+from ..evaluation.new_categories import identify, new_factor_accuracy, retrieve_new
 from ..evaluation.probes import Kind
 from ..evaluation.supervised import ImageClassifier, train_cnn
 from ..nn.torch_state import default_torch_state
@@ -27,12 +28,11 @@ from .progress import Progress, Silent
 
 Metrics = dict[str, float]
 TRAIN_ROWS, QUICK_TRAIN_ROWS, TEST_ROWS = 60_000, 20_000, 10_000  # of the probes, at most
+MIN_FRECHET, MAX_FRECHET = 100, 10_000  # images whose distance is measured
 JUDGE_ROWS, QUICK_JUDGE_ROWS = 20_000, 8_000  # training rows of a judge classifier, at most
 QUICK_JUDGE_EPOCHS = 3
 MIN_JUDGE_EXAMPLES = 24_000  # with few rows there are more epochs, to pass over so many examples
 PAIRS, QUICK_PAIRS = 10_000, 2_000  # swapped pairs, at most
-MAX_IDENTIFIED, MIN_IMAGES = 100, 20  # people new to training to identify; test rows of each
-MAX_VERIFIED = 500  # people new to training to verify
 KINDS: tuple[Kind, ...] = ("logistic", "mlp", "knn", "boosting")
 QUICK_KINDS: tuple[Kind, ...] = ("logistic", "mlp", "knn")
 PEOPLE_NAMES = ("writer", "speaker")
@@ -109,7 +109,10 @@ def measure(
             such factors have ``measured.slant``, ``.width`` and ``.thickness``.
         ``rest.factor.{f}.…``
             Categorical factors predicted from z_rest, where test rows have categories of the
-            training rows: see `style.factor_accuracy`.
+            training rows: see `style.factor_accuracy`. If all their categories are new to
+            training, ``rest.factor.{f}.new.…`` is of probes that are fitted to test rows with half
+            of the labels and predict the categories of the others: see
+            `new_categories.new_factor_accuracy`.
         ``clusters.{f}.…``
             AMI of a categorical factor and K-Means clusters of test rows (5,000 at most), as many
             as the factor has categories there: of ``z_rest``, and without a network of the
@@ -122,13 +125,18 @@ def measure(
         ``swap.control.label``
             The judge's accuracy on plain reconstructions. A decoder that ignores z_label has a low
             swap.label and a high control.
+        ``swap.frechet``, ``.reconstruction``, ``.real``
+            Fréchet distance of swapped, of reconstructed and of real test examples to training
+            examples, in the features of the judge: see `images.frechet_distance`.
         ``swap.factor…``
             Categorical factors such as the writer, predicted by a second judge before and after.
         ``retrieval.…``
             People in both parts, enrolled with training rows: see `retrieval.identification`. If
             people of the test rows are new to training, ``retrieval.verification.…`` covers those
             with two test rows (500 at most), and the identification those with 20 test rows or
-            more (100 at most), half of them enrolled. The factor is the writer or speaker, else,
+            more (100 at most), half of them enrolled; ``retrieval.pairs.…`` asks of two rows with
+            different labels whether their category is the same. See
+            `new_categories.retrieve_new`. The factor is the writer or speaker, else,
             or if named in `factors`, every categorical factor; if there are several, the name of
             each follows ``retrieval`` and ``swap``.
 
@@ -239,7 +247,8 @@ def _rest(model: WVAE, split: EncodedSplit, seed: int, progress: Progress) -> Me
     """Return the reconstruction loss, and what z_rest holds of the factors."""
     (train, test), (y, y_test), x = split.z_rest, split.y, split.x.test
     categorical = split.categorical_factors()
-    with progress.task("measuring rest", 2 + len(categorical)) as advance:
+    new = split.new_factors()
+    with progress.task("measuring rest", 2 + len(categorical) + len(new)) as advance:
         decoded = model.decode(split.z_label.test, test)
         if model.scale_.unit_range:
             metrics = images.reconstruction_loss(x, decoded, y_test)
@@ -260,6 +269,10 @@ def _rest(model: WVAE, split: EncodedSplit, seed: int, progress: Progress) -> Me
                 metrics |= style.factor_accuracy(
                     train, factor.train, y, test, factor.test, y_test, name=key, seed=seed
                 )
+            advance(done)
+        for done, (name, factor) in enumerate(new.items(), 3 + len(categorical)):
+            key = f"rest.factor.{name}.new"
+            metrics |= new_factor_accuracy(test, factor.test, y_test, name=key, seed=seed)
             advance(done)
     return metrics
 
@@ -290,9 +303,18 @@ class _Judges:
     seed: int
     progress: Progress
 
+    def rows(self) -> Array:
+        """Return which training rows the judges see."""
+        n = len(self.split.y.train)
+        return np.random.default_rng(self.seed).permutation(n)[: self.max_rows]
+
+    def images(self) -> Array:
+        """Return these rows' images, at most `MAX_FRECHET`."""
+        return self.split.x.train[self.rows()[:MAX_FRECHET]]
+
     def train(self, target: Array, title: str) -> ImageClassifier:
         """Return a classifier of a column of the training rows, (n,)."""
-        rows = np.random.default_rng(self.seed).permutation(len(target))[: self.max_rows]
+        rows = self.rows()
         epochs = max(self.epochs, -(-MIN_JUDGE_EXAMPLES // len(rows)))
         x = self.split.x.train[rows]
         with self.progress.task(f"training a judge of the {title}", epochs) as advance:
@@ -320,10 +342,11 @@ def _swap(
         return {"swap.rest_r2": swap.swap(y[a], y[a], rest, rest_again)["swap.rest_r2"]}
     judge = judges.train(split.y.train, "label")
     predicted = judge.predict(swapped)
-    reconstructed = judge.predict(model.decode(split.z_label.test, split.z_rest.test))
+    reconstructed = model.decode(split.z_label.test, split.z_rest.test)
     metrics = swap.swap(y[a], predicted, rest, rest_again)
-    metrics["swap.control.label"] = float((reconstructed == y)[b].mean())
+    metrics["swap.control.label"] = float((judge.predict(reconstructed) == y)[b].mean())
     metrics["swap.judge"] = float((judge.predict(x) == y).mean())
+    metrics |= _distances_to_real(judge, swapped, reconstructed, x, judges.images())
     for factor in people:
         pair = split.factors[factor]
         rows = np.isin(pair.test[b], pair.train)  # people whom the judge was trained on
@@ -342,6 +365,21 @@ def _swap(
     return metrics
 
 
+def _distances_to_real(
+    judge: ImageClassifier, swapped: Array, reconstructed: Array, x: Array, real: Array
+) -> Metrics:
+    """Return how far swaps, reconstructions and test examples are from real training examples."""
+    n = min(len(swapped), len(x))
+    reference = judge.features(real)
+    if n < MIN_FRECHET or len(real) < MIN_FRECHET:
+        return {}
+    sets = {"": swapped, ".reconstruction": reconstructed, ".real": x}
+    return {
+        f"swap.frechet{name}": images.frechet_distance(judge.features(z[:n]), reference)
+        for name, z in sets.items()
+    }
+
+
 def _retrieval(split: EncodedSplit, people: list[str], seed: int, progress: Progress) -> Metrics:
     """Return how well people are identified by z_rest."""
     metrics: Metrics = {}
@@ -352,42 +390,11 @@ def _retrieval(split: EncodedSplit, people: list[str], seed: int, progress: Prog
             who_train, who = split.factors[factor]
             rows = np.isin(who, who_train)
             if len(np.unique(who[rows])) > 1:
-                metrics |= _identify(train, who_train, test[rows], who[rows], name, seed)
+                metrics |= identify(train, who_train, test[rows], who[rows], name, seed)
             else:
-                metrics |= _retrieve_new_people(test, who, name, seed)
+                y, y_test = split.y
+                metrics |= retrieve_new(
+                    train, who_train, y, test, who, y_test, name=name, seed=seed
+                )
             advance(done)
-    return metrics
-
-
-def _retrieve_new_people(z: Array, who: Array, name: str, seed: int) -> Metrics:
-    """Verify people who are new to training, and identify them by half of their rows."""
-    names, counts = np.unique(who, return_counts=True)
-    rng = np.random.default_rng(seed)
-    metrics: Metrics = {}
-    verified = rng.permutation(names[counts > 1])[:MAX_VERIFIED]
-    if len(verified) > 1:
-        rows = np.isin(who, verified)
-        key = f"{name}.verification"
-        metrics |= retrieval.verification(z[rows], who[rows], name=key, seed=seed)
-    identified = rng.permutation(names[counts >= MIN_IMAGES])[:MAX_IDENTIFIED]
-    if len(identified) > 1:
-        enrolled, queries = [], []
-        for person in identified:
-            rows = rng.permutation(np.flatnonzero(who == person))
-            enrolled.append(rows[0::2])
-            queries.append(rows[1::2])
-        enrolled, queries = np.concatenate(enrolled), np.concatenate(queries)
-        metrics |= _identify(z[enrolled], who[enrolled], z[queries], who[queries], name, seed)
-    return metrics
-
-
-def _identify(
-    enrolled: Array, who_enrolled: Array, queries: Array, who: Array, name: str, seed: int
-) -> Metrics:
-    """Return the identification by distance, and by distance relative to a person's variation."""
-    metrics = retrieval.identification(enrolled, who_enrolled, queries, who, name=name, seed=seed)
-    if len(np.unique(who_enrolled)) < len(who_enrolled):  # else no person has two rows
-        metrics |= retrieval.identification(
-            enrolled, who_enrolled, queries, who, metric="within", name=name, seed=seed
-        )
     return metrics
