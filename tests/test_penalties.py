@@ -210,11 +210,15 @@ def perfect_autoencoder(error: float = 0.0, confused: bool = False) -> Any:
         decoded.append((z_label, z_rest))
         return torch.cat([z_label, z_rest], 1)
 
+    def label_cross_entropy(_: Normal, z_label: Tensor, y: Tensor) -> Tensor:
+        return functional.cross_entropy(100 * z_label, y, reduction="none")
+
     decoded: list[tuple[Tensor, Tensor]] = []
     return SimpleNamespace(
         decode_mean=decode_mean,
         encode=encode,
         classifier=lambda z_label: 100 * z_label,
+        label_cross_entropy=label_cross_entropy,
         decoded=decoded,
     )
 

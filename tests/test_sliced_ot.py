@@ -25,7 +25,9 @@ def all_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 def fit(
     z: Array, y: Array, steps: int, loadings: Array | None = None, step_size: float | None = None
 ) -> Alignment:
-    changes: dict[str, Any] = {"alignment_steps": steps, "d_rest": z.shape[1]}
+    changes: dict[str, Any] = {
+        "alignment": "transport", "alignment_steps": steps, "d_rest": z.shape[1],
+    }  # fmt: skip
     alignment = Alignment(Config(**changes), int(y.max()) + 1)
     alignment.step_size = step_size or alignment.step_size
     return alignment.fit(z, np.full(z.shape, 0.03), y, loadings)

@@ -102,10 +102,10 @@ def test_gradients_agree_with_finite_differences() -> None:
 @pytest.mark.parametrize(
     ("kind", "shape", "unit_range", "name", "size"),
     [
-        ("image", (1, 8, 8), True, "GreyStyleFeatures", 20),
+        ("image", (1, 8, 8), True, "GreyStyleFeatures", 24),
         ("image", (3, 16, 16), True, "ColourStyleFeatures", 24),
         ("image", (3, 8, 8), False, "GreyStyleFeatures", 0),
-        ("table", (9,), True, "GreyStyleFeatures", 0),
+        ("table", (9,), True, "TableStyleFeatures", 12),
         ("audio", (8, 9), False, "AudioStyleFeatures", 8),
     ],
 )

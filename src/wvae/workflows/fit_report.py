@@ -12,6 +12,7 @@ from ..config import Config
 from ..datasets import Dataset
 from ..datasets.messages import Log
 from ..estimator import WVAE
+from ..nn.alignment import needs_transport
 from ..training.examples import Examples, check_labelled
 from ..training.label_check import MAX_ROWS, LabelCheck, check_label, warn_of_label
 from ..training.loop import DIAGNOSIS_FIRST_EPOCH
@@ -39,9 +40,10 @@ def expected_seconds(config: Config, train: Dataset) -> Callable[[float], dict[s
     --------
     >>> data = Dataset(np.zeros((1000, 4)), np.arange(1000) % 2)
     >>> expected_seconds(Config(alignment="gaussian"), data)(2.0)
-    {'alignment': 0.0, 'fine-tuning': 12.0}
+    {'alignment': 0.0, 'fine-tuning': 24.0}
     """
-    has_transport = config.alignment == "transport"
+    _, labels = np.unique(train.y.astype(str), return_inverse=True)
+    has_transport = needs_transport(config.alignment, labels)
     values = len(train) * config.d_rest
     alignment = PROBE_SECONDS + ALIGNMENT_SECONDS * config.alignment_steps * values
     alignment = alignment if has_transport else 0.0

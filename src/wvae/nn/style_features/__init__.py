@@ -52,7 +52,7 @@ def style_features_for(kind: str, shape: tuple[int, ...], unit_range: bool) -> S
     Examples
     --------
     >>> style_features_for("image", (28, 28), unit_range=True).size
-    20
+    24
     >>> style_features_for("table", (13,), unit_range=False).size
     16
     """
