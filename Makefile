@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-DEMO   ?= --trials 2 --epochs 15
+DEMO   ?= --trials 2 --epochs 15 --finetune-epochs 5
 
 # Threads that soon sleep while they wait: spinning ones make everything crawl when another program wants a core.
 export GOMP_SPINCOUNT ?= 1000
