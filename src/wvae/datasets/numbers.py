@@ -13,7 +13,7 @@ from .shards import Shards
 __all__ = ["as_numbers", "column_names_of", "first_word"]
 
 Array = np.ndarray
-# Types of columns that NumPy would turn into numbers of a unit that nobody chose, or not at all.
+# Types of columns that NumPy would turn into numbers of an arbitrary unit, or not at all.
 NO_NUMBERS = ("date", "time", "period", "duration", "interval")
 
 

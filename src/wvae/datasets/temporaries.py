@@ -18,7 +18,7 @@ from pathlib import Path
 
 try:
     import fcntl
-except ModuleNotFoundError:  # Windows, where nobody can remove a file that is open
+except ModuleNotFoundError:  # Windows, where an open file cannot be removed
     fcntl = None
 
 __all__ = ["UNIQUE", "names_of_temporaries", "remove_temporaries", "temporary", "unique_name"]

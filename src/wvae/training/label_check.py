@@ -5,7 +5,7 @@ A label counts as learnt if three things hold:
 - The 95 % interval of the accuracy lies above chance, the share of the most common label. (If not
   even a perfect score could show that, there are too few rows: training rows are judged instead.)
 - The accuracy is at least halfway between chance and 1. Below it, z_label is missing more of the
-  label than it has, and z_rest, told apart by it, cannot be free of the label.
+  label than it has, and an alignment by that label cannot free z_rest of it.
 - The nearest class mean of the raw values is not clearly better: by no more than 2 percentage
   points, or by no more than chance explains (McNemar's test, 1 %). That classifier has nothing to
   tune and needs one pass over the rows, so a network that loses to it was not trained well. It

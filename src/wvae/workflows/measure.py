@@ -370,9 +370,9 @@ def _distances_to_real(
 ) -> Metrics:
     """Return how far swaps, reconstructions and test examples are from real training examples."""
     n = min(len(swapped), len(x))
-    reference = judge.features(real)
     if n < MIN_FRECHET or len(real) < MIN_FRECHET:
         return {}
+    reference = judge.features(real)
     sets = {"": swapped, ".reconstruction": reconstructed, ".real": x}
     return {
         f"swap.frechet{name}": images.frechet_distance(judge.features(z[:n]), reference)

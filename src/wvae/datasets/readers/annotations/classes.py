@@ -28,7 +28,7 @@ def read_labels(values: Array, name: str, where: str, options: ReadOptions) -> A
         Names of the label and of the source for errors.
     options
         The arguments of `open_data`. If a model's schema has classes, the labels are spelt as its
-        classes are. The log is told of missing and merged labels, and of unknown ones.
+        classes are. Missing, merged and unknown labels are logged.
 
     Raises
     ------
