@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from wvae import WVAE, load
@@ -66,6 +66,7 @@ def test_a_frame_has_the_codes_of_its_numbers():
     spread=st.floats(0.01, 1e4),
     seed=st.integers(0, 99),
 )
+@example(offset=1157050.0, spread=0.01, seed=59)  # the sign of an eigenvector changed by rounding
 def test_a_constant_that_is_added_to_a_column_changes_nothing(
     offset: float, spread: float, seed: int
 ):

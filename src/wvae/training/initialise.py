@@ -249,6 +249,10 @@ def _start_at_principal_components(model: SplitVAE, style: Tensor) -> None:
     if not n:
         return
     variance, directions = variance.flip(0)[:n], directions.flip(1)[:, :n]
+    # An eigenvector has either sign, by rounding: this one gives equal data equal codes. Unequal
+    # weights, because two standardised columns have components of equal size.
+    sign_weight = 1 / torch.arange(1, len(directions) + 1, device=directions.device)
+    directions = directions * torch.where(sign_weight.double() @ directions < 0, -1.0, 1.0)
     loadings = directions * (variance - noise).sqrt()  # (size, n)
     # The posterior of probabilistic PCA has the mean Wᵀ t / λ and the variance σ² / λ.
     n_features = model.rest_mean.in_features - head.features.size
