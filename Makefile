@@ -62,5 +62,5 @@ clean: ## remove the environment and what was built (runs are kept)
 # The constraints pin every version that the tests were run with; pyproject.toml keeps the honest ranges.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[report,files,hf,audio,onnx,scenes,processes,ray,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[report,files,hf,audio,onnx,scenes,explore,umap,processes,ray,dev]'
 	@touch $@
