@@ -1,4 +1,4 @@
-"""What the explorer's page is told about sounds, and the fixture that its own tests compare with."""
+"""What the explorer's page is told about sounds, and the fixture of the page's own tests."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ import pytest
 pytest.importorskip("librosa")
 pytest.importorskip("soundfile")
 
-import sound_fixture  # noqa: E402
-
-from wvae.datasets.spectrograms import lengths, mel_bands  # noqa: E402
-from wvae.explorer.sound import describe_sound  # noqa: E402
+import sound_fixture
+from wvae.datasets.spectrograms import lengths, mel_bands
+from wvae.explorer.sound import describe_sound
 
 
 @pytest.mark.parametrize(("rate", "mels", "frames"), [(8000, 64, 64), (22_050, 40, 100)])

@@ -18,8 +18,9 @@ needs_node = pytest.mark.skipif(
 
 PARQUET = """
 import { writeFileSync } from "node:fs";
-import { runnerImport } from "vite";
-const { module } = await runnerImport("./src/analysis/export.ts");
+import { createServer } from "vite";
+const server = await createServer({ server: { middlewareMode: true }, appType: "custom" });
+const { toParquet } = await server.ssrLoadModule("/src/analysis/export.ts");
 const columns = [
   { name: "name", values: ["a", 'say "b", é', null, "日本"] },
   { name: "row", values: Uint32Array.of(0, 1, 4294967295, 7) },
@@ -27,7 +28,8 @@ const columns = [
   { name: "x", values: Float32Array.of(0.1, -1e-20, NaN, 3) },
   { name: "y", values: [0.1, 1e300, -0.5, 2] },
 ];
-writeFileSync(process.argv[1], await module.toParquet(columns));
+writeFileSync(process.argv[1], await toParquet(columns));
+await server.close();
 """
 
 

@@ -1,12 +1,13 @@
 /** Three classifiers of codes: logistic regression, nearest neighbours and nearest mean. */
 
-import { Nearest } from "./neighbours";
+import { nearest } from "./neighbours";
 import type { Halves } from "./probe";
 
 export type ProbeKind = "logistic" | "knn" | "mean";
 
 const NEIGHBOURS = 10;
-const STEPS = 60; // of accelerated gradient descent
+const STEPS = 40; // of accelerated gradient descent
+const BLOCK = 512; // rows between two pauses
 const PENALTY = 1e-3; // on the squared weights of whitened codes, per training row
 
 /** A classifier that is trained again and again on other labels of the same rows. */
@@ -92,16 +93,9 @@ export class Classifier {
     const step = 1 / (0.5 + PENALTY);
     for (let t = 1; t <= STEPS; t++) {
       gradient.fill(0);
-      for (let i = 0; i < n; i++) {
-        if (i % 1024 === 0) await this.pause();
-        softmax(ahead, train, i, width, p);
-        p[labels[i]] -= 1;
-        for (let c = 0; c < categories; c++) {
-          const error = p[c];
-          const at = c * (width + 1);
-          for (let j = 0; j < width; j++) gradient[at + j] += error * train[i * width + j];
-          gradient[at + width] += error;
-        }
+      for (let start = 0; start < n; start += BLOCK) {
+        await this.pause();
+        addGradient(ahead, train, width, labels, start, Math.min(n, start + BLOCK), p, gradient);
       }
       const next = new Float64Array(size);
       const momentum = (t - 1) / (t + 2);
@@ -133,22 +127,12 @@ export class Classifier {
 
   private async findNeighbours(): Promise<Uint32Array> {
     const { train, test, width } = this;
-    const n = train.length / width;
     const m = test.length / width;
-    const k = Math.min(NEIGHBOURS, n);
+    const k = Math.min(NEIGHBOURS, train.length / width);
     const out = new Uint32Array(m * k);
     for (let i = 0; i < m; i++) {
       if (i % 16 === 0) await this.pause();
-      const best = new Nearest(k);
-      for (let r = 0; r < n; r++) {
-        let sum = 0;
-        for (let j = 0; j < width && sum < best.worst; j++) {
-          const d = train[r * width + j] - test[i * width + j];
-          sum += d * d;
-        }
-        if (sum < best.worst) best.add(r, sum);
-      }
-      out.set(best.result().rows, i * k);
+      out.set(nearest(train, width, test.subarray(i * width, (i + 1) * width), k).rows, i * k);
     }
     return out;
   }
@@ -165,8 +149,24 @@ function logit(
 ): number {
   const at = category * (width + 1);
   let sum = weights[at + width];
-  for (let j = 0; j < width; j++) sum += weights[at + j] * x[row * width + j];
+  for (let j = 0, k = row * width; j < width; j++, k++) sum += weights[at + j] * x[k];
   return sum;
+}
+
+/** Add the gradient of −log p of the rows from `start` to `stop`, (categories × (width + 1)). */
+function addGradient(
+  weights: Float64Array, x: Float64Array, width: number, labels: Uint32Array, start: number,
+  stop: number, p: Float64Array, gradient: Float64Array,
+): void {
+  for (let i = start; i < stop; i++) {
+    softmax(weights, x, i, width, p);
+    p[labels[i]] -= 1;
+    for (let c = 0, at = 0; c < p.length; c++, at += width + 1) {
+      const error = p[c];
+      for (let j = 0, k = i * width; j < width; j++, k++) gradient[at + j] += error * x[k];
+      gradient[at + width] += error;
+    }
+  }
 }
 
 function softmax(

@@ -1,5 +1,7 @@
 /** Exact nearest neighbours in a code, and the categories whose examples lie nearest. */
 
+type Codes = Float32Array | Float64Array;
+
 /** Rows in order of distance; `distances` are Euclidean, not squared. */
 export interface Neighbours {
   rows: Uint32Array;
@@ -13,7 +15,7 @@ export interface Neighbours {
  * @param mask - (n), 0 for rows that are left out
  */
 export function nearest(
-  codes: Float32Array, width: number, target: number | ArrayLike<number>, k: number,
+  codes: Codes, width: number, target: number | ArrayLike<number>, k: number,
   mask?: Uint8Array,
 ): Neighbours {
   const n = codes.length / width;
@@ -94,7 +96,7 @@ export function nearestGroups(
 }
 
 function vectorOf(
-  codes: Float32Array, width: number, target: number | ArrayLike<number>,
+  codes: Codes, width: number, target: number | ArrayLike<number>,
 ): Float64Array {
   if (typeof target !== "number") return Float64Array.from(target);
   return Float64Array.from(codes.subarray(target * width, (target + 1) * width));
@@ -102,7 +104,7 @@ function vectorOf(
 
 /** Return a squared distance, or any number from `enough` on if it is not below that. */
 function squaredDistance(
-  codes: Float32Array, start: number, vector: Float64Array, enough: number,
+  codes: Codes, start: number, vector: Float64Array, enough: number,
 ): number {
   const width = vector.length;
   let sum = 0;
@@ -124,7 +126,7 @@ function squaredDistance(
 }
 
 /** The k smallest distances so far, in order. */
-export class Nearest {
+class Nearest {
   /** Distance that a further row has to be below. */
   worst: number;
   private count = 0;
