@@ -88,8 +88,8 @@ def describe_drawing(x: Array, *, dark_strokes: bool) -> Drawing | None:
 
 def _boxes(is_ink: Array) -> tuple[Array, Array, Array, Array]:
     """Return left, right, top and bottom edges of the boxes around the ink, (n,) each."""
-    columns: Array = is_ink.any(1)
-    rows: Array = is_ink.any(2)
+    columns = np.asarray(is_ink.any(1))
+    rows = np.asarray(is_ink.any(2))
     left, top = columns.argmax(1), rows.argmax(1)
     right = columns.shape[1] - columns[:, ::-1].argmax(1)
     bottom = rows.shape[1] - rows[:, ::-1].argmax(1)

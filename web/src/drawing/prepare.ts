@@ -5,11 +5,11 @@ import { boxOf, centreOfMass, type Grey, peakOf, resampled, thicknessOf } from "
 import { Edges } from "./thicken";
 
 // Thickness is part of a style, so only strokes beyond these shares of the median are changed.
-const THINNEST = 0.7;
+const THINNEST = 0.8;
 const THICKEST = 1.6;
 const ROUNDS = 4; // of changing the thickness; the box and the scale follow it
-const FINENESS = 8; // pixels in which thickness is changed, per pixel of the example
-const LONGEST = 320; // such pixels along the longer side: larger examples need no finer ones
+const FINENESS = 6; // pixels in which thickness is changed, per pixel of the example
+const LONGEST = 240; // such pixels along the longer side: larger examples need no finer ones
 
 /**
  * Return a drawing as an example of shape (h, w), or null if nothing is drawn.
