@@ -25,7 +25,8 @@ describe("nearest", () => {
     ["a vector", randoms(width, 3), undefined],
     ["a mask", 7, Uint8Array.from({ length: 500 }, (_, i) => i % 2)],
   ] as [string, number | Float32Array, Uint8Array | undefined][])(
-    "equals sorting by distance: %s", (_, target, mask) => {
+    "equals sorting by distance: %s",
+    (_, target, mask) => {
       const vector =
         typeof target === "number" ? codes.slice(target * width, (target + 1) * width) : target;
       const order = [...Array(500).keys()]
@@ -132,7 +133,10 @@ test("random numbers depend on the seed, are uniform and shuffle", () => {
   expect(Array.from({ length: 4000 }, seeded(1))).toEqual(values);
   expect(Array.from({ length: 4000 }, seeded(2))).not.toEqual(values);
   expect(values.reduce((a, b) => a + b) / 4000).toBeCloseTo(0.5, 1);
-  const order = shuffled(Uint32Array.from({ length: 100 }, (_, i) => i), seeded(0));
+  const order = shuffled(
+    Uint32Array.from({ length: 100 }, (_, i) => i),
+    seeded(0),
+  );
   expect([...order].sort((a, b) => a - b)).toEqual([...Array(100).keys()]);
   expect([...order]).not.toEqual([...Array(100).keys()]);
 });
@@ -140,7 +144,9 @@ test("random numbers depend on the seed, are uniform and shuffle", () => {
 /** Parse CSV as RFC 4180 says; an empty field without quotes is null. */
 function parsed(text: string): (string | null)[][] {
   const rows: (string | null)[][] = [[]];
-  for (const [, quotedField, plain, end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^",\n]*))(,|\n)/g)) {
+  for (const [, quotedField, plain, end] of text.matchAll(
+    /(?:"((?:[^"]|"")*)"|([^",\n]*))(,|\n)/g,
+  )) {
     rows[rows.length - 1].push(quotedField?.replaceAll('""', '"') ?? (plain === "" ? null : plain));
     if (end === "\n") rows.push([]);
   }
@@ -173,7 +179,10 @@ describe("toCsv", () => {
   });
 
   test("refuses columns of different lengths", () => {
-    const columns = [{ name: "a", values: [1] }, { name: "b", values: [1, 2] }];
+    const columns = [
+      { name: "a", values: [1] },
+      { name: "b", values: [1, 2] },
+    ];
     expect(() => toCsv(columns)).toThrow("column b has 2 values, expected 1");
   });
 });
@@ -189,7 +198,9 @@ test("toParquet brings texts and numbers back as they were", async () => {
   const rows = await parquetReadObjects({ file: file.buffer });
   expect(rows.map((row) => row.text ?? null)).toEqual(texts);
   const isMissing = (value: unknown) => value === null || Number.isNaN(value);
-  expect(rows.map((row) => row.number ?? null)).toEqual(numbers.map((v) => (isMissing(v) ? null : v)));
+  expect(rows.map((row) => row.number ?? null)).toEqual(
+    numbers.map((v) => (isMissing(v) ? null : v)),
+  );
   expect(Float32Array.from(rows, (row) => row.single ?? NaN)).toEqual(singles);
   expect(rows.map((row) => row.byte)).toEqual([...bytes]);
   expect(rows[8].row).toBe(4294967295n);

@@ -145,7 +145,11 @@ function gather(codes: Float32Array, width: number, rows: Uint32Array): Float64A
 }
 
 function logit(
-  weights: Float64Array, category: number, x: Float64Array, row: number, width: number,
+  weights: Float64Array,
+  category: number,
+  x: Float64Array,
+  row: number,
+  width: number,
 ): number {
   const at = category * (width + 1);
   let sum = weights[at + width];
@@ -155,8 +159,14 @@ function logit(
 
 /** Add the gradient of −log p of the rows from `start` to `stop`, (categories × (width + 1)). */
 function addGradient(
-  weights: Float64Array, x: Float64Array, width: number, labels: Uint32Array, start: number,
-  stop: number, p: Float64Array, gradient: Float64Array,
+  weights: Float64Array,
+  x: Float64Array,
+  width: number,
+  labels: Uint32Array,
+  start: number,
+  stop: number,
+  p: Float64Array,
+  gradient: Float64Array,
 ): void {
   for (let i = start; i < stop; i++) {
     softmax(weights, x, i, width, p);
@@ -170,7 +180,11 @@ function addGradient(
 }
 
 function softmax(
-  weights: Float64Array, x: Float64Array, row: number, width: number, out: Float64Array,
+  weights: Float64Array,
+  x: Float64Array,
+  row: number,
+  width: number,
+  out: Float64Array,
 ): void {
   let largest = -Infinity;
   for (let c = 0; c < out.length; c++) {
@@ -208,7 +222,8 @@ function whiten(train: Float64Array, test: Float64Array, width: number): void {
     for (let b = 0; b <= a; b++) {
       let sum = factor[a * width + b];
       for (let j = 0; j < b; j++) sum -= factor[a * width + j] * factor[b * width + j];
-      factor[a * width + b] = a === b ? Math.sqrt(Math.max(sum, least[a] / 2)) : sum / factor[b * width + b];
+      factor[a * width + b] =
+        a === b ? Math.sqrt(Math.max(sum, least[a] / 2)) : sum / factor[b * width + b];
     }
   }
   for (const x of [train, test]) {

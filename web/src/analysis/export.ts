@@ -37,10 +37,16 @@ export function toCsv(columns: readonly ExportColumn[]): string {
  *
  * Uint8 and uint16 become int32, uint32 becomes int64, float32 stays, other numbers become double.
  */
-export async function toParquet(columns: readonly ExportColumn[]): Promise<Uint8Array<ArrayBuffer>> {
+export async function toParquet(
+  columns: readonly ExportColumn[],
+): Promise<Uint8Array<ArrayBuffer>> {
   lengthOf(columns);
   const { parquetWriteBuffer } = await import("hyparquet-writer"); // few people export
-  const columnData = columns.map(({ name, values }) => ({ name, nullable: true, ...typed(values) }));
+  const columnData = columns.map(({ name, values }) => ({
+    name,
+    nullable: true,
+    ...typed(values),
+  }));
   return new Uint8Array(parquetWriteBuffer({ columnData }));
 }
 
@@ -54,7 +60,8 @@ function typed(values: ExportColumn["values"]): { data: unknown[]; type: Parquet
     Number.isNaN(value) ? null : value,
   );
   if (values instanceof Float32Array) return { data, type: "FLOAT" };
-  if (ArrayBuffer.isView(values) && !(values instanceof Float64Array)) return { data, type: "INT32" };
+  if (ArrayBuffer.isView(values) && !(values instanceof Float64Array))
+    return { data, type: "INT32" };
   const isText = data.some((value) => typeof value === "string") || data.every((v) => v === null);
   return { data, type: isText ? "STRING" : "DOUBLE" };
 }

@@ -7,9 +7,7 @@
  *
  * @param out - (n), written and returned if given
  */
-export function inside(
-  points: Float32Array, polygon: Float32Array, out?: Uint8Array,
-): Uint8Array {
+export function inside(points: Float32Array, polygon: Float32Array, out?: Uint8Array): Uint8Array {
   const n = points.length / 2;
   const marks = out ?? new Uint8Array(n);
   marks.fill(0);

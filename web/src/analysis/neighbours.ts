@@ -15,7 +15,10 @@ export interface Neighbours {
  * @param mask - (n), 0 for rows that are left out
  */
 export function nearest(
-  codes: Codes, width: number, target: number | ArrayLike<number>, k: number,
+  codes: Codes,
+  width: number,
+  target: number | ArrayLike<number>,
+  k: number,
   mask?: Uint8Array,
 ): Neighbours {
   const n = codes.length / width;
@@ -51,7 +54,10 @@ export interface GroupMeans {
 
 /** Return the mean code of each category; rows whose category is at least nGroups are left out. */
 export function groupMeans(
-  codes: Float32Array, width: number, groups: ArrayLike<number>, nGroups: number,
+  codes: Float32Array,
+  width: number,
+  groups: ArrayLike<number>,
+  nGroups: number,
 ): GroupMeans {
   const means = new Float64Array(nGroups * width);
   const counts = new Uint32Array(nGroups);
@@ -75,8 +81,14 @@ export function groupMeans(
  * @returns categories with examples, nearest first
  */
 export function nearestGroups(
-  vector: ArrayLike<number>, codes: Float32Array, width: number, groups: ArrayLike<number>,
-  nGroups: number, missing: number, near = 50, known?: GroupMeans,
+  vector: ArrayLike<number>,
+  codes: Float32Array,
+  width: number,
+  groups: ArrayLike<number>,
+  nGroups: number,
+  missing: number,
+  near = 50,
+  known?: GroupMeans,
 ): NearGroup[] {
   const kept = new Uint8Array(groups.length);
   for (let i = 0; i < groups.length; i++) {
@@ -95,16 +107,17 @@ export function nearestGroups(
   return ranked.sort((a, b) => a.distance - b.distance);
 }
 
-function vectorOf(
-  codes: Codes, width: number, target: number | ArrayLike<number>,
-): Float64Array {
+function vectorOf(codes: Codes, width: number, target: number | ArrayLike<number>): Float64Array {
   if (typeof target !== "number") return Float64Array.from(target);
   return Float64Array.from(codes.subarray(target * width, (target + 1) * width));
 }
 
 /** Return a squared distance, or any number from `enough` on if it is not below that. */
 function squaredDistance(
-  codes: Codes, start: number, vector: Float64Array, enough: number,
+  codes: Codes,
+  start: number,
+  vector: Float64Array,
+  enough: number,
 ): number {
   const width = vector.length;
   let sum = 0;

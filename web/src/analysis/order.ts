@@ -2,7 +2,9 @@
 
 /** Return `steps` codes (steps × width) on the straight line from a to b, both included. */
 export function walk(
-  a: ArrayLike<number>, b: ArrayLike<number>, steps: number,
+  a: ArrayLike<number>,
+  b: ArrayLike<number>,
+  steps: number,
 ): Float32Array<ArrayBuffer> {
   const width = a.length;
   const out = new Float32Array(steps * width);

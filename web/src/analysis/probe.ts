@@ -51,8 +51,13 @@ export interface ProbeOptions {
  * @param target - category of each of the n examples
  */
 export async function trainProbe(
-  codes: Float32Array, width: number, rows: ArrayLike<number>, target: ArrayLike<number>,
-  kind: ProbeKind, seed: number, options: ProbeOptions = {},
+  codes: Float32Array,
+  width: number,
+  rows: ArrayLike<number>,
+  target: ArrayLike<number>,
+  kind: ProbeKind,
+  seed: number,
+  options: ProbeOptions = {},
 ): Promise<ProbeScore | ProbeRefusal> {
   const random = seeded(seed);
   const groups = rowsByCategory(rows, target, options.missing);
@@ -98,7 +103,9 @@ export interface Halves {
 }
 
 function rowsByCategory(
-  rows: ArrayLike<number>, target: ArrayLike<number>, missing?: number,
+  rows: ArrayLike<number>,
+  target: ArrayLike<number>,
+  missing?: number,
 ): number[][] {
   const groups = new Map<number, number[]>();
   for (let i = 0; i < rows.length; i++) {

@@ -4,7 +4,12 @@ import { trainProbe, type ProbeScore } from "./probe";
 import type { ProbeKind } from "./classifiers";
 import { seeded, shuffled } from "./random";
 import {
-  compareNumbers, compareShares, countCategories, drawHypergeometric, purity, wilson,
+  compareNumbers,
+  compareShares,
+  countCategories,
+  drawHypergeometric,
+  purity,
+  wilson,
 } from "./statistics";
 
 const range = (n: number, start = 0) => Uint32Array.from({ length: n }, (_, i) => i + start);
@@ -35,7 +40,9 @@ describe("drawHypergeometric", () => {
     [1_000_000, 100_000, 400_000],
   ])("has the right mean and variance: %i, %i, %i", (total, marked, draws) => {
     const random = seeded(3);
-    const drawn = Array.from({ length: 4000 }, () => drawHypergeometric(total, marked, draws, random));
+    const drawn = Array.from({ length: 4000 }, () =>
+      drawHypergeometric(total, marked, draws, random),
+    );
     const share = marked / total;
     const mean = drawn.reduce((a, b) => a + b) / drawn.length;
     const variance = drawn.reduce((sum, k) => sum + (k - mean) ** 2, 0) / drawn.length;
@@ -77,7 +84,11 @@ describe("purity", () => {
 
   test("has no value if all are missing, and no excess if there is one category", () => {
     expect(purity(values, 10, range(100))).toBeNull();
-    expect(purity(new Uint8Array(50), 1, range(7))).toMatchObject({ purity: 1, chance: 1, adjusted: 0 });
+    expect(purity(new Uint8Array(50), 1, range(7))).toMatchObject({
+      purity: 1,
+      chance: 1,
+      adjusted: 0,
+    });
   });
 });
 
@@ -88,7 +99,9 @@ test("countCategories leaves missing values out", () => {
 
 test("compareShares finds the planted category", () => {
   // 40 of 50 selected rows are of category 0, and 10 of the 100 others.
-  const values = Uint8Array.from({ length: 150 }, (_, i) => (i < 40 || (i >= 50 && i < 60) ? 0 : 1));
+  const values = Uint8Array.from({ length: 150 }, (_, i) =>
+    i < 40 || (i >= 50 && i < 60) ? 0 : 1,
+  );
   const [first, second, third] = compareShares(values, 3, range(50));
   expect(first).toMatchObject({ inside: 40, outside: 10, insideShare: 0.8, outsideShare: 0.1 });
   expect(first.z).toBeCloseTo(0.7 / Math.sqrt((1 / 3) * (2 / 3) * (1 / 50 + 1 / 100)), 6);
@@ -150,7 +163,7 @@ describe("trainProbe", () => {
     expect(within).toBeGreaterThanOrEqual(8);
   });
 
-  test("logistic needs no equal scales; nearest mean cannot tell apart nested categories", async () => {
+  test("logistic needs no equal scales, nearest mean does", async () => {
     const { codes, target } = planted(1000, 2, 0);
     for (let i = 0; i < 1000; i++) {
       codes[i * width] = 0.01 * codes[i * width] + 0.02 * (target[i] ? 1 : -1);
@@ -174,8 +187,7 @@ describe("trainProbe", () => {
     const { codes, target } = planted(100, 2, 3);
     target.fill(255, 0, 50);
     const options = { missing: 255 };
-    const train = (rows: Uint32Array) =>
-      trainProbe(codes, width, rows, target, "mean", 0, options);
+    const train = (rows: Uint32Array) => trainProbe(codes, width, rows, target, "mean", 0, options);
     expect(await train(range(100))).toMatchObject({ rows: 50, categories: 2 });
     expect(await train(range(60))).toEqual({ reason: "few rows", rows: 10, categories: 2 });
     const same = range(100).filter((i) => i % 2 === 0);

@@ -11,7 +11,8 @@ export function wilson(successes: number, n: number, z = Z): [number, number] {
   if (n === 0) return [0, 1];
   const share = successes / n;
   const middle = (share + (z * z) / (2 * n)) / (1 + (z * z) / n);
-  const reach = (z / (1 + (z * z) / n)) * Math.sqrt((share * (1 - share)) / n + (z * z) / (4 * n * n));
+  const reach =
+    (z / (1 + (z * z) / n)) * Math.sqrt((share * (1 - share)) / n + (z * z) / (4 * n * n));
   return [Math.max(0, middle - reach), Math.min(1, middle + reach)];
 }
 
@@ -23,7 +24,9 @@ export function wilson(successes: number, n: number, z = Z): [number, number] {
  * @param rows - the rows that are counted, by default all
  */
 export function countCategories(
-  values: ArrayLike<number>, nCategories: number, rows?: ArrayLike<number>,
+  values: ArrayLike<number>,
+  nCategories: number,
+  rows?: ArrayLike<number>,
 ): Uint32Array {
   const counts = new Uint32Array(nCategories);
   const n = rows ? rows.length : values.length;
@@ -56,7 +59,10 @@ export interface Purity {
  * @param rows - the selected rows
  */
 export function purity(
-  values: ArrayLike<number>, nCategories: number, rows: ArrayLike<number>, seed = 0,
+  values: ArrayLike<number>,
+  nCategories: number,
+  rows: ArrayLike<number>,
+  seed = 0,
 ): Purity | null {
   const all = countCategories(values, nCategories);
   const selected = countCategories(values, nCategories, rows);
@@ -102,7 +108,10 @@ function largestOfRandom(all: Uint32Array, n: number, random: () => number): num
  * large a selection is.
  */
 export function drawHypergeometric(
-  total: number, marked: number, draws: number, random: () => number,
+  total: number,
+  marked: number,
+  draws: number,
+  random: () => number,
 ): number {
   const least = Math.max(0, draws - (total - marked));
   const most = Math.min(draws, marked);
@@ -114,13 +123,15 @@ export function drawHypergeometric(
   let [lower, upper, pLower, pUpper] = [start, start, pStart, pStart];
   while (u > 0 && (lower > least || upper < most)) {
     if (upper < most) {
-      pUpper *= ((marked - upper) * (draws - upper)) / ((upper + 1) * (total - marked - draws + upper + 1));
+      pUpper *=
+        ((marked - upper) * (draws - upper)) / ((upper + 1) * (total - marked - draws + upper + 1));
       upper++;
       u -= pUpper;
       if (u <= 0) return upper;
     }
     if (lower > least) {
-      pLower *= (lower * (total - marked - draws + lower)) / ((marked - lower + 1) * (draws - lower + 1));
+      pLower *=
+        (lower * (total - marked - draws + lower)) / ((marked - lower + 1) * (draws - lower + 1));
       lower--;
       u -= pLower;
       if (u <= 0) return lower;
@@ -145,7 +156,9 @@ export interface ShareComparison {
 
 /** Compare the shares of all categories in a selection with those of the other examples. */
 export function compareShares(
-  values: ArrayLike<number>, nCategories: number, rows: ArrayLike<number>,
+  values: ArrayLike<number>,
+  nCategories: number,
+  rows: ArrayLike<number>,
 ): ShareComparison[] {
   const all = countCategories(values, nCategories);
   const selected = countCategories(values, nCategories, rows);
@@ -191,7 +204,8 @@ export interface Moments {
 
 /** Compare a numeric column in a selection with the other examples. */
 export function compareNumbers(
-  values: ArrayLike<number>, rows: ArrayLike<number>,
+  values: ArrayLike<number>,
+  rows: ArrayLike<number>,
 ): NumberComparison {
   const isInside = new Uint8Array(values.length);
   for (let i = 0; i < rows.length; i++) isInside[rows[i]] = 1;

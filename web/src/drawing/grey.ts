@@ -78,14 +78,20 @@ export function thicknessOf({ values, width, height }: Grey): number {
 }
 
 /**
- * Return an image (height × width) in which each pixel of the source is `scale` pixels wide and its
- * upper left corner lies at (x, y).
+ * Return an image (height × width) in which each pixel of the source is `scale` pixels wide and the
+ * source's upper left corner lies at (x, y).
  *
  * Pixels are averages over their area, or over a pixel of the source where that is larger. Outside
  * of the source are zeros, or there is nothing to average if `isCut`, for a source that goes on.
  */
 export function resampled(
-  source: Grey, width: number, height: number, scale: number, x: number, y: number, isCut = false,
+  source: Grey,
+  width: number,
+  height: number,
+  scale: number,
+  x: number,
+  y: number,
+  isCut = false,
 ): Grey<ArrayBuffer> {
   const across = weights(source.width, width, scale, x, isCut);
   const down = weights(source.height, height, scale, y, isCut);
@@ -112,7 +118,11 @@ export function resampled(
 
 /** Return the pixels of the source that each pixel averages, and their shares. */
 function weights(
-  sourceLength: number, length: number, scale: number, offset: number, isCut: boolean,
+  sourceLength: number,
+  length: number,
+  scale: number,
+  offset: number,
+  isCut: boolean,
 ) {
   const reach = Math.max(1 / scale, 1); // pixels of the source
   return Array.from({ length }, (_, i) => {

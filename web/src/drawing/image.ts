@@ -16,7 +16,10 @@ const LUMINANCE = [0.299, 0.587, 0.114]; // of red, green and blue: Rec. 601
  *   the other kind are turned into such. null for other examples
  */
 export function fromImage(
-  rgba: Uint8ClampedArray | Uint8Array, width: number, height: number, shape: readonly number[],
+  rgba: Uint8ClampedArray | Uint8Array,
+  width: number,
+  height: number,
+  shape: readonly number[],
   darkStrokes: boolean | null = null,
 ): Float32Array<ArrayBuffer> {
   const [h, w] = shape.slice(-2);
@@ -40,7 +43,9 @@ export function fromImage(
  * The border tells whether paper is bright or dark; faint values are paper.
  */
 export function strokesOf(
-  rgba: Uint8ClampedArray | Uint8Array, width: number, height: number,
+  rgba: Uint8ClampedArray | Uint8Array,
+  width: number,
+  height: number,
 ): Float32Array<ArrayBuffer> {
   const [grey] = planes(rgba, width, height, 1, null);
   const paper = borderMedian(grey, width, height);
@@ -59,7 +64,10 @@ export function strokesOf(
 
 /** Return the channels of a picture, (height × width) each, in [0, 1]. */
 function planes(
-  rgba: Uint8ClampedArray | Uint8Array, width: number, height: number, channels: number,
+  rgba: Uint8ClampedArray | Uint8Array,
+  width: number,
+  height: number,
+  channels: number,
   darkStrokes: boolean | null,
 ): Float32Array<ArrayBuffer>[] {
   const n = width * height;
@@ -77,7 +85,8 @@ function planes(
   }
   if (darkStrokes === null) return out;
   const isBright = borderMedian(grey, width, height) > 0.5;
-  if (isBright !== darkStrokes) for (const plane of out) plane.forEach((v, i) => (plane[i] = 1 - v));
+  if (isBright !== darkStrokes)
+    for (const plane of out) plane.forEach((v, i) => (plane[i] = 1 - v));
   return out;
 }
 

@@ -4,8 +4,10 @@ import type { Drawing } from "../contract";
 import { boxOf, centreOfMass, type Grey, peakOf, resampled, thicknessOf } from "./grey";
 import { Edges } from "./thicken";
 
+export { fromImage, strokesOf } from "./image";
+
 // Thickness is part of a style, so only strokes beyond these shares of the median are changed.
-const THINNEST = 0.8;
+const THINNEST = 0.72;
 const THICKEST = 1.6;
 const ROUNDS = 4; // of changing the thickness; the box and the scale follow it
 const FINENESS = 6; // pixels in which thickness is changed, per pixel of the example
@@ -18,7 +20,11 @@ const LONGEST = 240; // such pixels along the longer side: larger examples need 
  * @param drawing - how strokes lie in the training images
  */
 export function prepare(
-  grey: Float32Array, width: number, height: number, drawing: Drawing, shape: [number, number],
+  grey: Float32Array,
+  width: number,
+  height: number,
+  drawing: Drawing,
+  shape: [number, number],
 ): Float32Array<ArrayBuffer> | null {
   const source: Grey = { values: grey, width, height };
   if (!(peakOf(source) > 1e-3)) return null;
@@ -31,7 +37,10 @@ export function prepare(
 
 /** Return the example of a drawing whose strokes are made about `wanted` pixels thick. */
 function adapted(
-  source: Grey, drawing: Drawing, shape: [number, number], wanted: number,
+  source: Grey,
+  drawing: Drawing,
+  shape: [number, number],
+  wanted: number,
 ): Float32Array<ArrayBuffer> {
   const fineness = Math.min(FINENESS, LONGEST / drawing.size);
   const edges = new Edges(enlarged(source, fineness * drawing.size));
@@ -53,7 +62,14 @@ function enlarged(source: Grey, size: number): Grey {
   const margin = Math.ceil(size / 4);
   const width = Math.ceil((box.right - box.left) * scale) + 2 * margin;
   const height = Math.ceil((box.bottom - box.top) * scale) + 2 * margin;
-  return resampled(source, width, height, scale, margin - box.left * scale, margin - box.top * scale);
+  return resampled(
+    source,
+    width,
+    height,
+    scale,
+    margin - box.left * scale,
+    margin - box.top * scale,
+  );
 }
 
 /** Scale and place the ink, and make its brightest value that of the training images. */
@@ -70,4 +86,3 @@ function placed(source: Grey, drawing: Drawing, [h, w]: [number, number]) {
   for (let i = 0; i < out.values.length; i++) out.values[i] *= factor;
   return out;
 }
-

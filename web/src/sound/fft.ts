@@ -23,8 +23,12 @@ export class RealFFT {
     this.im = new Float64Array(this.half + 1);
     this.a = new Float64Array(this.half);
     this.b = new Float64Array(this.half);
-    this.cos = Float64Array.from({ length: this.half }, (_, k) => Math.cos((2 * Math.PI * k) / size));
-    this.sin = Float64Array.from({ length: this.half }, (_, k) => Math.sin((2 * Math.PI * k) / size));
+    this.cos = Float64Array.from({ length: this.half }, (_, k) =>
+      Math.cos((2 * Math.PI * k) / size),
+    );
+    this.sin = Float64Array.from({ length: this.half }, (_, k) =>
+      Math.sin((2 * Math.PI * k) / size),
+    );
     this.reversed = new Uint32Array(this.half);
     for (let i = 1; i < this.half; i++) {
       this.reversed[i] = (this.reversed[i >> 1] >> 1) | (i & 1 ? this.half >> 1 : 0);

@@ -21,7 +21,10 @@ const BAND_ITERATIONS = 60; // multiplicative updates of the frequencies of the 
  * @param filters - (mels × (n_fft / 2 + 1)), the numbers in `sound.filters`
  */
 export function invert(
-  x: Float32Array, sound: Sound, filters: Float32Array, iterations = GRIFFIN_LIM_ITERATIONS,
+  x: Float32Array,
+  sound: Sound,
+  filters: Float32Array,
+  iterations = GRIFFIN_LIM_ITERATIONS,
 ): Float32Array {
   if (x.length !== sound.mels * sound.frames) {
     throw new RangeError(
@@ -164,7 +167,9 @@ class ShortTimeFourier {
  * The fast Griffin-Lim algorithm (Perraudin, Balazs & Søndergaard, 2013) estimates the phases.
  */
 function griffinLim(
-  magnitude: Float64Array, transform: ShortTimeFourier, iterations: number,
+  magnitude: Float64Array,
+  transform: ShortTimeFourier,
+  iterations: number,
 ): Float64Array {
   const size = magnitude.length;
   const re = new Float64Array(size);

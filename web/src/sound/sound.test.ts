@@ -61,7 +61,8 @@ describe("logMel", () => {
     expect(largestDifference(logMel(louder, sound, filters), expected)).toBeLessThan(1e-3);
     const later = new Float32Array(wave.length + 50 * sound.hop);
     later.set(wave, 25 * sound.hop);
-    expect(largestDifference(logMel(later, sound, filters), expected)).toBeLessThan(0.02); // its mean differs
+    // Its mean differs.
+    expect(largestDifference(logMel(later, sound, filters), expected)).toBeLessThan(0.02);
   });
 
   test.each([

@@ -43,10 +43,7 @@ export function bandsOf(sound: Sound, filters: Float32Array): Bands {
 
 /** Return the periodic Hann window, (length). */
 export function hann(length: number): Float64Array {
-  return Float64Array.from(
-    { length },
-    (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / length),
-  );
+  return Float64Array.from({ length }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / length));
 }
 
 /**
@@ -113,7 +110,8 @@ function bandPowers(wave: Float32Array, sound: Sound, bands: Bands) {
     for (let m = 0; m < bands.mels; m++) {
       let sum = 0;
       const row = m * bands.bins;
-      for (let k = bands.first[m]; k < bands.stop[m]; k++) sum += bands.filters[row + k] * spectrum[k];
+      for (let k = bands.first[m]; k < bands.stop[m]; k++)
+        sum += bands.filters[row + k] * spectrum[k];
       power[t * bands.mels + m] = sum;
     }
   }
@@ -134,7 +132,11 @@ function loudPart(energy: Float64Array, n: number, trimDb: number): [number, num
 
 /** Return averages (mels × parts) of the rows from `start` to `stop` over equal parts of time. */
 function averages(
-  power: Float64Array, start: number, stop: number, mels: number, parts: number,
+  power: Float64Array,
+  start: number,
+  stop: number,
+  mels: number,
+  parts: number,
 ): Float64Array {
   const n = stop - start;
   const out = new Float64Array(mels * parts);
