@@ -78,7 +78,7 @@ export function thicknessOf({ values, width, height }: Grey): number {
 }
 
 /**
- * Return an image (height × width) in which each pixel of the source is `scale` pixels wide and the
+ * Return an image (height × width) in which a pixel of the source is `scale` pixels wide and the
  * source's upper left corner lies at (x, y).
  *
  * Pixels are averages over their area, or over a pixel of the source where that is larger. Outside
