@@ -97,11 +97,14 @@ def _wav(levels: Array, rate: int) -> io.BytesIO:
 
 
 def _sweep(rate: int, seconds: float) -> Array:
-    """Return a rising tone with noise between two faint parts, (samples,) int16."""
+    """Return a rising tone with noise between two faint parts, (samples,) int16.
+
+    The end is 35 dB below the loudest moment, so it belongs to the sound; the start does not.
+    """
     n = round(rate * seconds)
     time = np.arange(n) / rate
     noise = np.random.default_rng(0).normal(size=n)
-    loudness = np.where((time > 0.15 * seconds) & (time < 0.8 * seconds), 1.0, 0.001)
+    loudness = np.where(time < 0.15 * seconds, 0.001, np.where(time < 0.8 * seconds, 1, 0.0178))
     phase = 2 * np.pi * (200 * time + 0.15 * rate / seconds * time**2)
     wave = loudness * (0.5 * np.sin(phase) + 0.02 * noise)
     return np.rint(wave * 32767).astype("<i2")

@@ -176,6 +176,18 @@ describe("trainProbe", () => {
     expect(mean.accuracy).toBeLessThan(0.65);
   });
 
+  test("a probe of shuffled categories answers the most frequent one", async () => {
+    const { codes } = planted(600, 1, 0);
+    const target = Uint8Array.from({ length: 600 }, (_, i) => (i % 5 === 0 ? 1 : 0));
+    for (let i = 0; i < 600; i++) codes[i * width] += 9 * target[i];
+    const rows = range(600);
+    const found = (await trainProbe(codes, width, rows, target, "logistic", 0)) as ProbeScore;
+    expect(found.accuracy).toBeGreaterThan(0.97);
+    expect(found.majority).toBeCloseTo(0.8, 2);
+    expect(found.permuted.mean).toBeGreaterThan(0.75); // 0.68 if only the test half is shuffled
+    expect(found.permuted.high).toBeLessThan(0.83);
+  });
+
   test("the same seed gives the same score, another seed another split", async () => {
     const { codes, target } = planted(300, 3, 1);
     const score = (seed: number) => trainProbe(codes, width, range(300), target, "mean", seed);

@@ -59,10 +59,12 @@ describe("logMel", () => {
     const { sound, filters, wave, expected } = cases[0];
     const louder = wave.map((sample) => 3 * sample + 0.2);
     expect(largestDifference(logMel(louder, sound, filters), expected)).toBeLessThan(1e-3);
-    const later = new Float32Array(wave.length + 50 * sound.hop);
-    later.set(wave, 25 * sound.hop);
-    // Its mean differs.
-    expect(largestDifference(logMel(later, sound, filters), expected)).toBeLessThan(0.02);
+    const tone = Float32Array.from({ length: 1600 }, (_, i) => Math.sin((2 * Math.PI * i) / 20));
+    const [short, long] = [new Float32Array(3200), new Float32Array(9600)];
+    short.set(tone, 800);
+    long.set(tone, 800 + 25 * sound.hop);
+    const x = logMel(short, sound, filters);
+    expect(largestDifference(logMel(long, sound, filters), x)).toBeLessThan(1e-3);
   });
 
   test.each([
