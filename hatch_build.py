@@ -15,4 +15,4 @@ class PageHook(BuildHookInterface[Any]):
         """Check the page before a build; an editable installation may do without."""
         page = Path(self.root, "src", "wvae", "explorer", "page", "index.html")
         if version != "editable" and not page.is_file():
-            self.app.abort("the explorer's page is missing: run `make web` first, or install with -e")
+            self.app.abort("the explorer's page is missing: run `make web`, or install with pip -e")
