@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from http.client import HTTPConnection, HTTPResponse
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -319,7 +322,7 @@ def test_a_signal_stops_it_while_browsers_hold_connections(
             slow.sendall(b"GET /data/large.f32 HTTP/1.1\r\n" + host)
             assert slow.recv(12) == b"HTTP/1.1 200"
             process.send_signal(number)
-            _, err = process.communicate(timeout=5)
+            _, err = process.communicate(timeout=30)
         finally:
             process.kill()
     for connection in (silent, kept, slow):
@@ -496,3 +499,72 @@ def test_the_end_of_the_kernel_ends_the_server_and_removes_its_files(
     assert (done.returncode, done.stdout) == (0, "shown\n"), done.stderr
     assert "Traceback" not in done.stderr
     assert list(temporary_folder.iterdir()) == []
+
+
+# ---------------------------------------------------------------------- in a browser
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+BROWSER = os.environ.get("WVAE_BROWSER") or next(filter(None, map(shutil.which, NAMES)), None)
+# It runs a module, reads data and compiles the smallest WebAssembly; an inline script is refused.
+PAGE = """<!doctype html><title>waiting</title>
+<script>document.title = "an inline script ran"</script>
+<script type="module" src="./assets/index-D3f_a9xK.js"></script>"""
+SCRIPT = """
+const wasm = await WebAssembly.compileStreaming(fetch("./assets/ort-B1c2d3e4.wasm"));
+const numbers = new Float32Array(await (await fetch("./data/z_rest.f32")).arrayBuffer());
+document.body.textContent = `${document.title} ${WebAssembly.Module.exports(wasm).length} `
+  + numbers[3];
+"""
+
+
+@pytest.fixture
+def chromium() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    if BROWSER is None:
+        pytest.skip(f"no browser: install one of {', '.join(NAMES)}, or set WVAE_BROWSER")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.mark.slow
+def test_a_browser_runs_the_page_in_a_notebooks_frame_only(
+    chromium: Any, folder: Path, tmp_path: Path
+):
+    (folder / "index.html").write_text(PAGE)
+    (folder / "assets" / "index-D3f_a9xK.js").write_text(SCRIPT)
+    (folder / "assets" / "ort-B1c2d3e4.wasm").write_bytes(b"\0asm\1\0\0\0")
+    shown = LocalServer(folder, listen())
+    frame = f'<!doctype html><iframe src="{shown.url}"></iframe>'
+    (tmp_path / "notebook").mkdir()
+    (tmp_path / "notebook" / "index.html").write_text(frame)
+    (tmp_path / "foreign.html").write_text(frame)
+    # Another server, on another port, in the place of a notebook's. It has no policy of its own.
+    handler = partial(Quiet, directory=str(tmp_path / "notebook"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as other:
+        thread = threading.Thread(target=other.serve_forever)
+        thread.start()
+        shown.start()
+        try:
+            for host in ("127.0.0.1", "localhost"):
+                page = chromium.new_page()
+                page.goto(f"http://{host}:{other.server_port}/")
+                body = page.frame_locator("iframe").locator("body")
+                body.get_by_text("waiting 0 3").wait_for(timeout=20_000)
+            page = chromium.new_page()
+            errors: list[str] = []
+            page.on("console", lambda message: errors.append(message.text))
+            page.goto((tmp_path / "foreign.html").as_uri())
+            page.wait_for_timeout(500)
+            assert "waiting" not in page.frames[1].content()
+            assert any("frame-ancestors" in text for text in errors), errors
+        finally:
+            other.shutdown()
+            thread.join()
+            shown.stop()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 – the name of the library
+        pass
