@@ -15,6 +15,7 @@ NODE   := $(shell command -v npm >/dev/null && node -e 'process.exit(parseInt(pr
 NPM    := npm --prefix web --no-audit --no-fund --no-update-notifier --loglevel=error
 
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
 .PHONY: help demo fonts browser web page test test-fast coverage lint format docs bench bench-separation clean
 
 help: ## this list
