@@ -6,7 +6,7 @@ import { t } from "./i18n";
 import { axesOf, followState } from "./marks";
 import { Network } from "./network/session";
 import { session, setSession } from "./session";
-import { colour, followAddress, fromHash, language, map, pinA, pinB } from "./state";
+import { colour, fail, followAddress, fromHash, language, map, pinA, pinB } from "./state";
 import { App } from "./ui/App";
 import "./style.css";
 
@@ -15,7 +15,10 @@ const PREFETCHED_SHEETS = 24;
 async function start(root: HTMLElement): Promise<void> {
   root.textContent = t("loading");
   const data = await openData("./data/");
-  const opened = { data, network: new Network(data), thumbnails: new Thumbnails(data) };
+  const numbers = data.manifest.columns.find((one) => one.role === "row");
+  const rowNumbers = numbers ? (await data.values(numbers.name)).values : null;
+  const thumbnails = new Thumbnails(data);
+  const opened = { data, network: new Network(data), thumbnails, rowNumbers };
   setSession(opened);
   document.title = `${data.manifest.title} – wvae`;
   fromHash(location.hash);
@@ -27,8 +30,10 @@ async function start(root: HTMLElement): Promise<void> {
   followAddress();
   root.textContent = "";
   render(<App />, root);
-  opened.thumbnails.prefetch(PREFETCHED_SHEETS);
   document.body.dataset.ready = "true";
+  opened.thumbnails.prefetch(PREFETCHED_SHEETS);
+  // When the map has been drawn: the first picture of the decoder then need not wait.
+  setTimeout(() => opened.network.warmUp().catch(fail), 1500);
 }
 
 /** Replace what the link names but the data do not have. */

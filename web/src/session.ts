@@ -1,7 +1,7 @@
 /** The opened data and model, shared by all parts of the page. */
 
 import { useEffect, useState } from "preact/hooks";
-import type { Data, Values } from "./data/load";
+import type { Data, Numbers, Values } from "./data/load";
 import type { Thumbnails } from "./data/pictures";
 import type { Network } from "./network/session";
 import { fail } from "./state";
@@ -10,6 +10,8 @@ export interface Session {
   data: Data;
   network: Network;
   thumbnails: Thumbnails;
+  /** Number of each example's row in the user's data; null if these are 0, 1, 2, … */
+  rowNumbers: Numbers | null;
 }
 
 let opened: Session | null = null;
@@ -61,4 +63,16 @@ export function labelCentres(): { index: number; centre: Float32Array }[] {
     if (centre.length) found.push({ index, centre: Float32Array.from(centre) });
   });
   return found;
+}
+
+/** The number of an example's row in the user's data. */
+export function rowNumber(row: number): number {
+  return opened?.rowNumbers ? opened.rowNumbers[row] : row;
+}
+
+/** The example with a number in the user's data, or −1. */
+export function rowOfNumber(number: number): number {
+  const { data, rowNumbers } = session();
+  if (rowNumbers) return rowNumbers.indexOf(number);
+  return Number.isInteger(number) && number >= 0 && number < data.manifest.n ? number : -1;
 }

@@ -17,16 +17,19 @@ export class Network {
   private encoder?: Promise<ort.InferenceSession>;
   private decoder?: Promise<ort.InferenceSession>;
   private queue: Promise<unknown> = Promise.resolve();
+  private warm?: Promise<unknown>;
   readonly size: number;
 
   constructor(private readonly data: Data) {
     this.size = data.manifest.shape.reduce((product, side) => product * side, 1);
   }
 
-  /** Load the decoder, so that the first picture need not wait for it. */
-  async warmUp(): Promise<void> {
+  /** Load the decoder and run it once, so that the first picture need not wait for it. */
+  warmUp(): Promise<unknown> {
     const { codes } = this.data.manifest;
-    await this.decode(new Float32Array(codes.z_label.width), new Float32Array(codes.z_rest.width));
+    const zeros = (width: number) => new Float32Array(width);
+    this.warm ??= this.decode(zeros(codes.z_label.width), zeros(codes.z_rest.width));
+    return this.warm;
   }
 
   /** Decode codes, (m, d_label) and (m, d_rest), into examples, (m, size). */

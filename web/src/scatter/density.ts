@@ -4,6 +4,7 @@ import { type Rgb, numberColour } from "../data/colours";
 import type { Camera } from "./camera";
 
 const CELL = 3; // CSS pixels
+const FAINTEST = 0.02; // of the highest density
 
 /** Draw the density of the points that are shown into a canvas as large as the view. */
 export function drawDensity(
@@ -14,7 +15,10 @@ export function drawDensity(
 ): void {
   const width = Math.max(1, Math.ceil(camera.width / CELL));
   const height = Math.max(1, Math.ceil(camera.height / CELL));
-  const counts = smooth(histogram(points, colours, camera, width, height), width, height);
+  // Wider where points are far apart, so that they merge into one surface.
+  const room = Math.sqrt((camera.width * camera.height) / Math.max(1, points.length / 2));
+  const radius = Math.min(12, Math.max(1, Math.round(room / CELL)));
+  const counts = smooth(histogram(points, colours, camera, width, height), width, height, radius);
   let highest = 0;
   for (const count of counts) if (count > highest) highest = count;
   canvas.width = width;
@@ -22,12 +26,11 @@ export function drawDensity(
   const context = canvas.getContext("2d");
   if (!context || !highest) return;
   const image = context.createImageData(width, height);
-  const lowest = 0.02;
   for (let i = 0; i < counts.length; i++) {
-    if (counts[i] < lowest) continue;
-    const level = Math.log1p(counts[i]) / Math.log1p(highest);
-    const [r, g, b]: Rgb = numberColour(level, 0, 1);
-    image.data.set([r, g, b, Math.round(255 * Math.min(1, counts[i] * 2))], 4 * i);
+    const level = counts[i] / highest;
+    if (level < FAINTEST) continue;
+    const [r, g, b]: Rgb = numberColour(Math.sqrt(level), 0, 1);
+    image.data.set([r, g, b, Math.round(255 * Math.min(1, level / (4 * FAINTEST)))], 4 * i);
   }
   context.putImageData(image, 0, 0);
 }
@@ -53,29 +56,35 @@ function histogram(
   return counts;
 }
 
-/** Average over neighbouring cells, once along each axis, twice. */
-function smooth(counts: Float32Array, width: number, height: number): Float32Array {
+/** Three sliding averages along each axis, which come close to a Gaussian. */
+function smooth(counts: Float32Array, width: number, height: number, radius: number): Float32Array {
   let result = counts;
-  for (let pass = 0; pass < 2; pass++) {
-    result = blur(result, width, height, 1, width);
-    result = blur(result, width, height, width, height);
+  for (let pass = 0; pass < 3; pass++) {
+    result = average(result, height, width, 1, width, radius);
+    result = average(result, width, height, width, 1, radius);
   }
   return result;
 }
 
-function blur(
+/** Average every line of `length` cells, `step` apart, over `radius` cells to both sides. */
+function average(
   counts: Float32Array,
-  width: number,
-  height: number,
-  step: number,
+  lines: number,
   length: number,
+  step: number,
+  stride: number,
+  radius: number,
 ): Float32Array {
-  const result = new Float32Array(width * height);
-  for (let i = 0; i < counts.length; i++) {
-    const place = step === 1 ? i % width : Math.floor(i / width);
-    const before = place > 0 ? counts[i - step] : 0;
-    const after = place < length - 1 ? counts[i + step] : 0;
-    result[i] = (before + 2 * counts[i] + after) / 4;
+  const result = new Float32Array(counts.length);
+  for (let line = 0; line < lines; line++) {
+    const start = line * stride;
+    let sum = 0;
+    for (let i = 0; i < Math.min(radius, length); i++) sum += counts[start + i * step];
+    for (let i = 0; i < length; i++) {
+      if (i + radius < length) sum += counts[start + (i + radius) * step];
+      if (i > radius) sum -= counts[start + (i - radius - 1) * step];
+      result[start + i * step] = sum / (2 * radius + 1);
+    }
   }
   return result;
 }

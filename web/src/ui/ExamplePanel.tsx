@@ -2,12 +2,12 @@
 
 import { batch } from "@preact/signals";
 import { nearest } from "../analysis/neighbours";
-import { type Values, textOf } from "../data/load";
+import { type Values, formatNumber, textOf } from "../data/load";
 import { t } from "../i18n";
 import { shown } from "../marks";
-import { codeOf, labelCentres, session, useResult, useValues } from "../session";
+import { codeOf, labelCentres, rowNumber, session, useResult, useValues } from "../session";
 import { pinA, pinB, selection, tab } from "../state";
-import { Decoded, PlayButton, RowTable, Thumbnail } from "./Picture";
+import { Decoded, PlayButton, Thumbnail } from "./Picture";
 import { spectrogramOf } from "./play";
 
 const NEIGHBOURS = 12;
@@ -74,14 +74,14 @@ function Facts({ row }: { row: number }) {
   const { data } = session();
   const { columns } = data.manifest;
   const label = useLabel();
-  const alt = label ? `${label.column.name} ${textOf(label, row)}` : `${t("row")} ${row}`;
+  const alt = label ? `${label.column.name} ${textOf(label, row)}` : `${t("row")} ${rowNumber(row)}`;
   const again = useResult(() => spectrogramOf(row), [row]);
   return (
     <div class="facts">
       <figure>
         <Thumbnail row={row} size={128} alt={alt} />
         <figcaption>
-          {t("example.original")} <PlayButton x={() => spectrogramOf(row)} label={t("play.example", { row })} />
+          {t("example.original")} <PlayButton x={() => spectrogramOf(row)} label={t("play.example", { row: rowNumber(row) })} />
         </figcaption>
       </figure>
       {again && (
@@ -148,7 +148,7 @@ export function Row({ rows, label, size = 56 }: { rows: Uint32Array | number[]; 
       {[...rows].map((row) => (
         <li key={row}>
           <button type="button" class="pick" onClick={() => (pinA.value = row)}>
-            <Thumbnail row={row} size={size} alt={`${t("row")} ${row}`} />
+            <Thumbnail row={row} size={size} alt={`${t("row")} ${rowNumber(row)}`} />
             {label && <span>{textOf(label, row)}</span>}
           </button>
         </li>
@@ -180,6 +180,7 @@ export function RewrittenLabels({ zRest }: { zRest: Float32Array }) {
     return pictures;
   }, [zRest]);
   if (!decoded) return <p class="help">{t("loading")}</p>;
+  if (kind === "table") return <CompareRows rows={decoded} />;
   return (
     <ul class="pictures rewritten">
       {decoded.map(({ index, x }) => (
@@ -190,10 +191,40 @@ export function RewrittenLabels({ zRest }: { zRest: Float32Array }) {
               {classes[index]} <PlayButton x={async () => x} label={`${t("play")}: ${classes[index]}`} />
             </figcaption>
           </figure>
-          {kind === "table" && <RowTable x={x} />}
         </li>
       ))}
     </ul>
+  );
+}
+
+/** Decoded rows of a table beside each other, a column for each label. */
+function CompareRows({ rows }: { rows: { index: number; x: Float32Array }[] }) {
+  const { values, classes } = session().data.manifest;
+  return (
+    <div class="compare" tabIndex={0}>
+      <table>
+        <thead>
+          <tr>
+            <td />
+            {rows.map(({ index }) => (
+              <th key={index} scope="col">
+                {classes[index]}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {values?.columns.map((name, j) => (
+            <tr key={name}>
+              <th scope="row">{name}</th>
+              {rows.map(({ index, x }) => (
+                <td key={index}>{formatNumber(x[j])}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
 

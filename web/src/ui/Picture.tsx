@@ -1,12 +1,17 @@
 /** Pictures of examples: thumbnails of the data, and what the decoder returns. */
 
 import { useEffect, useRef } from "preact/hooks";
-import { type Values, formatNumber } from "../data/load";
+import { formatNumber } from "../data/load";
 import { type Rgb, numberColour } from "../data/colours";
 import { t } from "../i18n";
 import { session, useResult } from "../session";
 import { fail } from "../state";
 import { playSpectrogram } from "./play";
+
+/** A canvas that keeps the numbers it shows, which have more digits than its pixels. */
+export interface ExampleCanvas extends HTMLCanvasElement {
+  values?: Float32Array;
+}
 
 /** Columns of a table that a profile shows at most. */
 const PROFILE = 24;
@@ -34,11 +39,13 @@ export function Thumbnail({ row, size, alt }: { row: number; size: number; alt: 
 
 /** A decoded example: a picture, or the profile of a row of a table. */
 export function Decoded({ x, size, alt }: { x: Float32Array; size: number; alt: string }) {
-  const canvas = useRef<HTMLCanvasElement>(null);
+  const canvas = useRef<ExampleCanvas>(null);
   const { data } = session();
   const isTable = data.manifest.kind === "table";
   useEffect(() => {
-    if (canvas.current && !isTable) drawExample(x, canvas.current);
+    if (!canvas.current || isTable) return;
+    canvas.current.values = x;
+    drawExample(x, canvas.current);
   }, [x]);
   if (isTable) return <Profile x={x} size={size} alt={alt} />;
   return (
@@ -163,9 +170,4 @@ export function PlayButton({ x, label }: { x: () => Promise<Float32Array>; label
       ▶<span class="hidden">{t("play")}</span>
     </button>
   );
-}
-
-/** The label of an example in a few words, for readers that hear the page. */
-export function describeRow(row: number, label: Values | null, text: (row: number) => string): string {
-  return label ? `${label.column.name} ${text(row)}, ${t("row")} ${row}` : `${t("row")} ${row}`;
 }

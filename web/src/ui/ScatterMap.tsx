@@ -4,7 +4,7 @@ import { batch, effect } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { paint } from "../data/marks";
 import { count, t } from "../i18n";
-import { colourValues, isSquare, positions, selectedMask, shown } from "../marks";
+import { axesOf, colourValues, isSquare, positions, selectedMask, shown } from "../marks";
 import { type Camera, type Extent, extentOf, pan, resize, showAll, toData, toScreen, zoom } from "../scatter/camera";
 import { drawDensity } from "../scatter/density";
 import { Grid } from "../scatter/grid";
@@ -222,12 +222,26 @@ export function ScatterMap({ lasso }: { lasso: boolean }) {
       {hover && box.current && (
         <Tooltip row={hover.row} x={hover.x} y={hover.y} width={box.current.clientWidth} height={box.current.clientHeight} />
       )}
+      <AxisNames />
       <p class="map-count">
         {selectedRows.value
           ? `${count(selectedRows.value.length)} / ${count(n)}`
           : t("examples", { n: count(n) })}
       </p>
     </div>
+  );
+}
+
+/** The names of the axes: a map by t-SNE or UMAP has none. */
+function AxisNames() {
+  const described = session().data.manifest.maps.find((one) => one.id === map.value);
+  const names = described ? described.axes : (axesOf(map.value) ?? []).map(({ code, index }) => `${code} ${index}`);
+  if (!names[0] && !names[1]) return null;
+  return (
+    <>
+      <span class="axis x">{names[0]} →</span>
+      <span class="axis y">↑ {names[1]}</span>
+    </>
   );
 }
 

@@ -3,7 +3,7 @@
 import { batch } from "@preact/signals";
 import { textOf } from "../data/load";
 import { percent, t } from "../i18n";
-import { codeOf, session, useResult } from "../session";
+import { codeOf, rowNumber, session, useResult } from "../session";
 import { pinA, pinB } from "../state";
 import { randomRow, useLabel } from "./ExamplePanel";
 import { Decoded, PlayButton, RowTable, Thumbnail } from "./Picture";
@@ -68,12 +68,12 @@ export function SwapPanel() {
 
 function Original({ row, name }: { row: number; name: string }) {
   const label = useLabel();
-  const text = label ? `${label.column.name} ${textOf(label, row)}` : `${t("row")} ${row}`;
+  const text = label ? `${label.column.name} ${textOf(label, row)}` : `${t("row")} ${rowNumber(row)}`;
   return (
     <figure>
       <Thumbnail row={row} size={132} alt={`${name}: ${text}`} />
       <figcaption>
-        <strong>{name}</strong> {text} <PlayButton x={() => spectrogramOf(row)} label={t("play.example", { row })} />
+        <strong>{name}</strong> {text} <PlayButton x={() => spectrogramOf(row)} label={t("play.example", { row: rowNumber(row) })} />
       </figcaption>
     </figure>
   );

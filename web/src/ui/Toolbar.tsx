@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import type { PointMap } from "../contract";
 import { t } from "../i18n";
 import { type Axis, axesOf } from "../marks";
-import { session } from "../session";
+import { rowNumber, rowOfNumber, session } from "../session";
 import { SELECTIONS, colour, density, map, named, pinA, tab, view } from "../state";
 
 /** Which pin a click on the map sets. */
@@ -70,11 +70,10 @@ export function Toolbar({ lasso, setLasso }: { lasso: boolean; setLasso: (on: bo
         <input
           type="number"
           min={0}
-          max={manifest.n - 1}
-          value={pinA.value ?? ""}
+          value={pinA.value === null ? "" : rowNumber(pinA.value)}
           onChange={(event) => {
-            const row = event.currentTarget.valueAsNumber;
-            if (Number.isInteger(row) && row >= 0 && row < manifest.n) {
+            const row = rowOfNumber(event.currentTarget.valueAsNumber);
+            if (row >= 0) {
               pinA.value = row;
               tab.value = "example";
             }

@@ -1,7 +1,7 @@
 /** What the example under the mouse is. */
 
 import { textOf } from "../data/load";
-import { session, useValues } from "../session";
+import { rowNumber, session, useValues } from "../session";
 import { colour, SELECTIONS } from "../state";
 import { Thumbnail } from "./Picture";
 import { t } from "../i18n";
@@ -39,7 +39,7 @@ export function Tooltip({ row, x, y, width, height }: Props) {
         ))}
         <div>
           <dt>{t("row")}</dt>
-          <dd>{row}</dd>
+          <dd>{rowNumber(row)}</dd>
         </div>
       </dl>
     </div>
