@@ -101,7 +101,11 @@ const TEXTS = {
   ],
   "probe.above": ["The code holds information about it.", "この符号にはその情報が含まれています。"],
   "probe.notAbove": ["That is no more than chance.", "偶然と区別できません。"],
-  "probe.few": ["A probe needs at least 20 examples of two categories.", "プローブには2カテゴリ、20 件以上が必要です。"],
+  "probe.few": ["A probe needs at least 20 examples.", "プローブには 20 件以上の例が必要です。"],
+  "probe.one": [
+    "All of these examples have the same category: there is nothing to predict.",
+    "全ての例が同じカテゴリのため、予測するものがありません。",
+  ],
   "probe.all": ["No selection: all examples are used (a random 10,000 at most).", "選択がないため全ての例（最大 10,000 件を無作為抽出）を使います。"],
   "generate.drag": [
     "Drag in the plane: the decoder draws what lies there.",

@@ -1,7 +1,7 @@
 /** A canvas to draw on, and a place to drop pictures. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { fromImage, prepare } from "../drawing/prepare";
+import { fromImage, prepare, strokesOf } from "../drawing/prepare";
 import { t } from "../i18n";
 import { session } from "../session";
 import { fail } from "../state";
@@ -30,27 +30,34 @@ export function ImageInput({ onExample }: { onExample: (x: Float32Array | null) 
   );
 }
 
-function pictureToExample(rgba: Uint8ClampedArray, width: number, height: number): Float32Array {
-  const { shape, model } = session().data.manifest;
-  const x = fromImage(rgba, width, height, shape, model.dark_strokes);
+function pictureToExample(rgba: Uint8ClampedArray, width: number, height: number): Float32Array | null {
+  const { shape, model, drawing } = session().data.manifest;
+  if (drawing) return placed(strokesOf(rgba, width, height), width, height);
+  const x = fromImage(rgba, width, height, shape);
   if (model.unit_range) return x;
   const low = model.low ?? 0;
   const high = model.high ?? 1;
   return x.map((value) => low + value * (high - low));
 }
 
+/** Strokes of any size, bright on dark, where and how those of the data are. */
+function placed(grey: Float32Array, width: number, height: number): Float32Array | null {
+  const { shape, model, drawing } = session().data.manifest;
+  if (!drawing) return null;
+  const [h, w] = shape.slice(-2);
+  const x = prepare(grey, width, height, drawing, [h, w]);
+  return x && model.dark_strokes ? x.map((value) => 1 - value) : x;
+}
+
 function Canvas({ onExample }: { onExample: (x: Float32Array | null) => void }) {
-  const { drawing, shape, model } = session().data.manifest;
   const canvas = useRef<HTMLCanvasElement>(null);
   const [strokes, setStrokes] = useState<Stroke[]>([]);
   const current = useRef<Stroke | null>(null);
   useEffect(() => {
-    if (!canvas.current || !drawing) return;
+    if (!canvas.current) return;
     paint(canvas.current, strokes);
     const timer = setTimeout(() => {
-      if (!canvas.current) return;
-      const x = prepare(greyOf(canvas.current), SIDE, SIDE, drawing, [shape[0], shape[1]]);
-      onExample(x && model.dark_strokes ? x.map((value) => 1 - value) : x);
+      if (canvas.current) onExample(placed(greyOf(canvas.current), SIDE, SIDE));
     }, WAIT);
     return () => clearTimeout(timer);
   }, [strokes]);

@@ -66,7 +66,7 @@ export function ProbePanel({ rows }: { rows: Uint32Array | null }) {
 }
 
 function Result({ result }: { result: ProbeScore | ProbeRefusal }) {
-  if ("reason" in result) return <p>{t("probe.few")}</p>;
+  if ("reason" in result) return <p>{t(result.reason === "few rows" ? "probe.few" : "probe.one")}</p>;
   return (
     <p data-testid="probe">
       {t("probe.result", {
@@ -76,7 +76,7 @@ function Result({ result }: { result: ProbeScore | ProbeRefusal }) {
         high: percent(result.high),
         chance: percent(result.majority),
       })}{" "}
-      <strong>{t(result.low > result.majority ? "probe.above" : "probe.notAbove")}</strong>
+      <strong>{t(result.low > Math.max(result.majority, result.permuted.high) ? "probe.above" : "probe.notAbove")}</strong>
     </p>
   );
 }
