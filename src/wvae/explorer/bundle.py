@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..datasets import Dataset
-from ..datasets.dataset import Array
+from ..datasets.dataset import Array, Kind
 from ..datasets.messages import Log
 from ..estimator import WVAE
 from ..io.files import atomic_folder, check_replaceable
@@ -143,7 +143,7 @@ class _Bundle:
 
     def __post_init__(self) -> None:
         self.z_label, self.z_rest = encode_rows(self.model, self.data, self.progress)
-        self.kind = self.model.config_.kind
+        self.kind: Kind = self.model.config_.kind
         self.drawable = is_drawable(self.kind, self.model.shape_)
 
     def manifest(self, map_method: MapMethod) -> Manifest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -114,9 +114,10 @@ def _umap(points: Array, seed: int) -> Array:
         warnings.simplefilter("ignore")
         from umap import UMAP
 
+        init: Any = "spectral" if len(points) >= MIN_SPECTRAL else _principal_components(points)
         model = UMAP(
             n_neighbors=max(2, min(NEIGHBORS, len(points) - 1)),
-            init="spectral" if len(points) >= MIN_SPECTRAL else _principal_components(points),
+            init=init,
             random_state=seed,
             n_jobs=1,
         )
