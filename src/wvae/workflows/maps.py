@@ -18,6 +18,7 @@ MapMethod = Literal["tsne", "umap", "pca"]
 MAP_METHODS: tuple[MapMethod, ...] = ("tsne", "umap", "pca")
 TITLES: dict[str, str] = {"tsne": "t-SNE", "umap": "UMAP", "pca": "principal components"}
 NEIGHBORS = 15  # of UMAP, and of the columns for other programs
+MIN_UMAP = 5  # points
 MIN_SPECTRAL = 100  # with fewer points, UMAP starts from the principal components
 
 
@@ -32,8 +33,9 @@ def map_points(
         Codes, (n, d), at least 2. Codes of one dimension have a second principal component of 0.
     method
         ``"tsne"``: t-SNE; of more than 10,000 codes a random 10,000 make the map, and the others
-        are placed into it. ``"umap"``: UMAP, which needs the extra ``umap``. ``"pca"``: the first
-        two principal components.
+        are placed into it. ``"umap"``: UMAP, which needs the extra ``umap``; fewer than 5 codes and
+        codes that are all equal get their principal components. ``"pca"``: the first two principal
+        components.
     seed
         Seed of the random parts.
     progress
@@ -55,7 +57,8 @@ def map_points(
     if method not in MAP_METHODS:
         raise ValueError(f"method is {quoted(method)}, expected {', '.join(MAP_METHODS)}")
     points = _checked(z)
-    if method == "pca":
+    has_neighbors = len(points) >= MIN_UMAP and bool(np.ptp(points, 0).any())
+    if method == "pca" or (method == "umap" and not has_neighbors):
         return _principal_components(points)
     with (progress or Silent()).task(f"computing a map by {TITLES[method]}", 100) as advance:
         if method == "umap":
