@@ -109,10 +109,26 @@ def encode(
         typer.Option(
             min=0,
             metavar="N",
-            help="Seed of the clusters. (default: the model's)",
+            help="Seed of the clusters and of the map. (default: the model's)",
             show_default=False,
         ),
     ] = None,
+    map_method: Annotated[
+        Literal["tsne", "umap"] | None,
+        typer.Option(
+            "--map",
+            metavar="tsne|umap",
+            help="Also map z_rest: columns `x`, `y` and `neighbors`, for other viewers.",
+        ),
+    ] = None,
+    images: Annotated[
+        bool,
+        typer.Option(
+            "--images",
+            metavar="",
+            help="Also write a picture of every example: column `image`.",
+        ),
+    ] = False,
     on: Annotated[
         Literal["ray"] | None,
         typer.Option(
@@ -145,25 +161,39 @@ def encode(
     row. DATA is read in blocks, so an .npy file may be larger than memory. With --k, the cluster
     centres are written to OUT-centres.npy, or to _centres.npy in the folder.
 
+    With --map and --images, Embedding Atlas, FiftyOne and Renumics Spotlight can show the file:
+    see docs/other-viewers.md.
+
     With --on ray, all nodes must see MODEL, DATA and the output folder under the same paths. The
     folder gets one Parquet file per block of rows, with a column `row`. If a node fails, no row is
     lost or written twice. Run the same command again to continue an interrupted encoding.
     """
-    if seed is not None and k is None:
-        raise ValueError(f"--seed {seed} is the seed of clusters, which need --k: give --k, too")
+    if seed is not None and k is None and map_method is None:
+        raise ValueError(
+            f"--seed {seed} is the seed of clusters and maps, which need --k or --map: give one, "
+            "too"
+        )
+    if on is not None and (map_method is not None or images):
+        flag = "--images" if map_method is None else f"--map {map_method}"
+        raise ValueError(f"{flag} cannot be computed on a cluster: leave out --on {on}")
     if on is None:
         check_not_a_folder(out, "codes.parquet")
     elif out is not None and out.is_file():
         folder = out.with_name(f"{out.stem}-codes")
         raise ValueError(f"--out {out} is a file, expected a folder such as {folder}")
     from ..workflows.encode import encode_to_file
+    from ..workflows.encode_map import encode_map_to_file
 
     estimator, loaded = open_model_and_data(
         model, data, label, factor, quiet, drop_missing=drop_missing, unlabelled=True
     )
     out = out or Path(f"{loaded.name}-codes{'' if on else '.parquet'}")
     options: dict[str, Any] = {"k": k, "seed": seed}
-    if on is None:
+    if map_method is not None or images:
+        options |= {"map_method": map_method, "images": images}
+        with progress_bars(quiet) as progress:
+            encode_map_to_file(estimator, loaded, out, **options, progress=progress)
+    elif on is None:
         with progress_bars(quiet) as progress:
             encode_to_file(estimator, loaded, out, **options, progress=progress)
     else:

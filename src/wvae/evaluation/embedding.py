@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,12 @@ Array = np.ndarray
 
 EXACT_NEIGHBORS_LIMIT = 100_000  # with more points, openTSNE searches approximate neighbours
 PARALLEL_MINIMUM = 1000  # with fewer points, threads mostly wait for each other
+INTERPOLATION_MINIMUM = 5000  # from here on, interpolating on a grid is faster than trees
 REPORT_INTERVAL = 50  # iterations between two calls of on_step
+ITERATIONS = 750  # of a t-SNE map
+FITTED = 10_000  # points of a t-SNE map; further points are placed into it
+PLACED_AT_ONCE = 10_000  # further points
+PLACING_NEIGHBORS = 25  # of the map's points, for each further point
 
 
 def tsne(
@@ -52,9 +58,78 @@ def tsne(
     >>> tsne(np.random.default_rng(0).normal(size=(20, 3))).shape
     (20, 2)
     """
+    return np.asarray(_fit(_checked(z), perplexity, seed, on_step))
+
+
+def tsne_of_many(
+    z: Array,
+    *,
+    seed: int = 0,
+    n_fitted: int = FITTED,
+    on_step: Callable[[int, int], None] | None = None,
+) -> Array:
+    """Return a t-SNE map of many codes, (n, 2), in a time that hardly grows with their number.
+
+    A random `n_fitted` of the codes get a t-SNE map. Every other code is placed at the median of
+    its nearest neighbours in that map and then moved a little, with the map kept fixed.
+
+    Parameters
+    ----------
+    z
+        Codes, (n, d), at least 2.
+    seed
+        Seed of the random parts.
+    n_fitted
+        Number of codes of the map. Up to this number, the result is that of `tsne`.
+    on_step
+        Called with the number of steps done and of all steps.
+
+    Raises
+    ------
+    ValueError
+        If z is not a matrix of at least 2 finite codes.
+
+    References
+    ----------
+    Poličar, Stražar, Zupan (2023), Embedding to reference t-SNE space addresses batch effects in
+    single-cell classification.
+
+    Examples
+    --------
+    >>> z = np.random.default_rng(0).normal(size=(60, 3))
+    >>> tsne_of_many(z, n_fitted=20).shape
+    (60, 2)
+    """
+    points = _checked(z)
+    n = len(points)
+    order = np.random.default_rng(seed).permutation(n)
+    fitted, placed = np.sort(order[:n_fitted]), np.sort(order[n_fitted:])
+    starts = range(0, len(placed), PLACED_AT_ONCE)
+    total = ITERATIONS + REPORT_INTERVAL * len(starts)
+
+    def report(done: int) -> None:
+        if on_step is not None:
+            on_step(min(done, total), total)
+
+    embedding = _fit(points[fitted], 30.0, seed, report)
+    positions = np.empty((n, 2))
+    positions[fitted] = np.asarray(embedding)
+    for done, start in enumerate(starts, 1):
+        rows = placed[start : start + PLACED_AT_ONCE]
+        neighbors = min(PLACING_NEIGHBORS, len(fitted))
+        partial = embedding.prepare_partial(points[rows], initialization="median", k=neighbors)
+        partial.optimize(
+            REPORT_INTERVAL, learning_rate=0.1, exaggeration=1.5, momentum=0, inplace=True
+        )
+        positions[rows] = np.asarray(partial)
+        report(ITERATIONS + REPORT_INTERVAL * done)
+    return positions
+
+
+def _fit(points: Array, perplexity: float, seed: int, on_step: Callable[[int], None] | None) -> Any:
+    """Return openTSNE's embedding of checked points."""
     from openTSNE import TSNE
 
-    points = _checked(z)
     n, d = points.shape
     has_two_components = d >= 2 and bool(np.ptp(points, 0).any())
     iterations_done = 0
@@ -70,12 +145,13 @@ def tsne(
         perplexity=min(perplexity, (n - 1) / 3),  # pyright: ignore[reportArgumentType]
         initialization="pca" if has_two_components else "random",
         neighbors="exact" if n <= EXACT_NEIGHBORS_LIMIT else "approx",
+        negative_gradient_method="fft" if n >= INTERPOLATION_MINIMUM else "bh",
         n_jobs=-1 if n >= PARALLEL_MINIMUM else 1,
         random_state=seed,
         callbacks=report,
         callbacks_every_iters=REPORT_INTERVAL,
     )
-    return np.asarray(model.fit(points))
+    return model.fit(points)
 
 
 def _checked(z: Array) -> Array:
