@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wvae import WVAE, load
-from wvae.datasets import Dataset
+from wvae import WVAE
+from wvae.datasets import Dataset, load
 from wvae.evaluation.supervised import train_cnn
 from wvae.explorer.site import PAGE, write_site
 from wvae.workflows.selections import read_selections, score_selections
@@ -80,7 +80,7 @@ def address(site: Path) -> Generator[str]:
 
 def serve(folder: Path) -> Generator[str]:
     class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, *args: Any) -> None:
             """Write nothing."""
 
     handler = functools.partial(Quiet, directory=str(folder))
@@ -297,7 +297,7 @@ def test_named_selections_are_scored_like_clusters(
         page.click(".name button")
     file = tmp_path / "selections.csv"
     file.write_bytes(download(page, "Download the named selections, CSV"))
-    scores = score_selections(model, data, read_selections(file)).scores
+    scores = score_selections(model, data, read_selections(file, data)).scores
     assert scores["digit"]["purity"] == 1
     assert scores["digit"]["ari"] == pytest.approx(1)
 
@@ -406,9 +406,7 @@ def test_a_damaged_file_is_named(open_page: Open, site: Path, tmp_path: Path, br
         page.close()
 
 
-def test_sounds_can_be_played_and_read(
-    browser: Any, open_page: Open, tmp_path: Path
-):
+def test_sounds_can_be_played_and_read(browser: Any, open_page: Open, tmp_path: Path):
     """A wave file comes back as the spectrogram that Python computes, and every digit is heard."""
     soundfile = pytest.importorskip("soundfile")
     from wvae.datasets import audio
