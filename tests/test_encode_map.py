@@ -71,7 +71,7 @@ def test_pictures_alone_keep_the_names_of_files(fitted: WVAE, planted: Dataset, 
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("x", {"map_method": "tsne"}), ("neighbors", {"map_method": "umap"}),
+    [("neighbors", {"map_method": "umap"}),
      ("image", {"images": True})],
 )  # fmt: skip
 def test_a_column_of_the_same_name_is_named(
@@ -118,6 +118,7 @@ def test_the_command_writes_the_columns(
     out, options = "own-codes.parquet", ("--map", "tsne", "--images", "--seed", "3", "--quiet")
     assert command("encode", "m", "own.npz", *options) == (0, f"{out}\n", "")
     first = parquet.read_table(tmp_path / out)
-    assert {"x", "y", "neighbors", "image"} < set(first.column_names)
+    # `y` is the label of this file.
+    assert {"y", "map_x", "map_y", "neighbors", "image"} < set(first.column_names)
     command("encode", "m", "own.npz", *options)
     assert parquet.read_table(tmp_path / out).equals(first)

@@ -356,7 +356,7 @@ def test_wrong_parameters_are_named(
     options: dict[str, Any], message: str, quick: WVAE, planted: Dataset, tmp_path: Path
 ):
     with pytest.raises(ValueError, match=message):
-        write_data(quick, planted, tmp_path / "data", **FAST | options)
+        write_data(quick, planted, tmp_path / "data", **(FAST | options))
 
 
 @pytest.mark.usefixtures("no_export")
@@ -405,7 +405,8 @@ def test_all_dimensions_of_a_model_are_there(quick: WVAE, planted: Dataset):
 @pytest.mark.usefixtures("no_export")
 def test_given_metrics_are_kept_without_nan(quick: WVAE, planted: Dataset, tmp_path: Path):
     metrics = {"leakage.max": 0.25, "swap.label": float("nan"), "x": np.float32(1)}
-    write_data(quick, planted, tmp_path / "data", **FAST | {"metrics": metrics})
+    options: dict[str, Any] = FAST | {"metrics": metrics}
+    write_data(quick, planted, tmp_path / "data", **options)
     said = read(tmp_path / "data")["truth"]
     assert said["metrics"] == {"leakage.max": 0.25, "x": 1.0}
     assert said.get("command") == "wvae measure"
@@ -473,7 +474,7 @@ def test_the_types_are_those_of_the_schema():
     schema = read_schema()
     names = {"Model": "ModelFiles"}
     for name, definition in schema["definitions"].items():
-        entry = getattr(contract, names.get(name, name))
+        entry = getattr(contract, names.get(str(name), str(name)))
         assert set(entry.__annotations__) == set(definition["properties"]), name
         assert required(entry) == set(definition["required"]), name
     assert set(Manifest.__annotations__) == set(schema["properties"])
