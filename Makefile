@@ -8,8 +8,15 @@ DEMO   ?= --trials 2 --epochs 15 --finetune-epochs 5
 # Threads that soon sleep while they wait: spinning ones make everything crawl when another program wants a core.
 export GOMP_SPINCOUNT ?= 1000
 
+# The explorer's page is built, never committed: it holds 14 MB of WebAssembly.
+PAGE   := src/wvae/explorer/page/index.html
+WEB    := $(shell find web -name node_modules -prune -o -type f -print) src/wvae/explorer/contract.schema.json
+NODE   := $(shell command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' && echo yes)
+NPM    := npm --prefix web --no-audit --no-fund --no-update-notifier --loglevel=error
+
 .DEFAULT_GOAL := help
-.PHONY: help demo fonts test test-fast coverage lint format docs bench bench-separation clean
+.DELETE_ON_ERROR:
+.PHONY: help demo fonts browser web page test test-fast coverage lint format docs bench bench-separation clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -26,10 +33,44 @@ fonts: ## install Debian's free fonts for the data set `fonts`, about 100 MB
 	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends $$available >/dev/null \
 	|| echo "fonts: apt-get failed, so the data set has only the fonts installed"
 
-test: $(READY) ## all tests
+# It never fails: without a browser, tests are skipped with a message.
+browser: ## install Chromium, for the tests in a browser, unless there is one
+	@for name in "$${WVAE_BROWSER:-chromium}" chromium-browser google-chrome; do \
+	  if command -v "$$name" >/dev/null; then exit 0; fi; done; \
+	sudo=; [ "$$(id -u)" = 0 ] || sudo="sudo -n"; \
+	{ command -v apt-get && $$sudo true; } >/dev/null 2>&1 \
+	&& $$sudo apt-get update -qq >/dev/null 2>&1 \
+	&& $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \
+	   chromium fonts-noto-cjk >/dev/null 2>&1 \
+	|| echo "browser: Chromium could not be installed here, so the tests in a browser are skipped"
+
+web: $(PAGE) ## build the explorer's page from web/, which needs Node 20 or newer
+
+# What the tests need: the page, if it can be built here.
+ifeq ($(NODE),yes)
+page: $(PAGE)
+else
+page:
+	@[ -e $(PAGE) ] || echo "page: there is no npm with Node 20 or newer, so the tests of the explorer's page are skipped"
+endif
+
+$(PAGE): $(WEB) web/node_modules/.package-lock.json
+ifneq ($(NODE),yes)
+	@echo "web: npm and Node 20 or newer build the explorer's page: install them first" >&2; exit 1
+endif
+	$(NPM) run --silent build
+	@touch $@
+
+web/node_modules/.package-lock.json: web/package-lock.json web/package.json
+ifeq ($(NODE),yes)
+	$(NPM) ci
+	@touch $@
+endif
+
+test: $(READY) browser page ## all tests
 	$(BIN)/pytest -n 2 --dist worksteal
 
-test-fast: $(READY) ## the tests that take less than about 2 seconds each
+test-fast: $(READY) page ## the tests that take less than about 2 seconds each
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
 coverage: $(READY) ## lines of datasets/ that the fast tests run
@@ -57,7 +98,7 @@ bench-separation: $(READY) ## all ways to separate side by side, hours; writes d
 	$(BIN)/python benchmarks/separation.py $(BENCH)
 
 clean: ## remove the environment and what was built (runs are kept)
-	rm -rf $(VENV) docs/_build dist build .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) docs/_build dist build web/node_modules $(dir $(PAGE)) .pytest_cache .ruff_cache .hypothesis
 
 # The constraints pin every version that the tests were run with; pyproject.toml keeps the honest ranges.
 $(READY): pyproject.toml constraints.txt

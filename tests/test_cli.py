@@ -41,7 +41,10 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:the label is:wvae.training.diagnostics.TrainingWarning"),
 ]
 
-COMMANDS = ("reproduce", "fit", "measure", "encode", "cluster", "swap", "export", "import", "data")
+COMMANDS = (
+    "reproduce", "fit", "measure", "encode", "cluster", "swap", "explore", "export", "import",
+    "data",
+)  # fmt: skip
 
 
 def one_line(result: Result) -> str:
@@ -65,7 +68,7 @@ for arguments in {commands!r}:
         main()
     except SystemExit as end:
         assert not end.code
-    heavy = {{'torch', 'sklearn', 'scipy', 'matplotlib', 'openTSNE', 'pyarrow', 'ray'}}
+    heavy = {{'torch', 'sklearn', 'scipy', 'matplotlib', 'openTSNE', 'pyarrow', 'ray', 'uvicorn'}}
     assert not heavy & set(sys.modules), (arguments, heavy & set(sys.modules))
 """
 

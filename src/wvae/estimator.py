@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields, replace
+from importlib import import_module
 from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -784,6 +785,47 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         return evaluate(model, replace(data, y=labels), samples)
 
     # ---------------------------------------------------------------------------------------- files
+
+    def explore(
+        self, data: Any, *, height: int = 800, open_browser: bool = False, **options: Any
+    ) -> Any:
+        """Show the examples, their codes and what the model makes of them, in a notebook's cell.
+
+        The cell holds the page of `wvae explore`. A thread of this process serves it, on this
+        machine only, until ``close()`` or the end of the process. If the kernel runs on another
+        machine than the browser, use ``wvae explore --export`` instead.
+
+        Parameters
+        ----------
+        data : Dataset or array-like of shape (n, \\*shape)
+            Examples like those of the training; without labels if it is not a
+            `wvae.datasets.Dataset`.
+        height : int, default 800
+            Height of the cell in pixels.
+        open_browser : bool, default False
+            Whether to open the page in a browser, too.
+        **options
+            ``map_method="tsne"``, ``max_rows=100_000``, ``metrics``, the result of `wvae.measure`,
+            ``k``, the number of clusters, and ``seed``.
+
+        Returns
+        -------
+        wvae.explorer.notebook.Explorer
+            A notebook shows it as the page; its text is the address. It has ``url``, ``close()``,
+            and works in a ``with`` statement.
+
+        Raises
+        ------
+        ValueError
+            If the data do not have the form of the training data, or this installation lacks the
+            page.
+        ModuleNotFoundError
+            If the packages of the extra ``explore`` are not installed.
+        """
+        self._fitted()
+        # The explorer is built on estimators: an import statement here would make a circle.
+        notebook = import_module("wvae.explorer.notebook")
+        return notebook.Explorer(self, data, height=height, open_browser=open_browser, **options)
 
     def save(self, path: str | Path) -> None:
         """Write a model folder atomically: ``config.json`` and ``model.safetensors``.

@@ -15,6 +15,8 @@ import typer
 from .. import __version__
 from ..config import Config, Objective, Preset
 from . import commands
+from .clustering import cluster
+from .explore import explore
 from .flags import in_flags
 from .options import (
     DropMissing,
@@ -49,6 +51,9 @@ EXTRAS = {
     "fontTools": "fonts",
     "accelerate": "processes",
     "ray": "ray",
+    "starlette": "explore",
+    "uvicorn": "explore",
+    "umap": "umap",
 }
 
 LONGEST = 390  # characters of an error message
@@ -264,6 +269,7 @@ def fit(
     )
     with report_interrupt(out, quiet), progress_bars(quiet) as progress:
         options: dict[str, Any] = {"overwrite": overwrite, "resume": resume, "progress": progress}
+        options["source"] = data
         fit_to_folder(loaded, config, out, **options, log=make_log(quiet))
     if is_first_process:
         print(out)
@@ -329,7 +335,7 @@ def _options_of_wvae(
     """Give it data and one label; it learns the rest: the style, writer, speaker or background."""
 
 
-_COMMANDS = (reproduce, fit, commands.measure, commands.encode, commands.cluster, swap)
+_COMMANDS = (reproduce, fit, commands.measure, commands.encode, cluster, swap, explore)
 for _command in (*_COMMANDS, commands.export):
     app.command(help=_help_of(_command))(_command)
 app.command("import", help=_help_of(commands.import_model))(commands.import_model)

@@ -9,13 +9,7 @@ import typer
 
 from .options import Data, DropMissing, Factor, Label, Model, Quiet, check_not_a_folder
 from .progress import progress_bars
-from .terminal import (
-    make_log,
-    print_metrics,
-    print_scores,
-    print_selection,
-    report_interrupt,
-)
+from .terminal import make_log, print_metrics, report_interrupt
 
 if TYPE_CHECKING:
     from .. import WVAE
@@ -212,64 +206,6 @@ def encode(
     print(out)
 
 
-def cluster(
-    model: Model,
-    data: Data,
-    k: Annotated[
-        str, typer.Option("--k", help="Number of clusters, or auto.", metavar="N|auto")
-    ] = "auto",
-    on: Annotated[
-        Literal["rest", "label", "pixels"],
-        typer.Option(help="What to cluster: z_rest or, for comparison, z_label or the data."),
-    ] = "rest",
-    method: Annotated[
-        Literal["kmeans", "gmm"],
-        typer.Option(help="K-Means, or a Gaussian mixture with diagonal covariances."),
-    ] = "kmeans",
-    label: Label = None,
-    factor: Factor = None,
-    drop_missing: DropMissing = False,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Random seed.")] = 0,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Parquet file for the cluster of every row."),
-    ] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", metavar="", help="Print only the last sentence.")
-    ] = False,
-) -> None:
-    """Cluster z_rest, measure how stable the clusters are, and compare them with known factors.
-
-    Without --k, wvae chooses the number of clusters: they must be stable when the data are
-    resampled, and better separated than clusters of data without any structure. A table shows
-    the scores of every number that was tried. Clusters without a network, of the data centred and
-    scaled within each predicted label and of the style features, stand beside those of z_rest.
-    """
-    n_clusters = _parse_k(k)
-    check_not_a_folder(out, "clusters.parquet")
-    from ..workflows.cluster import cluster as run
-    from ..workflows.cluster import describe
-    from ..workflows.encode import write_columns
-
-    estimator, loaded = open_model_and_data(
-        model, data, label, factor, quiet, drop_missing=drop_missing, unlabelled=True
-    )
-    options: dict[str, Any] = {"k": n_clusters, "on": on, "method": method}
-    options |= {"factors": factor, "seed": seed}
-    with progress_bars(quiet) as progress:
-        clustering = run(estimator, loaded, **options, progress=progress)
-    if out is not None:
-        write_columns(out, clustering.columns(loaded))
-    if not quiet:
-        if clustering.selection is not None:
-            print_selection(clustering.selection)
-            print()
-        if clustering.scores:
-            print_scores(clustering.scores, clustering.chance, clustering.baselines)
-            print()
-    print(describe(clustering, on, method))
-
-
 def export(
     model: Model,
     to: Annotated[Literal["onnx"], typer.Option(metavar="FORMAT", help="Format: onnx.")] = "onnx",
@@ -303,12 +239,3 @@ def import_model(
 
     import_original(file).save(out)
     print(out)
-
-
-def _parse_k(k: str) -> int | None:
-    """Return the number of clusters, or None for auto."""
-    if k == "auto":
-        return None
-    if not k.isdecimal():
-        raise ValueError(f"--k is {k}, expected a number of clusters such as 10, or auto")
-    return int(k)

@@ -119,6 +119,24 @@ def parse_levels(text: str | None) -> tuple[int, ...] | None:
     return tuple(int(word) for word in words)
 
 
+def parse_k(k: str) -> int | None:
+    """Return the number of clusters of ``--k``, or None for auto.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+
+    >>> parse_k("10"), parse_k("auto")
+    (10, None)
+    """
+    if k == "auto":
+        return None
+    if not k.isdecimal():
+        raise ValueError(f"--k is {k}, expected a number of clusters such as 10, or auto")
+    return int(k)
+
+
 def check_not_a_folder(out: Path | None, example: str) -> None:
     """Raise a ValueError if ``--out``, which is to be a file, is a folder.
 

@@ -87,8 +87,22 @@ def report_interrupt(out: Path, quiet: bool) -> Generator[None]:
             log(f"stopped; progress is saved in {partial}: run the same command again to continue")
         else:
             log("stopped; there was no progress to save yet")
-        number = signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT
-        raise typer.Exit(128 + number) from None
+        raise typer.Exit(_exit_code(interrupt)) from None
+
+
+@contextmanager
+def report_stop(quiet: bool) -> Generator[None]:
+    """Report that a program with nothing to save was stopped; see `report_interrupt`."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        make_log(quiet)("stopped")
+        raise typer.Exit(_exit_code(interrupt)) from None
+
+
+def _exit_code(interrupt: KeyboardInterrupt) -> int:
+    """Return the exit code of a program that a signal stopped, as shells have it."""
+    return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)
 
 
 @contextmanager

@@ -35,7 +35,13 @@ class OutputExistsError(ValueError):
 
 
 def check_replaceable(
-    path: Path, *, markers: set[str], what: str, overwrite: bool, only_markers: bool = False
+    path: Path,
+    *,
+    markers: set[str],
+    what: str,
+    overwrite: bool,
+    only_markers: bool = False,
+    flag: str = "--out",
 ) -> None:
     """Raise an error if the folder `path` may not be replaced by a new one.
 
@@ -55,6 +61,8 @@ def check_replaceable(
         Whether the user wants the folder replaced.
     only_markers
         Whether such a folder holds nothing but the markers, so that any other file is the user's.
+    flag
+        The flag that names the folder on the command line.
 
     Raises
     ------
@@ -71,7 +79,7 @@ def check_replaceable(
     if Path.cwd().is_relative_to(path.resolve()):
         raise OutputExistsError(
             f"{path} is the current folder or one above it, so it is never replaced: take another "
-            "--out"
+            f"{flag}"
         )
     is_ours = False
     if path.is_dir():
@@ -82,11 +90,11 @@ def check_replaceable(
         is_ours = names <= markers if only_markers else bool(names & markers)
     if not is_ours:
         raise OutputExistsError(
-            f"{path} is there and is not {what}, so it is never replaced: take another --out"
+            f"{path} is there and is not {what}, so it is never replaced: take another {flag}"
         )
     if not overwrite:
         raise OutputExistsError(
-            f"{path} is there already: take another --out, or --overwrite to replace it"
+            f"{path} is there already: take another {flag}, or --overwrite to replace it"
         )
 
 

@@ -123,8 +123,7 @@ def cluster(
     >>> clustering.scores["digit"]["ami"] > 0.6 > clustering.chance["digit"]["ami"]
     True
     """
-    targets = {data.label_name: data.y} if len(data.classes) > 1 else {}
-    targets |= _categorical_factors(data, factors)
+    targets = scored_targets(data, factors)
     progress = progress or Silent()
     if k is not None and not 2 <= k <= len(data) // 2:
         raise ValueError(
@@ -147,10 +146,11 @@ def cluster(
         stable = stability(points, k, method=METHODS[method], seed=seed)
         advance(2)
     guess = random_assignment(len(points), k, seed)
-    scores, chance = _scores(clusters, targets), _scores(guess, targets)
+    scores, chance = agreement_scores(clusters, targets), agreement_scores(guess, targets)
     baselines: dict[str, Scores] = {}
     if on == "rest" and targets:
-        baselines = _baseline_scores(model, data, targets, k, METHODS[method], seed, progress)
+        tried = {"k": k, "method": METHODS[method], "seed": seed, "progress": progress}
+        baselines = baseline_scores(model, data, targets, **tried)
     return Clustering(clusters, k, stable, selection, scores, chance, baselines)
 
 
@@ -201,16 +201,25 @@ def _choose_k(points: Array, method: Method, seed: int, progress: Progress) -> K
         return choose_k(points, method=method, seed=seed, on_step=show)
 
 
-def _baseline_scores(
+def baseline_scores(
     model: WVAE,
     data: Dataset,
     targets: Mapping[str, Array],
+    *,
     k: int,
     method: Method,
     seed: int,
     progress: Progress,
 ) -> dict[str, Scores]:
-    """Cluster each baseline of z_rest on at most 5,000 rows, and score the clusters."""
+    """Cluster each baseline of z_rest on at most 5,000 rows, and score the clusters.
+
+    Parameters
+    ----------
+    model, data, k, method, seed, progress
+        As in `cluster`.
+    targets
+        What `scored_targets` returned.
+    """
     rows = np.sort(np.random.default_rng(seed).permutation(len(data))[:MAX_ROWS])
     k = min(k, len(rows))
     targets = {name: target[rows] for name, target in targets.items()}
@@ -218,19 +227,46 @@ def _baseline_scores(
     with progress.task("clustering the baselines", 2) as advance:
         baselines = baseline_points(model, data.x[rows])
         for done, (name, points) in enumerate(baselines.items(), 1):
-            scores[name] = _scores(method(points, k, seed=seed), targets)
+            scores[name] = agreement_scores(method(points, k, seed=seed), targets)
             advance(done)
         advance(2)
     return scores
 
 
-def _scores(clusters: Array, targets: Mapping[str, Array]) -> Scores:
-    """Return the agreement of clusters with each target, on the rows where it is known."""
+def agreement_scores(clusters: Array, targets: Mapping[str, Array]) -> Scores:
+    """Return the agreement of clusters with each target, on the rows where it is known.
+
+    Parameters
+    ----------
+    clusters
+        Cluster of each row, (n,).
+    targets
+        Label and factors by name, (n,) each.
+    """
     scores: Scores = {}
     for name, target in targets.items():
         known = is_labelled(target)
         scores[name] = agreement(clusters[known], np.array(target[known].tolist()))
     return scores
+
+
+def scored_targets(data: Dataset, factors: Sequence[str] | None) -> dict[str, Array]:
+    """Return what clusters are scored by: the label and the categorical factors, by name.
+
+    Parameters
+    ----------
+    data
+        The data; a label of a single class is left out.
+    factors
+        Names of factors, or None for all that are categorical and neither constants nor ids.
+
+    Raises
+    ------
+    ValueError
+        If a named factor cannot be used.
+    """
+    targets = {data.label_name: data.y} if len(data.classes) > 1 else {}
+    return targets | _categorical_factors(data, factors)
 
 
 def _categorical_factors(data: Dataset, factors: Sequence[str] | None) -> dict[str, Array]:

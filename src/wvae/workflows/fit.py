@@ -40,6 +40,7 @@ def fit_to_folder(
     overwrite: bool = False,
     resume: bool = False,
     log: Log | None = None,
+    source: str = "",
 ) -> Path:
     """Train on the training rows of data (see `holdout_mask`) and write a model folder.
 
@@ -65,6 +66,8 @@ def fit_to_folder(
         Whether to raise an error unless there is an interrupted training.
     log
         Receives the accuracy of the label on held-out rows and the seconds of each phase.
+    source
+        Name or path of the data, which the model folder records for `wvae explore`.
 
     Returns
     -------
@@ -106,7 +109,7 @@ def fit_to_folder(
     try:
         with locked(partial):
             model = _fit(config, train, test, checkpoint, phases)
-            _write_model(partial / "model", model, train)
+            _write_model(partial / "model", model, train, source)
             report_fit(partial / "model", model, train, test, phases.seconds, log or _discard)
             replace_folder(partial / "model", out)
             shutil.rmtree(partial)
@@ -200,11 +203,11 @@ def _fit(
         )
 
 
-def _write_model(folder: Path, model: WVAE, train: Dataset) -> None:
+def _write_model(folder: Path, model: WVAE, train: Dataset, source: str = "") -> None:
     """Write a model folder with its history and its record of training rows."""
     model.save(folder)
     write_history(folder / "history.jsonl", model.history_)
-    write_training_record(folder, train)
+    write_training_record(folder, train, source)
 
 
 def _discard(text: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets import Dataset, open_data
+from ..datasets import CATALOGUE, Dataset, open_data
 from ..datasets.dataset import Array
 from ..datasets.holdout import holdout_mask
 from ..datasets.messages import Log
@@ -81,9 +81,48 @@ def open_for_model(
 # ----------------------------------------------------------------------- record of training rows
 
 
-def write_training_record(folder: Path, train: Dataset) -> None:
-    """Record in a model folder which rows the model was trained on."""
-    write_json(folder / ROWS_FILE, _rows_record(train))
+def write_training_record(folder: Path, train: Dataset, source: str = "") -> None:
+    """Record in a model folder which rows the model was trained on, and what they came from.
+
+    Parameters
+    ----------
+    folder
+        The model folder.
+    train
+        The training rows.
+    source
+        Name of the data set, or path, as the user gave it; empty if there is none.
+    """
+    record = _rows_record(train)
+    if source:
+        record["source"] = source
+    write_json(folder / ROWS_FILE, record)
+
+
+def recorded_source(folder: Path) -> str:
+    """Return the name or path of the data that a model was trained on.
+
+    Parameters
+    ----------
+    folder
+        The model folder.
+
+    Raises
+    ------
+    ValueError
+        If the folder does not say, or the path is not there.
+    """
+    record = _read_training_record(folder)
+    source = record.get("source")
+    if isinstance(source, str) and (source in CATALOGUE or Path(source).exists()):
+        return source
+    if isinstance(source, str):
+        raise ValueError(
+            f"{folder} was trained on {source}, which is not there: give DATA, the data to show"
+        )
+    if record.get("data") in CATALOGUE:  # folders of earlier versions keep only the name
+        return record["data"]
+    raise ValueError(f"{folder} does not say which data it was trained on: give DATA")
 
 
 def training_rows_warning(folder: Path, data: Dataset, seed: int) -> str:

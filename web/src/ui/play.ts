@@ -1,0 +1,36 @@
+/** Sounds: spectrograms are inverted in the browser and played. */
+
+import { session } from "../session";
+import { encodeWav } from "../sound/wav";
+import { invert } from "../sound/invert";
+
+let playing: HTMLAudioElement | null = null;
+
+/** The wave of a spectrogram, (samples). */
+export async function waveOf(x: Float32Array): Promise<Float32Array> {
+  const { data } = session();
+  const { sound } = data.manifest;
+  if (!sound) throw new Error("the sample rate of these sounds is unknown");
+  return invert(x, sound, await data.floats(sound.filters));
+}
+
+/** Play a spectrogram, (mels × frames); a sound that is still heard stops. */
+export async function playSpectrogram(x: Float32Array): Promise<void> {
+  const { sound } = session().data.manifest;
+  const wave = await waveOf(x);
+  const file = new Blob([encodeWav(wave, sound?.rate ?? 1) as BlobPart], { type: "audio/wav" });
+  playing?.pause();
+  const address = URL.createObjectURL(file);
+  playing = new Audio(address);
+  playing.onended = () => URL.revokeObjectURL(address);
+  await playing.play();
+}
+
+/** The spectrogram of an example of the data: what its codes decode to. */
+export async function spectrogramOf(row: number): Promise<Float32Array> {
+  const { data, network } = session();
+  const { codes } = data.manifest;
+  const [zLabel, zRest] = await Promise.all([data.codes("z_label"), data.codes("z_rest")]);
+  const slice = (z: Float32Array, width: number) => z.slice(row * width, (row + 1) * width);
+  return network.decode(slice(zLabel, codes.z_label.width), slice(zRest, codes.z_rest.width));
+}
