@@ -310,7 +310,21 @@ def _translate(
         )
     if program is None:  # its return type allows it
         raise ExportError("PyTorch returned no translation: update torch and onnxscript")
-    return program.model_proto
+    proto = program.model_proto
+    _remove_traces(proto)
+    return proto
+
+
+def _remove_traces(proto: ModelProto) -> None:
+    """Remove what the exporter notes of its own call stack.
+
+    It has paths of this machine and differs between two exports of the same network.
+    """
+    graph = proto.graph
+    parts = [graph, *graph.node, *graph.initializer, *graph.value_info, *graph.input, *graph.output]
+    for part in parts:
+        del part.metadata_props[:]
+        part.doc_string = ""
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from ..training.examples import batches
 from ..validation.quoting import quoted
 from .centres import centres_file, learn_centres, write_centres
 from .encode import Encoder, encode_rows, make_encoder, make_table, schema_of
+from .inputs import metadata_columns
 from .maps import map_points, nearest_neighbors
 from .progress import Progress, Silent
 from .sheet_image import is_drawable
@@ -41,8 +42,9 @@ def encode_map_to_file(
 ) -> None:
     """Write what `encode_to_file` writes, with columns that other viewers read, as Parquet.
 
-    A map adds ``x`` and ``y``, and ``neighbors``, the 15 nearest rows in z_rest: a struct of
-    ``ids``, row numbers from 0, and ``distances``. Pictures add ``image``: a struct of ``bytes``, a
+    A map adds ``x`` and ``y``, or ``map_x`` and ``map_y`` if the data have a column ``x`` or ``y``,
+    and ``neighbors``, the 15 nearest rows in z_rest: a struct of ``ids``, row numbers from 0, and
+    ``distances``. Pictures add ``image``: a struct of ``bytes``, a
     PNG file, and ``path``, its name. Both codes of all rows are in memory while the map is made.
 
     Parameters
@@ -78,7 +80,7 @@ def encode_map_to_file(
     encoder = make_encoder(model, data, k)
     added: list[Columns] = []
     if map_method is not None:
-        _check_names(encoder, ("x", "y", "neighbors"))
+        _check_names(encoder, ("neighbors",))
     if images:
         _check_names(encoder, ("image",))
         added.append(_pictures(model, data))
@@ -106,6 +108,8 @@ def _map(
     """Return a function that gives the columns of the map."""
     import pyarrow as pa
 
+    # `y` is a common name of the label.
+    x, y = ("map_x", "map_y") if {"x", "y"} & {*metadata_columns(data)} else ("x", "y")
     _, z_rest = encode_rows(model, data, progress)
     positions = map_points(z_rest, method, seed=seed, progress=progress)
     with progress.task("finding nearest neighbours", 1) as advance:
@@ -115,8 +119,8 @@ def _map(
     def columns(rows: slice) -> dict[str, pa.Array]:
         lists = [_lists(ids[rows]), _lists(distances[rows])]
         return {
-            "x": pa.array(positions[rows, 0]),
-            "y": pa.array(positions[rows, 1]),
+            x: pa.array(positions[rows, 0]),
+            y: pa.array(positions[rows, 1]),
             "neighbors": pa.StructArray.from_arrays(lists, ["ids", "distances"]),
         }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -19,7 +19,7 @@ MAP_METHODS: tuple[MapMethod, ...] = ("tsne", "umap", "pca")
 TITLES: dict[str, str] = {"tsne": "t-SNE", "umap": "UMAP", "pca": "principal components"}
 NEIGHBORS = 15  # of UMAP, and of the columns for other programs
 MIN_UMAP = 5  # points
-MIN_SPECTRAL = 100  # with fewer points, UMAP starts from the principal components
+MIN_SPECTRAL = 100  # with fewer points, UMAP starts from random positions
 
 
 def map_points(
@@ -117,10 +117,9 @@ def _umap(points: Array, seed: int) -> Array:
         warnings.simplefilter("ignore")
         from umap import UMAP
 
-        init: Any = "spectral" if len(points) >= MIN_SPECTRAL else _principal_components(points)
         model = UMAP(
             n_neighbors=max(2, min(NEIGHBORS, len(points) - 1)),
-            init=init,
+            init="spectral" if len(points) >= MIN_SPECTRAL else "random",
             random_state=seed,
             n_jobs=1,
         )
