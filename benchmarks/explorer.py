@@ -170,7 +170,7 @@ def serve(folder: Path) -> Generator[str]:
     class Quiet(http.server.SimpleHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def log_message(self, *args: Any) -> None:
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
             """Write nothing."""
 
     handler = functools.partial(Quiet, directory=str(folder))

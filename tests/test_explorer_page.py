@@ -80,7 +80,7 @@ def address(site: Path) -> Generator[str]:
 
 def serve(folder: Path) -> Generator[str]:
     class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args: Any) -> None:
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
             """Write nothing."""
 
     handler = functools.partial(Quiet, directory=str(folder))
@@ -101,7 +101,7 @@ def browser() -> Generator[Any]:
 
 
 @pytest.fixture
-def open_page(browser: Any, address: str) -> Generator[Open]:
+def open_page(browser: Any, request: pytest.FixtureRequest) -> Generator[Open]:
     """Return a function that opens the page; at the end, its console must hold no error."""
     pages: list[Any] = []
     errors: list[str] = []
@@ -115,7 +115,7 @@ def open_page(browser: Any, address: str) -> Generator[Open]:
         page = context.new_page()
         page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(f"{base or address}#{view}")
+        page.goto(f"{base or request.getfixturevalue('address')}#{view}")
         page.wait_for_selector("body[data-ready][data-map]:not([data-map=''])")
         pages.append(page)
         return page
@@ -420,7 +420,7 @@ def test_sounds_can_be_played_and_read(browser: Any, open_page: Open, tmp_path: 
     x = audio.log_mel(waves, rate, mels=32, frames=32)
     y = np.arange(120) % 2
     sounds = Dataset(x, y, {"speaker": np.arange(120) % 3}, kind="audio", rate=rate, name="tones")
-    small: dict[str, Any] = {"d_label": 2, "d_rest": 3, "width": 32, "epochs": 6}
+    small: dict[str, Any] = {"d_label": 4, "d_rest": 4, "width": 64, "epochs": 25}
     model = WVAE(**small, finetune_epochs=1, alignment_steps=5, device="cpu").fit(sounds)
     folder = write_site(model, sounds, tmp_path / "site", k=2)
     wav = tmp_path / "tone.wav"
@@ -443,9 +443,9 @@ def test_a_table_is_entered_and_rewritten(open_page: Open, tmp_path: Path):
     x = np.c_[5.0 * y + rng.normal(size=200), rng.normal(100, 20, 200)]
     import pandas as pd
 
-    frame = pd.DataFrame(x, columns=["width", "weight"])
-    model = WVAE(epochs=20, width=16, finetune_epochs=1, device="cpu").fit(frame, y)
+    frame: Any = pd.DataFrame(x, columns=["width", "weight"])
     table = Dataset(frame, y, kind="table", name="leaves")
+    model = WVAE(epochs=20, width=16, finetune_epochs=1, device="cpu").fit(frame, y)
     folder = write_site(model, table, tmp_path / "site", k=2)
     for base in serve(folder):
         page = open_page("tab=draw", base=base)
@@ -456,4 +456,5 @@ def test_a_table_is_entered_and_rewritten(open_page: Open, tmp_path: Path):
         page.fill(".row-input input >> nth=0", "-1")
         page.keyboard.press("Tab")
         page.wait_for_selector("[data-testid=predicted][data-label='0']")
+        assert page.locator(".compare tbody tr").count() == 2
         assert "weight" in page.inner_text(".compare")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,6 +69,6 @@ def _numbers(text: str, dtype: str) -> np.ndarray:
     return np.frombuffer(b64decode(text), dtype).astype(np.float64)
 
 
-def _without_weights(sound: dict) -> dict:
+def _without_weights(sound: dict[str, Any]) -> dict[str, Any]:
     bands = {key: value for key, value in sound["bands"].items() if key != "weights"}
     return sound | {"bands": bands}

@@ -92,8 +92,14 @@ def explore(
         estimator, loaded = open_model_and_data(
             model, data, label, factor, quiet, drop_missing=drop_missing, unlabelled=True
         )
+        from ..workflows.inputs import training_rows_warning
+
+        doubt = ""
+        if figures is None and loaded.labelled.any():
+            doubt = training_rows_warning(model, loaded, estimator.config_.random_state)
         options: dict[str, Any] = {"map_method": map_method, "max_rows": rows, "k": n_clusters}
         options |= {"metrics": figures, "seed": seed, "log": make_log(quiet)}
+        options["notes"] = [doubt] if doubt else []
         if export is not None:
             from ..explorer.site import write_site
 

@@ -14,7 +14,7 @@ PARALLEL_MINIMUM = 1000  # with fewer points, threads mostly wait for each other
 INTERPOLATION_MINIMUM = 5000  # from here on, interpolating on a grid is faster than trees
 REPORT_INTERVAL = 50  # iterations between two calls of on_step
 ITERATIONS = 750  # of a t-SNE map
-FITTED = 10_000  # points of a t-SNE map; further points are placed into it
+FITTED = 5_000  # points of a t-SNE map; further points are placed into it
 PLACED_AT_ONCE = 10_000  # further points
 PLACING_NEIGHBORS = 25  # of the map's points, for each further point
 

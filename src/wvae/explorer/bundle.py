@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +17,7 @@ from ..datasets.messages import Log
 from ..estimator import WVAE
 from ..io.files import atomic_folder, check_replaceable
 from ..io.onnx import export_onnx
+from ..training.columns import check_same_columns
 from ..training.inference import probabilities
 from ..workflows.encode import encode_rows
 from ..workflows.maps import map_points
@@ -46,6 +47,7 @@ def write_data(
     metrics: Mapping[str, float] | None = None,
     k: int | None = None,
     seed: int = 0,
+    notes: Sequence[str] = (),
     progress: Progress | None = None,
     log: Log | None = None,
 ) -> Manifest:
@@ -73,6 +75,8 @@ def write_data(
         Number of clusters of z_rest; None lets `wvae.evaluation.n_clusters.choose_k` choose it.
     seed
         Seed of the sample, maps and clusters.
+    notes
+        Warnings that the page shows beside the metrics.
     progress
         Shows the progress.
     log
@@ -103,15 +107,18 @@ def write_data(
     if not len(data):
         raise ValueError(f"{data.name} has no rows, expected at least one")
     check_replaceable(folder, markers={MANIFEST_FILE}, what="the explorer's data", overwrite=True)
+    has_columns = _has_columns_of(model, data)
     rows = _chosen_rows(len(data), max_rows, seed)
-    notes: list[str] = []
+    notes = list(notes)
     if len(rows) < len(data):
         notes.append(f"a random sample of {len(rows):,} of {len(data):,} rows is shown")
         if log is not None:
-            log(f"the explorer shows {notes[0].removesuffix(' is shown')}")
+            log(f"the explorer shows {notes[-1].removesuffix(' is shown')}")
     shown = data.subset(rows) if len(rows) < len(data) else data
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_folder(folder) as new:
+    with warnings.catch_warnings(), atomic_folder(folder) as new:
+        if has_columns:  # the rows are encoded as arrays, which have no names
+            warnings.filterwarnings("ignore", "X does not have valid feature names")
         bundle = _Bundle(model, shown, FileWriter(new), seed, progress or Silent())
         manifest = bundle.manifest(map_method)
         numbers = rows if data.rows is None else data.rows[rows]
@@ -122,6 +129,22 @@ def write_data(
             manifest["total"] = len(data)
         bundle.writer.finish(manifest)
     return manifest
+
+
+def _has_columns_of(model: WVAE, data: Dataset) -> bool:
+    """Return whether data have the columns of a model that was fitted to a data frame.
+
+    Raises
+    ------
+    ValueError
+        If their columns differ.
+    """
+    expected = getattr(model, "feature_names_in_", None)
+    names = data.schema.columns if data.schema is not None else None
+    if expected is None or names is None:
+        return False
+    check_same_columns(names, expected.tolist(), data.name)
+    return True
 
 
 def _chosen_rows(n: int, max_rows: int, seed: int) -> Array:
@@ -143,7 +166,9 @@ class _Bundle:
 
     def __post_init__(self) -> None:
         self.z_label, self.z_rest = encode_rows(self.model, self.data, self.progress)
-        self.kind: Kind = self.model.config_.kind
+        # Rows of numbers are a table, also if `kind` was left at its default.
+        is_table = len(self.model.shape_) == 1
+        self.kind: Kind = "table" if is_table else self.model.config_.kind
         self.drawable = is_drawable(self.kind, self.model.shape_)
 
     def manifest(self, map_method: MapMethod) -> Manifest:
@@ -298,7 +323,8 @@ class _Bundle:
 
     def _column_names(self, n: int) -> list[str]:
         """Return the names of a table's columns, or their numbers."""
-        names: Any = getattr(self.model, "feature_names_in_", None)
+        known = getattr(self.model, "feature_names_in_", None)
+        names: Any = None if known is None else known.tolist()
         if names is None and self.model.schema_ is not None:
             names = self.model.schema_.columns
         if names is None and self.data.schema is not None:

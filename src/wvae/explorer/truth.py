@@ -17,7 +17,8 @@ from ..workflows.measure import measure
 from ..workflows.progress import Progress
 from .contract import Truth
 
-MAX_K = 30  # clusters; more would hardly be told apart by colour
+MAX_K = 20  # clusters; more would hardly be told apart by colour
+MAX_CHOOSING = 1_000  # rows from which the number of clusters is chosen, in seconds
 MIN_CLUSTERED = 20  # rows from which the number of clusters can be chosen
 MAX_FITTED = 20_000  # rows from which the clusters are learnt
 
@@ -89,7 +90,7 @@ def find_clusters(
     z_rest
         Codes, (n, d_rest).
     k
-        Number of clusters; None lets `choose_k` choose it from at most 2,000 rows.
+        Number of clusters; None lets `choose_k` choose it from at most 1,000 rows.
     seed
         Seed of the clusters.
     progress
@@ -120,8 +121,9 @@ def find_clusters(
         except ValueError as error:
             return None, [f"no clusters: {error}"]
         with progress.task("choosing the number of clusters", 100) as advance:
+            rows = np.random.default_rng(seed).permutation(n)[:MAX_CHOOSING]
             selection = choose_k(
-                z_rest,
+                z_rest[np.sort(rows)],
                 max_k=MAX_K,
                 seed=seed,
                 on_step=lambda done, total: advance(100 * done // total),
