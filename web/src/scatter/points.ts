@@ -42,11 +42,16 @@ void main() {
   result = shade;
 }`;
 
+interface Program {
+  program: WebGLProgram;
+  uniforms: Record<"centre" | "scale" | "size" | "opacity" | "edge", WebGLUniformLocation | null>;
+}
+
 /** Points on a canvas. Positions and colours are uploaded once, not for every frame. */
 export class Points {
   private readonly gl: WebGL2RenderingContext;
-  private readonly round: WebGLProgram;
-  private readonly square: WebGLProgram;
+  private readonly round: Program;
+  private readonly square: Program;
   private readonly positions: WebGLBuffer;
   private readonly colours: WebGLBuffer;
   private n = 0;
@@ -55,18 +60,14 @@ export class Points {
     const gl = canvas.getContext("webgl2", { antialias: false, premultipliedAlpha: true });
     if (!gl) throw new Error("this browser has no WebGL 2, which the map needs");
     this.gl = gl;
-    this.round = program(gl, FRAGMENT);
-    this.square = program(gl, SQUARE_FRAGMENT);
+    this.round = makeProgram(gl, FRAGMENT);
+    this.square = makeProgram(gl, SQUARE_FRAGMENT);
     this.positions = gl.createBuffer();
     this.colours = gl.createBuffer();
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
-    gl.bindBuffer(gl.ARRAY_BUFFER, this.positions);
     gl.enableVertexAttribArray(0);
-    gl.vertexAttribPointer(0, 2, gl.FLOAT, false, 0, 0);
-    gl.bindBuffer(gl.ARRAY_BUFFER, this.colours);
     gl.enableVertexAttribArray(1);
-    gl.vertexAttribPointer(1, 4, gl.UNSIGNED_BYTE, true, 0, 0);
   }
 
   /** Set the positions, (n, 2). */
@@ -82,8 +83,13 @@ export class Points {
     this.gl.bufferData(this.gl.ARRAY_BUFFER, colours, this.gl.STATIC_DRAW);
   }
 
-  /** Draw one frame; `size` is the diameter of a point in CSS pixels. */
-  draw(camera: Camera, size: number, opacity: number): void {
+  /**
+   * Draw one frame.
+   *
+   * @param size - diameter of a point in CSS pixels
+   * @param every - draws every k-th point only, which is faster
+   */
+  draw(camera: Camera, size: number, opacity: number, every = 1): void {
     const gl = this.gl;
     const ratio = window.devicePixelRatio || 1;
     const width = Math.max(1, Math.round(camera.width * ratio));
@@ -98,23 +104,37 @@ export class Points {
     if (!this.n) return;
     const pixels = size * ratio;
     // A disc of less than three pixels looks like a square, which is drawn faster.
-    const shape = pixels < 3 ? this.square : this.round;
+    const { program: shape, uniforms } = pixels < 3 ? this.square : this.round;
     gl.useProgram(shape);
-    const place = (name: string) => gl.getUniformLocation(shape, name);
-    gl.uniform2f(place("centre"), camera.x, camera.y);
-    gl.uniform2f(
-      place("scale"),
-      (2 * camera.scaleX) / camera.width,
-      (2 * camera.scaleY) / camera.height,
-    );
-    gl.uniform1f(place("size"), Math.max(1, pixels));
-    gl.uniform1f(place("opacity"), opacity);
-    if (shape === this.round) gl.uniform1f(place("edge"), Math.min(1, 2 / pixels));
-    gl.drawArrays(gl.POINTS, 0, this.n);
+    gl.uniform2f(uniforms.centre, camera.x, camera.y);
+    const scaleX = (2 * camera.scaleX) / camera.width;
+    const scaleY = (2 * camera.scaleY) / camera.height;
+    gl.uniform2f(uniforms.scale, scaleX, scaleY);
+    gl.uniform1f(uniforms.size, Math.max(1, pixels));
+    gl.uniform1f(uniforms.opacity, opacity);
+    gl.uniform1f(uniforms.edge, Math.min(1, 2 / pixels));
+    gl.bindBuffer(gl.ARRAY_BUFFER, this.positions);
+    gl.vertexAttribPointer(0, 2, gl.FLOAT, false, 8 * every, 0);
+    gl.bindBuffer(gl.ARRAY_BUFFER, this.colours);
+    gl.vertexAttribPointer(1, 4, gl.UNSIGNED_BYTE, true, 4 * every, 0);
+    gl.drawArrays(gl.POINTS, 0, Math.floor((this.n - 1) / every) + 1);
   }
 }
 
-function program(gl: WebGL2RenderingContext, fragment: string): WebGLProgram {
+function makeProgram(gl: WebGL2RenderingContext, fragment: string): Program {
+  const linked = link(gl, fragment);
+  const place = (name: string) => gl.getUniformLocation(linked, name);
+  const uniforms = {
+    centre: place("centre"),
+    scale: place("scale"),
+    size: place("size"),
+    opacity: place("opacity"),
+    edge: place("edge"),
+  };
+  return { program: linked, uniforms };
+}
+
+function link(gl: WebGL2RenderingContext, fragment: string): WebGLProgram {
   const result = gl.createProgram();
   for (const [type, source] of [
     [gl.VERTEX_SHADER, VERTEX],

@@ -18,6 +18,8 @@ import { pinning } from "./Toolbar";
 const HOVER_RADIUS = 14; // pixels
 const CLICK_DISTANCE = 4; // pixels that a click may move
 const ZOOM_STEP = 1.5;
+const MOVING_POINTS = 120_000; // that are drawn at most while the map moves
+const REST = 160; // milliseconds without a movement, after which all points are drawn
 
 interface Hover {
   row: number;
@@ -34,6 +36,7 @@ class Scene {
   private home: Camera;
   private readonly colours: Uint8Array;
   private frame = 0;
+  private rest = 0;
   private shownMap = "";
   private square = true;
   /** Called after each frame, for what lies above the points. */
@@ -122,6 +125,17 @@ class Scene {
     return toScreen(this.camera, this.points[2 * row], this.points[2 * row + 1]);
   }
 
+  /** Look through another camera; the map is moving. */
+  move(camera: Camera): void {
+    this.camera = camera;
+    clearTimeout(this.rest);
+    this.rest = window.setTimeout(() => {
+      this.rest = 0;
+      this.request();
+    }, REST);
+    this.request();
+  }
+
   request(): void {
     if (!this.frame) this.frame = requestAnimationFrame(() => this.draw());
   }
@@ -133,7 +147,8 @@ class Scene {
     const room = Math.sqrt((camera.width * camera.height) / Math.max(this.n, 1));
     const size = Math.min(16, Math.min(9, Math.max(2, 0.55 * room)) * Math.sqrt(magnified));
     const opacity = density.peek() ? 0.15 : Math.min(0.95, Math.max(0.4, room / 8));
-    this.layer.draw(camera, size, opacity);
+    const every = this.rest ? Math.ceil(this.n / MOVING_POINTS) : 1;
+    this.layer.draw(camera, size * Math.sqrt(Math.min(every, 2)), opacity, every);
     if (density.peek()) drawDensity(this.cloud, this.points, this.colours, camera);
     this.cloud.hidden = !density.peek();
     this.onFrame();
@@ -141,6 +156,7 @@ class Scene {
 
   stop(): void {
     cancelAnimationFrame(this.frame);
+    clearTimeout(this.rest);
   }
 }
 
@@ -320,7 +336,7 @@ function followPointer(
     }
     const [dx, dy] = [now[0] - before[0], now[1] - before[1]];
     moved += Math.hypot(dx, dy);
-    if (mode === "drag") scene.camera = pan(scene.camera, dx, dy);
+    if (mode === "drag") scene.move(pan(scene.camera, dx, dy));
     if (mode === "lasso") stroke.push(...toData(scene.camera, ...now));
     if (mode === "pinch") pinch(event.pointerId, before, now);
     fingers.set(event.pointerId, now);
@@ -331,7 +347,7 @@ function followPointer(
     if (!other) return;
     const distance = (from: [number, number]) => Math.hypot(from[0] - other[0], from[1] - other[1]);
     const factor = distance(now) / Math.max(1, distance(before));
-    scene.camera = zoom(scene.camera, factor, (now[0] + other[0]) / 2, (now[1] + other[1]) / 2);
+    scene.move(zoom(scene.camera, factor, (now[0] + other[0]) / 2, (now[1] + other[1]) / 2));
   };
   const up = (event: PointerEvent) => {
     const now = fingers.get(event.pointerId);
@@ -355,8 +371,7 @@ function followPointer(
   };
   const wheel = (event: WheelEvent) => {
     event.preventDefault();
-    scene.camera = zoom(scene.camera, Math.exp(-event.deltaY / 500), ...place(event));
-    scene.request();
+    scene.move(zoom(scene.camera, Math.exp(-event.deltaY / 500), ...place(event)));
     remember(scene);
   };
   const leave = () => setHover(null);
@@ -403,15 +418,23 @@ function convert(places: number[], to: (x: number, y: number) => [number, number
 function drawOverlay(canvas: HTMLCanvasElement, scene: Scene, stroke: number[]): void {
   const ratio = window.devicePixelRatio || 1;
   const { width, height } = scene.camera;
-  canvas.width = Math.round(width * ratio);
-  canvas.height = Math.round(height * ratio);
+  const [columns, lines] = [Math.round(width * ratio), Math.round(height * ratio)];
+  if (canvas.width !== columns || canvas.height !== lines) {
+    canvas.width = columns;
+    canvas.height = lines;
+  }
+  const chosen = selection.peek();
+  const isSelected = chosen?.kind === "lasso" && chosen.map === map.peek();
+  const outline = stroke.length ? stroke : isSelected ? chosen.polygon : [];
+  const isEmpty = !outline.length && pinA.peek() === null && pinB.peek() === null;
+  if (isEmpty && canvas.hidden) return;
+  canvas.hidden = isEmpty;
   const context = canvas.getContext("2d");
-  if (!context) return;
-  context.scale(ratio, ratio);
+  if (!context || isEmpty) return;
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
   const style = getComputedStyle(canvas);
   const [ink, paper] = [style.getPropertyValue("--ink"), style.getPropertyValue("--paper")];
-  const chosen = selection.peek();
-  const outline = stroke.length ? stroke : chosen?.kind === "lasso" && chosen.map === map.peek() ? chosen.polygon : [];
   if (outline.length >= 4) {
     context.beginPath();
     for (let i = 0; i < outline.length; i += 2) {
