@@ -11,10 +11,9 @@ Array = np.ndarray
 
 EXACT_NEIGHBORS_LIMIT = 100_000  # with more points, openTSNE searches approximate neighbours
 PARALLEL_MINIMUM = 1000  # with fewer points, threads mostly wait for each other
-INTERPOLATION_MINIMUM = 5000  # from here on, interpolating on a grid is faster than trees
 REPORT_INTERVAL = 50  # iterations between two calls of on_step
 ITERATIONS = 750  # of a t-SNE map
-FITTED = 5_000  # points of a t-SNE map; further points are placed into it
+FITTED = 3_000  # points of a t-SNE map; further points are placed into it
 PLACED_AT_ONCE = 10_000  # further points
 PLACING_NEIGHBORS = 25  # of the map's points, for each further point
 
@@ -145,7 +144,6 @@ def _fit(points: Array, perplexity: float, seed: int, on_step: Callable[[int], N
         perplexity=min(perplexity, (n - 1) / 3),  # pyright: ignore[reportArgumentType]
         initialization="pca" if has_two_components else "random",
         neighbors="exact" if n <= EXACT_NEIGHBORS_LIMIT else "approx",
-        negative_gradient_method="fft" if n >= INTERPOLATION_MINIMUM else "bh",
         n_jobs=-1 if n >= PARALLEL_MINIMUM else 1,
         random_state=seed,
         callbacks=report,

@@ -281,8 +281,8 @@ def _tables(alignment: Alignment, classifier: nn.Linear, *, inverse: bool) -> di
         "common": _numpy(alignment.common),
         "axes": _numpy(alignment.axes),
         "directions": _numpy(alignment.directions).transpose(0, 2, 1),
-        "source": _numpy(alignment.source),
-        "target": _numpy(alignment.target),
+        "source": _numpy(alignment.source).astype(np.float32),
+        "target": _numpy(alignment.target).astype(np.float32),
         "step_size": np.full(len(alignment.axes), alignment.step_size),
     }
     return {name: np.asarray(value, order="C") for name, value in tables.items()}

@@ -7,8 +7,8 @@ their number. Shapes, for n codes, d dimensions of z_rest, K classes, S steps an
     codes        z_label (n, d_label), z_rest (n, d), network_z_rest (n, d): float32
     classifier   weight (d_label, K), bias (K,): float32
     linear maps  metric (d, d), matrix (K, d, d), centre (K, d), common (d,): float64
-    steps        axes, directions (S, d, d), source (S, K, d, KNOTS), target (S, d, KNOTS),
-                 step_size (S,): float64
+    steps        axes, directions (S, d, d), step_size (S,): float64;
+                 source (S, K, d, KNOTS), target (S, d, KNOTS): float32, which halves the file
 
 The maps are computed in double precision, because rounding errors grow from step to step.
 """
@@ -93,13 +93,14 @@ def align(
         before: DOUBLE[None, None],
         axis: DOUBLE[None, None],
         direction: DOUBLE[None, None],
-        knots: DOUBLE[None, None, None],
-        goal: DOUBLE[None, None],
+        knots: FLOAT[None, None, None],
+        goal: FLOAT[None, None],
         size: DOUBLE,
     ) -> DOUBLE[None, None]:
         u = op.MatMul(before, axis)
-        x = op.Gather(knots, label)
-        moved = piecewise_linear(u, x, x + size * (goal - x))
+        x = op.Cast(op.Gather(knots, label), to=DOUBLE.dtype)
+        y = op.Cast(goal, to=DOUBLE.dtype)
+        moved = piecewise_linear(u, x, x + size * (y - x))
         after = before + op.MatMul(moved - u, direction)
         return after
 
@@ -135,13 +136,14 @@ def undo_alignment(
         before: DOUBLE[None, None],
         axis: DOUBLE[None, None],
         direction: DOUBLE[None, None],
-        knots: DOUBLE[None, None, None],
-        goal: DOUBLE[None, None],
+        knots: FLOAT[None, None, None],
+        goal: FLOAT[None, None],
         size: DOUBLE,
     ) -> DOUBLE[None, None]:
         u = op.MatMul(before, axis)
-        x = op.Gather(knots, label)
-        moved = piecewise_linear(u, x + size * (goal - x), x)
+        x = op.Cast(op.Gather(knots, label), to=DOUBLE.dtype)
+        y = op.Cast(goal, to=DOUBLE.dtype)
+        moved = piecewise_linear(u, x + size * (y - x), x)
         after = before + op.MatMul(moved - u, direction)
         return after
 

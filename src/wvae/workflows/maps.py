@@ -32,7 +32,7 @@ def map_points(
     z
         Codes, (n, d), at least 2. Codes of one dimension have a second principal component of 0.
     method
-        ``"tsne"``: t-SNE; of more than 5,000 codes a random 5,000 make the map, and the others
+        ``"tsne"``: t-SNE; of more than 3,000 codes a random 3,000 make the map, and the others
         are placed into it. ``"umap"``: UMAP, which needs the extra ``umap``; fewer than 5 codes and
         codes that are all equal get their principal components. ``"pca"``: the first two principal
         components.
