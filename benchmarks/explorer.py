@@ -1,19 +1,27 @@
 """How fast the explorer's page is, in headless Chromium with software WebGL.
 
     python benchmarks/explorer.py                     # 100,000 and 1,000,000 points, five minutes
-    python benchmarks/explorer.py --points 100000 --repeat 3
+    python benchmarks/explorer.py --points 100000 --repeat 3 --peers
 
 The data are synthetic: points in 20 groups, codes of 16 dimensions, a label, a number, and for
 100,000 points thumbnails of 28 × 28 pixels. Each figure is the median of some runs, beside its
-goal. The peer is Plotly's `scattergl`, which other explorers are made of, with the same points in
-the same browser; it needs the package plotly.
+goal. The peers show the same points in the same browser: Plotly's `scattergl`, which other
+explorers are made of (needs the package plotly), and with --peers the EmbeddingView of Apple's
+Embedding Atlas (needs npm and web/node_modules). Version 0.23.0 is the last that can do without
+WebGPU; later ones need its feature shader-f16, which software rendering does not have.
+
+`open` ends when a picture of the screen shows points. `pan` and `zoom` count the frames in which
+the page drew on a WebGL canvas, while the mouse or its wheel moves in every frame: ticks of
+requestAnimationFrame would also count frames that show nothing new.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import functools
 import http.server
+import io
 import json
 import os
 import shutil
@@ -21,26 +29,21 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from playwright.sync_api import Page, sync_playwright
+from PIL import Image
+from playwright.sync_api import CDPSession, ConsoleMessage, FloatRect, Page, sync_playwright
+from playwright.sync_api import Error as BrowserError
 
-from wvae import WVAE
-from wvae.datasets.values import ValueScale
-from wvae.explorer.contract import VERSION, Manifest
-from wvae.explorer.files import FileWriter
-from wvae.explorer.site import PAGE
-from wvae.io.onnx import export_onnx
-from wvae.workflows.thumbnails import Thumbnails, write_sheets
+from explorer_pages import write_atlas, write_plotly, write_site
 
-GROUPS, WIDTH, SIDE = 20, 16, 28
-MOST_PICTURES = 100_000
+OURS, PLOTLY, ATLAS = "wvae explore", "Plotly scattergl", "Embedding Atlas"
+SELECTORS = {OURS: ".scatter", PLOTLY: "#plot .nsewdrag", ATLAS: "#plot"}
+LEAST_COVERED = 0.1  # the points cover more than this share of the canvas
 ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
@@ -66,101 +69,58 @@ GOALS = {
 }
 UNITS = {"open": "s", "pan": "frames/s", "zoom": "frames/s", "lasso": "ms", "hover": "ms"}
 UNITS["memory"] = "MB"
-# Counts frames, and measures from the release of the mouse to the frame that shows the result.
+# Counts the frames with a draw call on a WebGL canvas; moves the mouse, whose button is down, or
+# its wheel once in each frame; and measures from the release of the mouse to the next frames.
+# Movements come between the frames, as a browser's own do: a page that asks for a frame when the
+# mouse moves would otherwise get every second one.
 PROBE = """
-window.frames_ = 0;
-(function tick() { window.frames_++; requestAnimationFrame(tick); })();
+window.drawn_ = 0;
+let tick_ = 0, last_ = -1;
+(function tick() { tick_++; requestAnimationFrame(tick); })();
+for (const {prototype} of [WebGLRenderingContext, WebGL2RenderingContext]) {
+  for (const name of Object.getOwnPropertyNames(prototype)) {
+    if (!/^draw(Arrays|Elements|Range)/.test(name)) continue;
+    const draw = prototype[name];
+    prototype[name] = function (...values) {
+      if (last_ !== tick_) { last_ = tick_; window.drawn_++; }
+      return draw.apply(this, values);
+    };
+  }
+}
+window.drive = (wheel, x, y, seconds) => new Promise((done) => {
+  const start = performance.now(), before = window.drawn_;
+  let i = 0;
+  function next() {
+    requestAnimationFrame(() => scheduler.postTask(move, {priority: "user-blocking"}));
+  }
+  function move() {
+    const now = performance.now();
+    if (now - start > 1000 * seconds) {
+      done((window.drawn_ - before) / (now - start) * 1000);
+      return;
+    }
+    const where = {clientX: x, clientY: y, bubbles: true, cancelable: true, view: window};
+    if (wheel) {
+      where.deltaY = Math.floor(i / 20) % 2 ? 40 : -40;
+      document.elementFromPoint(x, y).dispatchEvent(new WheelEvent("wheel", where));
+    } else {
+      where.clientX += 80 * Math.sin(i / 9);
+      where.clientY += 60 * Math.cos(i / 9);
+      const pointer = {...where, buttons: 1, pointerId: 1, pointerType: "mouse", isPrimary: true};
+      const target = document.elementFromPoint(x, y);
+      target.dispatchEvent(new PointerEvent("pointermove", pointer));
+      target.dispatchEvent(new MouseEvent("mousemove", {...where, buttons: 1}));
+    }
+    i++;
+    next();
+  }
+  next();
+});
 window.released = 0;
-addEventListener("pointerup", () => { window.released = performance.now(); }, true);
+addEventListener("pointerup", (event) => { window.released = event.timeStamp; }, true);
 window.afterFrame = () => new Promise((done) =>
   requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now()))));
 """
-
-
-def write_site(folder: Path, n: int) -> None:
-    """Write a site with n synthetic points."""
-    shutil.copytree(PAGE, folder)
-    rng = np.random.default_rng(0)
-    group = rng.integers(0, GROUPS, n)
-    centres = rng.normal(0, 10, (GROUPS, 2))
-    points = centres[group] + rng.normal(0, 2.2, (n, 2))
-    writer = FileWriter(folder / "data")
-    codes = {
-        "z_label": writer.matrix("codes/z_label.f32", rng.normal(size=(n, 4))),
-        "z_rest": writer.matrix("codes/z_rest.f32", rng.normal(size=(n, WIDTH))),
-    }
-    maps = [writer.points("rest-tsne", "z_rest", "tsne", points)]
-    writer.column("group", "label", group, list(range(GROUPS)))
-    writer.column("number", "factor", points[:, 0])
-    pictures = None
-    if n <= MOST_PICTURES:
-        images = rng.integers(0, 256, (n, SIDE, SIDE)).astype(np.uint8)
-        draw = Thumbnails(images, "image", ValueScale(white=255, unit_range=True))
-        sheets = write_sheets(draw, folder / "data" / "pictures")
-        files = [writer.add(path) for path in sheets.files]
-        pictures = {"sheets": files, "width": SIDE, "height": SIDE}
-        pictures |= {"across": sheets.across, "per_sheet": sheets.per_sheet}
-    x = rng.random((60, SIDE, SIDE)).astype(np.float32)
-    options: dict[str, Any] = {"d_label": 4, "d_rest": WIDTH, "width": 32, "epochs": 1}
-    options |= {"finetune_epochs": 0, "alignment": "none", "device": "cpu"}
-    model = WVAE(**options).fit(x, np.arange(60) % GROUPS)
-    export_onnx(model, folder / "data" / "model")
-    networks = [folder / "data" / "model" / f"{name}.onnx" for name in ("encoder", "decoder")]
-    ranges = {"share": 1 / WIDTH, "low": -2.3, "high": 2.3}
-    manifest: Any = {
-        "version": VERSION,
-        "wvae": version("wvae"),
-        "title": f"{n:,} points",
-        "kind": "image",
-        "shape": [SIDE, SIDE],
-        "n": n,
-        "label": "group",
-        "classes": [str(k) for k in range(GROUPS)],
-        "codes": codes,
-        "maps": maps,
-        "dimensions": [{"code": "z_rest", "index": i} | ranges for i in range(WIDTH)],
-        # A million points have no thumbnails here, and a page without them shows a table.
-        "pictures": pictures,
-        "values": None,
-        "model": {
-            "encoder": writer.add(networks[0]),
-            "decoder": writer.add(networks[1]),
-            "label_centres": model.label_centres_.tolist(),
-            "unit_range": True,
-            "dark_strokes": False,
-        },
-        "drawing": None,
-        "sound": None,
-        "truth": {"metrics": {}, "warnings": []},
-    }
-    checked: Manifest = manifest
-    writer.finish(checked)
-
-
-def write_plotly(folder: Path, n: int) -> bool:
-    """Write a page that shows the same points by Plotly; return False if it is not installed."""
-    spec = find_spec("plotly")
-    if spec is None or spec.origin is None:
-        return False
-    folder.mkdir()
-    script = Path(spec.origin).parent / "package_data" / "plotly.min.js"
-    shutil.copy(script, folder / "plotly.min.js")
-    shutil.copy(folder.parent / f"site-{n}" / "data" / "maps" / "rest-tsne.f32", folder)
-    page = """<!doctype html><html><body><div id="plot" style="width:860px;height:780px"></div>
-<script src="plotly.min.js"></script><script>
-(async () => {
-  const p = new Float32Array(await (await fetch("rest-tsne.f32")).arrayBuffer());
-  const x = p.filter((_, i) => i % 2 === 0), y = p.filter((_, i) => i % 2 === 1);
-  const data = [{x, y, type: "scattergl", mode: "markers", marker: {size: 3, color: x}}];
-  const config = {scrollZoom: true};
-  await Plotly.newPlot("plot", data, {dragmode: "pan", hovermode: false}, config);
-  document.getElementById("plot").on("plotly_selected", async (e) => {
-    window.selected = e.points.length; window.shown = await window.afterFrame(); });
-  document.body.dataset.ready = "true";
-})();
-</script></body></html>"""
-    (folder / "index.html").write_text(page, encoding="utf-8")
-    return True
 
 
 @contextmanager
@@ -211,49 +171,52 @@ def memory_of(marker: str) -> float:
     return total / 1000
 
 
-def frames_while(page: Page, seconds: float, act: Any) -> float:
-    """Return the frames per second while something is done again and again."""
-    before, start, step = page.evaluate("frames_"), time.perf_counter(), 0
-    while time.perf_counter() - start < seconds:
-        act(step)
-        step += 1
-    return (page.evaluate("frames_") - before) / (time.perf_counter() - start)
+def wait_for_points(page: Page, browser: CDPSession, selector: str) -> FloatRect:
+    """Return the box of the map as soon as a picture of the screen shows points in it."""
+    deadline = time.perf_counter() + 60
+    while time.perf_counter() < deadline:
+        box = page.locator(selector).bounding_box()
+        if box is None:
+            raise RuntimeError(f"it shows no {selector}")
+        clip = box | {"scale": 1}
+        shot = browser.send("Page.captureScreenshot", {"clip": clip, "optimizeForSpeed": True})
+        image = Image.open(io.BytesIO(base64.b64decode(shot["data"]))).convert("L")
+        counts = image.histogram()
+        if sum(counts) - max(counts) > LEAST_COVERED * sum(counts):
+            return box
+    raise RuntimeError("no points are on the screen after 60 s")
 
 
-def measure(page: Page, address: str, selector: str, profile: str) -> dict[str, float]:
-    """Return all figures of one page: ours, or the peer's."""
-    ours = selector == ".scatter"
+def measure(page: Page, address: str, title: str, profile: str) -> dict[str, float]:
+    """Return all figures of one page: ours, or a peer's."""
     empty = memory_of(profile)
+    browser = page.context.new_cdp_session(page)
     start = time.perf_counter()
     page.goto(address)
     page.wait_for_selector("body[data-ready]", timeout=120_000)
-    if ours:
+    if title == OURS:
         page.wait_for_selector("body[data-map]:not([data-map=''])", timeout=120_000)
-    page.evaluate("afterFrame()")
+    box = wait_for_points(page, browser, SELECTORS[title])
     figures = {"open": time.perf_counter() - start}
-    box = page.locator(selector).bounding_box()
-    if box is None:
-        raise RuntimeError(f"{address} shows no {selector}")
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.wait_for_timeout(1500)
     page.mouse.move(x, y)
     page.mouse.down()
-    figures["pan"] = frames_while(
-        page, 3, lambda i: page.mouse.move(x + 80 * np.sin(i / 9), y + 60 * np.cos(i / 9))
-    )
+    page.mouse.move(x + 9, y + 9)
+    figures["pan"] = page.evaluate("([x, y]) => drive(false, x, y, 3)", [x, y])
     page.mouse.up()
-    figures["zoom"] = frames_while(
-        page, 3, lambda i: page.mouse.wheel(0, 40 if i // 20 % 2 else -40)
-    )
     page.wait_for_timeout(500)
-    if ours:
+    figures["zoom"] = page.evaluate("([x, y]) => drive(true, x, y, 3)", [x, y])
+    page.wait_for_timeout(500)
+    if title == OURS:
         page.click("button:text-is('Show all')")
-    else:
+    elif title == PLOTLY:
         page.evaluate("Plotly.relayout('plot', {'xaxis.autorange': true, 'yaxis.autorange': true})")
         page.evaluate("Plotly.relayout('plot', {dragmode: 'lasso'})")
     page.wait_for_timeout(1000)
-    figures["lasso"] = lasso(page, x, y, box["width"], box["height"], ours)
-    if ours:
+    if title != ATLAS:  # its event gives an outline, and a database of the caller selects points
+        figures["lasso"] = lasso(page, x, y, box["width"], box["height"], title == OURS)
+    if title == OURS:
         figures["hover"] = hover(page, x, y)
     figures["memory"] = memory_of(profile) - empty
     return figures
@@ -287,20 +250,65 @@ def hover(page: Page, x: float, y: float) -> float:
         return float("nan")
     page.evaluate(
         "() => { window.times = []; let start = 0;"
-        " addEventListener('pointermove', () => { start = performance.now(); }, true);"
+        " addEventListener('pointermove', (e) => { start = e.timeStamp; }, true);"
         " new MutationObserver(async () => {"
         "   const c = document.querySelector('.tooltip canvas');"
         "   if (!c || c.width !== 28 || c.dataset.row === window.last) return;"
         "   window.last = c.dataset.row; const from = start;"
-        "   await new Promise(requestAnimationFrame); times.push(performance.now() - from);"
+        "   times.push(await afterFrame() - from);"
         " }).observe(document.querySelector('.scatter'),"
         "   {subtree: true, childList: true, attributes: true}); }"
     )
     for step in range(40):
         page.mouse.move(x + 5 * step - 100, y + 3 * step - 60)
-        page.wait_for_timeout(60)
+        page.wait_for_timeout(120)
     times = page.evaluate("times")
     return statistics.median(times) if times else float("nan")
+
+
+def pages_of(folder: Path, n: int, peers: bool) -> dict[str, str]:
+    """Write the pages, and return their addresses; say in a line what cannot be written."""
+    write_site(folder / f"site-{n}", n)
+    pages = {OURS: f"site-{n}/#lang=en"}
+    writers: dict[str, Callable[[Path, int], None]] = {PLOTLY: write_plotly}
+    if peers:
+        writers[ATLAS] = write_atlas
+    for title, write in writers.items():
+        name = f"{title.split()[0].lower()}-{n}"
+        try:
+            write(folder / name, n)
+            pages[title] = f"{name}/"
+        except RuntimeError as error:
+            print(f"{title} is not measured: {error}")
+    return pages
+
+
+def run_once(address: str, title: str, profile: Path) -> dict[str, float]:
+    """Measure one page in a new browser."""
+    found = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            str(profile),
+            executable_path=os.environ.get("WVAE_BROWSER") or found,
+            args=ARGUMENTS,
+            viewport={"width": 1600, "height": 900},
+        )
+        page = context.new_page()
+        page.add_init_script(PROBE)
+        complaints: list[str] = []
+
+        def keep(message: ConsoleMessage) -> None:
+            if message.type == "error":
+                complaints.append(message.text)
+
+        page.on("console", keep)
+        try:
+            return measure(page, address, title, str(profile))
+        except (RuntimeError, BrowserError) as error:
+            reason = "; ".join([str(error).splitlines()[0], *dict.fromkeys(complaints)])
+            raise RuntimeError(reason) from error
+        finally:
+            context.close()
 
 
 def main() -> None:
@@ -309,38 +317,30 @@ def main() -> None:
     )
     parser.add_argument("--points", type=int, nargs="*", default=[100_000, 1_000_000])
     parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--peers", action="store_true", help="measure Embedding Atlas too")
     options = parser.parse_args()
-    found = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
-    executable = os.environ.get("WVAE_BROWSER") or found
     with tempfile.TemporaryDirectory() as name, serve(Path(name)) as address:
         folder = Path(name)
         for n in options.points:
-            write_site(folder / f"site-{n}", n)
-            pages = {"wvae explore": (f"{address}/site-{n}/#lang=en", ".scatter")}
-            if write_plotly(folder / f"plotly-{n}", n):
-                pages["Plotly scattergl"] = (f"{address}/plotly-{n}/", "#plot .nsewdrag")
+            pages = pages_of(folder, n, options.peers)
             results: dict[str, list[dict[str, float]]] = {title: [] for title in pages}
             for run in range(options.repeat):
-                for title, (where, selector) in pages.items():  # they alternate
+                for title, where in list(pages.items()):  # they alternate
                     profile = folder / f"profile-{n}-{run}-{title.split()[0]}"
-                    with sync_playwright() as playwright:
-                        context = playwright.chromium.launch_persistent_context(
-                            str(profile),
-                            executable_path=executable,
-                            args=ARGUMENTS,
-                            viewport={"width": 1600, "height": 900},
-                        )
-                        page = context.new_page()
-                        page.add_init_script(PROBE)
-                        results[title].append(measure(page, where, selector, str(profile)))
-                        context.close()
+                    try:
+                        results[title].append(run_once(f"{address}/{where}", title, profile))
+                    except RuntimeError as error:
+                        if title == OURS:
+                            raise
+                        print(f"{title} does not run here: {error}")
+                        del pages[title], results[title]
             print(f"\n{n:,} points, medians of {options.repeat} runs")
             for key, goal in GOALS.get(n, GOALS[100_000]).items():
                 cells = []
                 for title, runs in results.items():
                     values = [one[key] for one in runs if key in one]
-                    middle = statistics.median(values) if values else float("nan")
-                    cells.append(f"{title} {middle:8.1f}")
+                    middle = f"{statistics.median(values):8.1f}" if values else f"{'–':>8}"
+                    cells.append(f"{title} {middle}")
                 print(f"  {key:8} {UNITS[key]:9} {'   '.join(cells)}   {goal and f'goal {goal}'}")
             print(json.dumps(results))
 
