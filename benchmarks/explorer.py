@@ -43,6 +43,7 @@ from explorer_pages import write_atlas, write_plotly, write_site
 
 OURS, PLOTLY, ATLAS = "wvae explore", "Plotly scattergl", "Embedding Atlas"
 SELECTORS = {OURS: ".scatter", PLOTLY: "#plot .nsewdrag", ATLAS: "#plot"}
+PATIENCE = 60  # seconds that a page gets to show its points
 LEAST_COVERED = 0.1  # the points cover more than this share of the canvas
 ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
@@ -173,7 +174,7 @@ def memory_of(marker: str) -> float:
 
 def wait_for_points(page: Page, browser: CDPSession, selector: str) -> FloatRect:
     """Return the box of the map as soon as a picture of the screen shows points in it."""
-    deadline = time.perf_counter() + 60
+    deadline = time.perf_counter() + PATIENCE
     while time.perf_counter() < deadline:
         box = page.locator(selector).bounding_box()
         if box is None:
@@ -184,7 +185,7 @@ def wait_for_points(page: Page, browser: CDPSession, selector: str) -> FloatRect
         counts = image.histogram()
         if sum(counts) - max(counts) > LEAST_COVERED * sum(counts):
             return box
-    raise RuntimeError("no points are on the screen after 60 s")
+    raise RuntimeError(f"no points are on the screen after {PATIENCE} s")
 
 
 def measure(page: Page, address: str, title: str, profile: str) -> dict[str, float]:
