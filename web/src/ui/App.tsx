@@ -93,9 +93,13 @@ function toggleTheme(): void {
 }
 
 function nameOfTab(one: Tab): string {
-  const { kind } = session().data.manifest;
-  const special: Record<string, Key> = { audio: "tab.draw.sound", table: "tab.draw.table" };
-  return t(one === "draw" ? (special[kind] ?? "tab.draw") : `tab.${one}`);
+  const { kind, drawing } = session().data.manifest;
+  const own: Record<typeof kind, Key> = {
+    audio: "tab.draw.sound",
+    table: "tab.draw.table",
+    image: drawing ? "tab.draw" : "tab.draw.picture",
+  };
+  return t(one === "draw" ? own[kind] : `tab.${one}`);
 }
 
 function Tabs() {
