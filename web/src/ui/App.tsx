@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 import { type Key, count, t } from "../i18n";
 import { session } from "../session";
-import { TABS, type Tab, failure, language, tab } from "../state";
+import { TABS, type Tab, failure, language, tab, theme } from "../state";
 import { DrawPanel } from "./DrawPanel";
 import { ExamplePanel } from "./ExamplePanel";
 import { GeneratePanel } from "./GeneratePanel";
@@ -87,9 +87,8 @@ function Header() {
 }
 
 function toggleTheme(): void {
-  const { dataset } = document.documentElement;
-  const isDark = dataset.theme ? dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-  dataset.theme = isDark ? "light" : "dark";
+  const isDark = theme.value ? theme.value === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  theme.value = isDark ? "light" : "dark";
 }
 
 function nameOfTab(one: Tab): string {

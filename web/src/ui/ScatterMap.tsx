@@ -11,7 +11,7 @@ import { Grid } from "../scatter/grid";
 import { Points } from "../scatter/points";
 import { simplify } from "../analysis/lasso";
 import { session } from "../session";
-import { density, fail, map, pinA, pinB, selectedRows, selection, tab, view } from "../state";
+import { density, fail, map, pinA, pinB, selectedRows, selection, tab, theme, view } from "../state";
 import { Tooltip } from "./Tooltip";
 import { pinning } from "./Toolbar";
 
@@ -195,6 +195,7 @@ export function ScatterMap({ lasso }: { lasso: boolean }) {
         made.paint(shown.value, selectedMask.value);
       }),
       effect(() => {
+        theme.value;
         density.value;
         pinA.value;
         pinB.value;
