@@ -86,7 +86,12 @@ format: $(READY) ## bring the code into the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(READY) ## the pages, in docs/_build
+# The live page of docs/explorer.md: a model is trained once, two minutes.
+docs/_explorer/explorer/index.html: $(PAGE)
+	$(BIN)/python docs/make_explorer.py
+
+docs: $(READY) page ## the pages, in docs/_build
+	@[ ! -e $(PAGE) ] || $(MAKE) --no-print-directory docs/_explorer/explorer/index.html
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build
 
@@ -98,7 +103,7 @@ bench-separation: $(READY) ## all ways to separate side by side, hours; writes d
 	$(BIN)/python benchmarks/separation.py $(BENCH)
 
 clean: ## remove the environment and what was built (runs are kept)
-	rm -rf $(VENV) docs/_build dist build web/node_modules $(dir $(PAGE)) .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) docs/_build docs/_explorer dist build web/node_modules $(dir $(PAGE)) .pytest_cache .ruff_cache .hypothesis
 
 # The constraints pin every version that the tests were run with; pyproject.toml keeps the honest ranges.
 $(READY): pyproject.toml constraints.txt

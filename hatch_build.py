@@ -1,18 +1,33 @@
-"""A wheel or a source archive is not built without the explorer's page."""
+"""A wheel or a source archive holds the explorer's page, which is built from web/ if it is missing."""
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
+NPM = ["npm", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
+
 
 class PageHook(BuildHookInterface[Any]):
-    """Stops a build that would lack the page, which `make web` makes from web/."""
+    """Builds the page, which git does not hold: 14 MB of it are WebAssembly."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Check the page before a build; an editable installation may do without."""
+        """Make sure of the page before a build; an editable installation may do without."""
         page = Path(self.root, "src", "wvae", "explorer", "page", "index.html")
-        if version != "editable" and not page.is_file():
-            self.app.abort("the explorer's page is missing: run `make web`, or install with pip -e")
+        if version == "editable" or page.is_file():
+            return
+        if shutil.which("npm") is None:
+            self.app.abort(
+                "the explorer's page is missing, and there is no npm to build it: install Node 20 "
+                "or newer, or install wvae with pip -e, without the explorer"
+            )
+        web = Path(self.root, "web")
+        for command in (["ci"], ["run", "--silent", "build"]):
+            built = subprocess.run([*NPM, *command], cwd=web, capture_output=True, text=True)  # noqa: S603, S607
+            if built.returncode:
+                last = (built.stderr or built.stdout).strip().splitlines()[-1:]
+                self.app.abort(f"npm could not build the explorer's page: {''.join(last)}")

@@ -11,6 +11,7 @@ const TEXTS = {
   "tab.generate": ["Generate", "生成"],
   "tab.swap": ["Swap", "入れ替え"],
   "tab.draw": ["Draw", "描く"],
+  "tab.draw.picture": ["Your own", "自分の画像"],
   "tab.draw.sound": ["Record", "録音"],
   "tab.draw.table": ["Enter", "入力"],
   "tab.truth": ["Clean?", "分離の評価"],

@@ -6,7 +6,7 @@ import { t } from "./i18n";
 import { axesOf, followState } from "./marks";
 import { Network } from "./network/session";
 import { session, setSession } from "./session";
-import { colour, fail, followAddress, fromHash, language, map, pinA, pinB } from "./state";
+import { colour, fail, followAddress, fromHash, language, map, pinA, pinB, theme } from "./state";
 import { App } from "./ui/App";
 import "./style.css";
 
@@ -25,6 +25,7 @@ async function start(root: HTMLElement): Promise<void> {
   chooseWhatExists();
   effect(() => {
     document.documentElement.lang = language.value;
+    if (theme.value) document.documentElement.dataset.theme = theme.value;
   });
   followState();
   followAddress();

@@ -35,6 +35,8 @@ export const language = signal<Language>(navigator.language.startsWith("ja") ? "
 export const map = signal("");
 /** Name of the column that gives the colours; `SELECTIONS` for the named selections. */
 export const colour = signal("");
+/** Light or dark as the user wants it; null follows the system. */
+export const theme = signal<"light" | "dark" | null>(null);
 export const density = signal(false);
 /** The view of the map, relative to all points; null shows all. */
 export const view = signal<View | null>(null);

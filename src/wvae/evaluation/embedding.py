@@ -15,7 +15,7 @@ REPORT_INTERVAL = 50  # iterations between two calls of on_step
 ITERATIONS = 750  # of a t-SNE map
 FITTED = 3_000  # points of a t-SNE map; further points are placed into it
 PLACED_AT_ONCE = 10_000  # further points
-PLACING_NEIGHBORS = 25  # of the map's points, for each further point
+PLACING_NEIGHBORS = 10  # of the map's points, for each further point
 
 
 def tsne(
@@ -69,8 +69,9 @@ def tsne_of_many(
 ) -> Array:
     """Return a t-SNE map of many codes, (n, 2), in a time that hardly grows with their number.
 
-    A random `n_fitted` of the codes get a t-SNE map. Every other code is placed at the median of
-    its nearest neighbours in that map and then moved a little, with the map kept fixed.
+    A random `n_fitted` of the codes get a t-SNE map. Every other code is placed at the mean of
+    its nearest neighbours in that map, weighted by their similarity, and then moved a little, with
+    the map kept fixed.
 
     Parameters
     ----------
@@ -116,7 +117,7 @@ def tsne_of_many(
     for done, start in enumerate(starts, 1):
         rows = placed[start : start + PLACED_AT_ONCE]
         neighbors = min(PLACING_NEIGHBORS, len(fitted))
-        partial = embedding.prepare_partial(points[rows], initialization="median", k=neighbors)
+        partial = embedding.prepare_partial(points[rows], initialization="weighted", k=neighbors)
         partial.optimize(
             REPORT_INTERVAL, learning_rate=0.1, exaggeration=1.5, momentum=0, inplace=True
         )

@@ -33,6 +33,26 @@ export class Thumbnails {
     );
   }
 
+  /**
+   * The spectrogram of an example, (mels × frames) in [0, 1], low frequencies first.
+   *
+   * Null if its thumbnail is smaller than it: then the data that are here do not hold it.
+   */
+  async spectrogram(row: number): Promise<Float32Array | null> {
+    const { pictures, shape, kind } = this.data.manifest;
+    const [mels, frames] = shape;
+    const isWhole = pictures?.height === mels && pictures.width === frames;
+    if (kind !== "audio" || shape.length !== 2 || !isWhole) return null;
+    const canvas = document.createElement("canvas");
+    await this.draw(row, canvas);
+    const pixels = canvas.getContext("2d")?.getImageData(0, 0, frames, mels).data;
+    if (!pixels) return null;
+    return Float32Array.from({ length: mels * frames }, (_, i) => {
+      const line = mels - 1 - Math.floor(i / frames);
+      return pixels[4 * (line * frames + (i % frames))] / 255;
+    });
+  }
+
   /** Load the first sheets in the background, so that hovering need not wait for them. */
   prefetch(count: number): void {
     const n = Math.min(count, this.data.manifest.pictures?.sheets.length ?? 0);

@@ -19,6 +19,8 @@ export class Network {
   private queue: Promise<unknown> = Promise.resolve();
   private warm?: Promise<unknown>;
   readonly size: number;
+  /** Time that the last decoding took, without waiting for others, in milliseconds. */
+  milliseconds = 0;
 
   constructor(private readonly data: Data) {
     this.size = data.manifest.shape.reduce((product, side) => product * side, 1);
@@ -40,10 +42,12 @@ export class Network {
     const decoder = this.decoder;
     return this.inTurn(async () => {
       const session = await decoder;
+      const start = performance.now();
       const result = await session.run({
         z_label: new ort.Tensor("float32", zLabel, [m, codes.z_label.width]),
         z_rest: new ort.Tensor("float32", zRest, [m, codes.z_rest.width]),
       });
+      this.milliseconds = performance.now() - start;
       return result.x.data as Float32Array;
     });
   }

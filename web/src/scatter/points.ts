@@ -14,10 +14,11 @@ uniform vec2 centre;
 uniform vec2 scale;
 uniform float size;
 uniform float opacity;
+uniform float least;
 out vec4 shade;
 void main() {
   gl_Position = vec4((position - centre) * scale, 0.0, 1.0);
-  if (colour.a == 0.0) gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
+  if (colour.a <= least) gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
   gl_PointSize = size * (colour.a > 0.9 ? 1.0 : 0.75);
   float alpha = opacity * colour.a;
   shade = vec4(colour.rgb * alpha, alpha);
@@ -44,7 +45,7 @@ void main() {
 
 interface Program {
   program: WebGLProgram;
-  uniforms: Record<"centre" | "scale" | "size" | "opacity" | "edge", WebGLUniformLocation | null>;
+  uniforms: Record<"centre" | "scale" | "size" | "opacity" | "least" | "edge", WebGLUniformLocation | null>;
 }
 
 /** Points on a canvas. Positions and colours are uploaded once, not for every frame. */
@@ -88,8 +89,9 @@ export class Points {
    *
    * @param size - diameter of a point in CSS pixels
    * @param every - draws every k-th point only, which is faster
+   * @param top - draws the selected points once more, above all others
    */
-  draw(camera: Camera, size: number, opacity: number, every = 1): void {
+  draw(camera: Camera, size: number, opacity: number, every = 1, top = false): void {
     const gl = this.gl;
     const ratio = window.devicePixelRatio || 1;
     const width = Math.max(1, Math.round(camera.width * ratio));
@@ -117,7 +119,14 @@ export class Points {
     gl.vertexAttribPointer(0, 2, gl.FLOAT, false, 8 * every, 0);
     gl.bindBuffer(gl.ARRAY_BUFFER, this.colours);
     gl.vertexAttribPointer(1, 4, gl.UNSIGNED_BYTE, true, 4 * every, 0);
-    gl.drawArrays(gl.POINTS, 0, Math.floor((this.n - 1) / every) + 1);
+    const count = Math.floor((this.n - 1) / every) + 1;
+    gl.uniform1f(uniforms.least, 0);
+    gl.drawArrays(gl.POINTS, 0, count);
+    if (!top) return;
+    gl.uniform1f(uniforms.least, 0.95);
+    gl.uniform1f(uniforms.size, Math.max(3, 1.3 * pixels));
+    gl.uniform1f(uniforms.opacity, 1);
+    gl.drawArrays(gl.POINTS, 0, count);
   }
 }
 
@@ -129,6 +138,7 @@ function makeProgram(gl: WebGL2RenderingContext, fragment: string): Program {
     scale: place("scale"),
     size: place("size"),
     opacity: place("opacity"),
+    least: place("least"),
     edge: place("edge"),
   };
   return { program: linked, uniforms };

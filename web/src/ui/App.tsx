@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 import { type Key, count, t } from "../i18n";
 import { session } from "../session";
-import { TABS, type Tab, failure, language, tab } from "../state";
+import { TABS, type Tab, failure, language, tab, theme } from "../state";
 import { DrawPanel } from "./DrawPanel";
 import { ExamplePanel } from "./ExamplePanel";
 import { GeneratePanel } from "./GeneratePanel";
@@ -87,15 +87,18 @@ function Header() {
 }
 
 function toggleTheme(): void {
-  const { dataset } = document.documentElement;
-  const isDark = dataset.theme ? dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-  dataset.theme = isDark ? "light" : "dark";
+  const isDark = theme.value ? theme.value === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  theme.value = isDark ? "light" : "dark";
 }
 
 function nameOfTab(one: Tab): string {
-  const { kind } = session().data.manifest;
-  const special: Record<string, Key> = { audio: "tab.draw.sound", table: "tab.draw.table" };
-  return t(one === "draw" ? (special[kind] ?? "tab.draw") : `tab.${one}`);
+  const { kind, drawing } = session().data.manifest;
+  const own: Record<typeof kind, Key> = {
+    audio: "tab.draw.sound",
+    table: "tab.draw.table",
+    image: drawing ? "tab.draw" : "tab.draw.picture",
+  };
+  return t(one === "draw" ? own[kind] : `tab.${one}`);
 }
 
 function Tabs() {

@@ -8,7 +8,7 @@ import { shown } from "../marks";
 import { codeOf, labelCentres, rowNumber, session, useResult, useValues } from "../session";
 import { pinA, pinB, selection, tab } from "../state";
 import { Decoded, PlayButton, Thumbnail } from "./Picture";
-import { spectrogramOf } from "./play";
+import { reconstructionOf, spectrogramOf } from "./play";
 
 const NEIGHBOURS = 12;
 const DECODED_AT_ONCE = 16;
@@ -75,7 +75,7 @@ function Facts({ row }: { row: number }) {
   const { columns } = data.manifest;
   const label = useLabel();
   const alt = label ? `${label.column.name} ${textOf(label, row)}` : `${t("row")} ${rowNumber(row)}`;
-  const again = useResult(() => spectrogramOf(row), [row]);
+  const again = useResult(() => reconstructionOf(row), [row]);
   return (
     <div class="facts">
       <figure>
@@ -87,7 +87,10 @@ function Facts({ row }: { row: number }) {
       {again && (
         <figure>
           <Decoded x={again} size={128} alt={`${t("example.reconstruction")}: ${alt}`} />
-          <figcaption>{t("example.reconstruction")}</figcaption>
+          <figcaption>
+            {t("example.reconstruction")}{" "}
+            <PlayButton x={async () => again} label={`${t("play")}: ${t("example.reconstruction")}`} />
+          </figcaption>
         </figure>
       )}
       <dl>
@@ -186,7 +189,7 @@ export function RewrittenLabels({ zRest }: { zRest: Float32Array }) {
       {decoded.map(({ index, x }) => (
         <li key={index}>
           <figure>
-            <Decoded x={x} size={56} alt={classes[index]} />
+            <Decoded x={x} size={64} alt={classes[index]} />
             <figcaption>
               {classes[index]} <PlayButton x={async () => x} label={`${t("play")}: ${classes[index]}`} />
             </figcaption>

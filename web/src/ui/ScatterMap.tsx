@@ -11,7 +11,7 @@ import { Grid } from "../scatter/grid";
 import { Points } from "../scatter/points";
 import { simplify } from "../analysis/lasso";
 import { session } from "../session";
-import { density, fail, map, pinA, pinB, selectedRows, selection, tab, view } from "../state";
+import { density, fail, map, pinA, pinB, selectedRows, selection, tab, theme, view } from "../state";
 import { Tooltip } from "./Tooltip";
 import { pinning } from "./Toolbar";
 
@@ -146,9 +146,10 @@ class Scene {
     const magnified = Math.max(1, camera.scaleX / home.scaleX);
     const room = Math.sqrt((camera.width * camera.height) / Math.max(this.n, 1));
     const size = Math.min(16, Math.min(9, Math.max(2, 0.55 * room)) * Math.sqrt(magnified));
-    const opacity = density.peek() ? 0.15 : Math.min(0.95, Math.max(0.4, room / 8));
+    const opacity = density.peek() ? 0.15 : Math.min(0.95, Math.max(0.5, room / 8));
     const every = this.rest ? Math.ceil(this.n / MOVING_POINTS) : 1;
-    this.layer.draw(camera, size * Math.sqrt(Math.min(every, 2)), opacity, every);
+    const hasSelection = selectedMask.peek() !== null;
+    this.layer.draw(camera, size * Math.sqrt(Math.min(every, 2)), opacity, every, hasSelection);
     if (density.peek()) drawDensity(this.cloud, this.points, this.colours, camera);
     this.cloud.hidden = !density.peek();
     this.onFrame();
@@ -194,6 +195,7 @@ export function ScatterMap({ lasso }: { lasso: boolean }) {
         made.paint(shown.value, selectedMask.value);
       }),
       effect(() => {
+        theme.value;
         density.value;
         pinA.value;
         pinB.value;

@@ -1,6 +1,6 @@
 /** Sounds: spectrograms are inverted in the browser and played. */
 
-import { session } from "../session";
+import { codeOf, session } from "../session";
 import { encodeWav } from "../sound/wav";
 import { invert } from "../sound/invert";
 
@@ -26,11 +26,14 @@ export async function playSpectrogram(x: Float32Array): Promise<void> {
   await playing.play();
 }
 
-/** The spectrogram of an example of the data: what its codes decode to. */
+/** An example of the data decoded from its codes. */
+export async function reconstructionOf(row: number): Promise<Float32Array> {
+  const { network } = session();
+  const [zLabel, zRest] = await Promise.all([codeOf("z_label", row), codeOf("z_rest", row)]);
+  return network.decode(zLabel, zRest);
+}
+
+/** The spectrogram of an example of the data; where only a small picture is here, decoded. */
 export async function spectrogramOf(row: number): Promise<Float32Array> {
-  const { data, network } = session();
-  const { codes } = data.manifest;
-  const [zLabel, zRest] = await Promise.all([data.codes("z_label"), data.codes("z_rest")]);
-  const slice = (z: Float32Array, width: number) => z.slice(row * width, (row + 1) * width);
-  return network.decode(slice(zLabel, codes.z_label.width), slice(zRest, codes.z_rest.width));
+  return (await session().thumbnails.spectrogram(row)) ?? reconstructionOf(row);
 }
