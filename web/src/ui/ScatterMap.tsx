@@ -18,7 +18,10 @@ import { pinning } from "./Toolbar";
 const HOVER_RADIUS = 14; // pixels
 const CLICK_DISTANCE = 4; // pixels that a click may move
 const ZOOM_STEP = 1.5;
-const MOVING_POINTS = 120_000; // that are drawn at most while the map moves
+const SLOW_FRAME = 28; // milliseconds; while the map moves, slower frames draw fewer points
+const FAST_FRAME = 19; // faster ones more
+const FIRST_MOVING = 200_000; // points that are drawn in the first of these frames
+const LEAST_MOVING = 15_000; // points that are drawn in any case
 const REST = 160; // milliseconds without a movement, after which all points are drawn
 
 interface Hover {
@@ -37,6 +40,9 @@ class Scene {
   private readonly colours: Uint8Array;
   private frame = 0;
   private rest = 0;
+  /** While the map moves, every k-th point is drawn. */
+  private every = 1;
+  private lastFrame = 0;
   private shownMap = "";
   private square = true;
   /** Called after each frame, for what lies above the points. */
@@ -50,6 +56,7 @@ class Scene {
     height: number,
   ) {
     this.colours = new Uint8Array(4 * n);
+    this.every = Math.max(1, n / FIRST_MOVING);
     this.home = showAll(this.extent, width, height, true);
     this.camera = this.home;
   }
@@ -147,12 +154,26 @@ class Scene {
     const room = Math.sqrt((camera.width * camera.height) / Math.max(this.n, 1));
     const size = Math.min(16, Math.min(9, Math.max(2, 0.55 * room)) * Math.sqrt(magnified));
     const opacity = density.peek() ? 0.15 : Math.min(0.95, Math.max(0.5, room / 8));
-    const every = this.rest ? Math.ceil(this.n / MOVING_POINTS) : 1;
+    const every = this.rest ? this.adapt() : 1;
     const hasSelection = selectedMask.peek() !== null;
     this.layer.draw(camera, size * Math.sqrt(Math.min(every, 2)), opacity, every, hasSelection);
     if (density.peek()) drawDensity(this.cloud, this.points, this.colours, camera);
     this.cloud.hidden = !density.peek();
     this.onFrame();
+  }
+
+  /** Choose how many points are drawn while the map moves, by the time of the last frame. */
+  private adapt(): number {
+    const now = performance.now();
+    const time = now - this.lastFrame;
+    this.lastFrame = now;
+    const most = Math.max(1, this.n / LEAST_MOVING);
+    if (time < 10 * SLOW_FRAME) {
+      if (time > SLOW_FRAME) this.every *= 1.4;
+      if (time < FAST_FRAME) this.every *= 0.95;
+    }
+    this.every = Math.min(most, Math.max(1, this.every));
+    return Math.round(this.every);
   }
 
   stop(): void {

@@ -43,7 +43,8 @@ function Selected({ rows }: { rows: Uint32Array }) {
   const { columns } = session().data.manifest;
   const label = useLabel();
   const ofShown = useResult(async () => shown.value.reduce((sum, one) => sum + one, 0), [shown.value]);
-  const some = sheetOf(rows);
+  // The map shows the selection first; thumbnails and statistics need more time.
+  const isLater = useResult(() => new Promise<boolean>((done) => setTimeout(() => done(true), 100)), [rows]);
   return (
     <>
       <p class="big" data-testid="selected">
@@ -58,13 +59,12 @@ function Selected({ rows }: { rows: Uint32Array }) {
       <NameForm rows={rows} />
       <section>
         <h2>{t("selection.sheet")}</h2>
-        <Row rows={some} label={label} size={44} />
+        {isLater && <Row rows={sheetOf(rows)} label={label} size={44} />}
       </section>
-      {columns
-        .filter((column) => column.type !== "text" && column.role !== "row")
-        .map((column) => (
-          <ColumnSummary key={column.name} name={column.name} rows={rows} />
-        ))}
+      {isLater &&
+        columns
+          .filter((column) => column.type !== "text" && column.role !== "row")
+          .map((column) => <ColumnSummary key={column.name} name={column.name} rows={rows} />)}
     </>
   );
 }
