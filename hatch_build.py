@@ -1,4 +1,4 @@
-"""A wheel or a source archive holds the explorer's page, which is built from web/ if it is missing."""
+"""A wheel or a source archive holds the explorer's page; if it is missing, web/ is built."""
 
 from __future__ import annotations
 
