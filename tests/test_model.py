@@ -430,7 +430,7 @@ def test_style_of_an_unlabelled_example_is_relative_to_the_predicted_label() -> 
     model = small_model()
     x, y, noise = images(4), torch.full((4,), -1), fixed_noise(4)
     with torch.no_grad():
-        model.style.mean.copy_(torch.randn(model.style.mean.shape))
+        model.style.mean.copy_(torch.arange(3.0)[:, None].expand_as(model.style.mean))
         model.classifier.weight.mul_(1e4)  # predictions are certain
         predicted = model.predict(model.encode(x)[0].mean)
         unlabelled = model(x, y, noise, example_weights(x, y))
