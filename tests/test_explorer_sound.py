@@ -1,4 +1,4 @@
-"""What the explorer's page is told about sounds, and the fixture of the page's own tests."""
+"""What the explorer's page knows about sounds, and the fixture of the page's own tests."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class FileWriter:
     Parameters
     ----------
     folder
-        The folder. Nobody else writes there: it is not atomic.
+        The folder. It is not written atomically, so no other program may write there.
 
     Attributes
     ----------

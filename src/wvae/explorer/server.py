@@ -229,7 +229,7 @@ class LocalServer:
             try:
                 self.run(started.set)
             finally:
-                started.set()  # also if it failed, so that nobody waits
+                started.set()  # also if it failed, so that the caller stops waiting
 
         self._thread = threading.Thread(target=serve, name="wvae-explorer", daemon=True)
         self._thread.start()

@@ -17,7 +17,7 @@ from ..workflows.measure import measure
 from ..workflows.progress import Progress
 from .contract import Truth
 
-MAX_K = 20  # clusters; more would hardly be told apart by colour
+MAX_K = 20  # clusters; colours of more would hardly differ
 MAX_CHOOSING = 1_000  # rows from which the number of clusters is chosen, in seconds
 MIN_CLUSTERED = 20  # rows from which the number of clusters can be chosen
 MAX_FITTED = 20_000  # rows from which the clusters are learnt

@@ -206,7 +206,7 @@ describe("trainProbe", () => {
     expect(await train(same)).toEqual({ reason: "one category", rows: 25, categories: 1 });
   });
 
-  test("ends when it is told to", async () => {
+  test("ends when it is aborted", async () => {
     const { codes, target } = planted(4000, 8, 1);
     const control = new AbortController();
     const options = { signal: control.signal };
