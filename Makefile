@@ -16,7 +16,7 @@ NPM    := npm --prefix web --no-audit --no-fund --no-update-notifier --loglevel=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo fonts browser web page test test-fast coverage lint format docs bench bench-separation clean
+.PHONY: help demo fonts browser web page test test-fast coverage lint format docs bench bench-separation gallery clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -101,6 +101,9 @@ bench: $(READY) ## speed and scale beside limits and peers, half an hour; docs/s
 
 bench-separation: $(READY) ## all ways to separate side by side, hours; writes docs/separation.md. BENCH='--data mnist'
 	$(BIN)/python benchmarks/separation.py $(BENCH)
+
+gallery: $(READY) ## train the gallery's three small models, half an hour; zips for a release in dist/gallery
+	$(BIN)/python benchmarks/gallery.py
 
 clean: ## remove the environment and what was built (runs are kept)
 	rm -rf $(VENV) docs/_build docs/_explorer dist build web/node_modules $(dir $(PAGE)) .pytest_cache .ruff_cache .hypothesis

@@ -17,6 +17,9 @@
 ====================  ===========================================================================
 
 ``model.safetensors`` has the parameters and buffers of the network, and ``label_centres``.
+
+``wvae fit`` adds `ROWS_FILE`, a record of the training rows, and ``wvae measure`` `MEASURES_FILE`,
+its figures.
 """
 
 from __future__ import annotations
@@ -50,6 +53,8 @@ Code = Literal["rest", "label", "both"]
 FORMAT = 5
 EARLIER_FORMAT = 4  # "auto" stood for other backbones; strokes were taken as bright
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
+ROWS_FILE, MEASURES_FILE = "rows.json", "measures.json"
+MIN_HALF_VALUES = 1000  # smaller tensors, such as scales, stay in single precision
 MAX_EPOCHS = 10**9
 LABEL_CENTRES = "label_centres"  # name of this tensor in model.safetensors
 
@@ -104,13 +109,15 @@ def check_code(code: Any) -> Code:
     return code
 
 
-def write_model_folder(saved: SavedModel) -> None:
+def write_model_folder(saved: SavedModel, *, half: bool = False) -> None:
     """Write a model folder atomically. It replaces an earlier model folder.
 
     Parameters
     ----------
     saved
         The model; ``saved.path`` is the folder. Folders above it are created.
+    half
+        Whether to write the large weights in half precision, and the alignment in single.
 
     Raises
     ------
@@ -133,11 +140,25 @@ def write_model_folder(saved: SavedModel) -> None:
     if saved.schema is not None:
         about["schema"] = saved.schema.to_json()
     tensors = saved.weights | {LABEL_CENTRES: torch.from_numpy(saved.label_centres)}
+    if half:
+        tensors = {name: _smaller(name, value) for name, value in tensors.items()}
     check_model_replaceable(saved.path, overwrite=True)
     saved.path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_folder(saved.path) as folder:
         write_json(folder / CONFIG_FILE, about)
         write_tensors(folder / WEIGHTS_FILE, tensors, {})
+
+
+def _smaller(name: str, value: Tensor) -> Tensor:
+    """Return a tensor in half precision if it is large, or in single if it is the alignment's.
+
+    Knots of the alignment that are close together would become equal in half precision.
+    """
+    if not value.is_floating_point():
+        return value
+    if name.startswith("alignment."):
+        return value.float()
+    return value.half() if value.numel() >= MIN_HALF_VALUES else value
 
 
 def check_model_replaceable(path: Path, *, overwrite: bool) -> None:
