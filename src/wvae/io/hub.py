@@ -147,35 +147,38 @@ def _hub() -> Any:
 @contextmanager
 def _clear_errors(hub: Any, what: str) -> Generator[None]:
     """Raise the errors of huggingface_hub again as a HubError of one line that names the fix."""
-    errors = hub.errors
     try:
         yield
-    except errors.RevisionNotFoundError as error:
-        raise HubError(f"{what}: it has no such revision: check what follows the @") from error
-    except errors.GatedRepoError as error:
-        raise HubError(f"{what}: its owner must give you access: ask on its page") from error
-    except errors.RepositoryNotFoundError as error:
-        raise HubError(
-            f"{what}: there is no such repository, or it is private: check the name, or set "
-            "HF_TOKEN to a token that may see it"
-        ) from error
-    except (errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError) as error:
-        reason = OFFLINE if hub.constants.HF_HUB_OFFLINE else "the Hub cannot be reached"
-        raise HubError(
-            f"{what}: {reason}, and the cache {hub.constants.HF_HUB_CACHE} does not have it: load "
-            "it once while online"
-        ) from error
-    except errors.HfHubHTTPError as error:
-        status = getattr(error.response, "status_code", None)
-        fix = "try again later"
-        if status in (401, 403):
-            fix = "set HF_TOKEN to a token that may do this"
-        reason = getattr(error, "server_message", None) or one_line(error)
-        raise HubError(f"{what}: the Hub answered {status} ({reason}): {fix}") from error
     except Exception as error:
-        if type(error).__module__.partition(".")[0] not in NETWORK_PACKAGES:
+        # An upload that breaks is a RuntimeError, whose cause says why.
+        cause = error.__cause__ if type(error) is RuntimeError else error
+        reason = _reason(hub, cause)
+        if reason is None:
             raise
-        endpoint = hub.constants.ENDPOINT
-        raise HubError(
-            f"{what}: {endpoint} cannot be reached ({one_line(error)}): check the network"
-        ) from error
+        raise HubError(f"{what}: {reason}") from error
+
+
+def _reason(hub: Any, error: BaseException | None) -> str | None:
+    """Return what went wrong and how to fix it, or None if the error is not the Hub's."""
+    errors, constants = hub.errors, hub.constants
+    if isinstance(error, errors.RevisionNotFoundError):
+        return "it has no such revision: check its name"
+    if isinstance(error, errors.GatedRepoError):
+        return "its owner must give you access: ask on its page"
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return (
+            "there is no such repository, or it is private: check the name, or set HF_TOKEN to a "
+            "token that may see it"
+        )
+    if isinstance(error, errors.OfflineModeIsEnabled | errors.LocalEntryNotFoundError):
+        reason = OFFLINE if constants.HF_HUB_OFFLINE else f"{constants.ENDPOINT} cannot be reached"
+        cache = constants.HF_HUB_CACHE
+        return f"{reason}, and the cache {cache} does not have it: load it once while online"
+    if isinstance(error, errors.HfHubHTTPError):
+        status = getattr(error.response, "status_code", None)
+        answer = getattr(error, "server_message", None) or one_line(error)
+        fix = "set HF_TOKEN to a token that may do this" if status in (401, 403) else "try later"
+        return f"the Hub answered {status} ({answer}): {fix}"
+    if error is not None and type(error).__module__.partition(".")[0] in NETWORK_PACKAGES:
+        return f"{constants.ENDPOINT} cannot be reached ({one_line(error)}): check the network"
+    return None
