@@ -26,6 +26,9 @@ from wvae.io.hub import HubError
 from wvae.workflows.inputs import write_training_record
 from wvae.workflows.measures_file import measures_record
 
+# huggingface_hub calls httpx as an older version wanted it.
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+
 FIGURES = {
     "leakage.max": 0.3,
     "leakage.low": 0.25,
