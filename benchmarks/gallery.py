@@ -28,7 +28,7 @@ from wvae.workflows.inputs import open_for_model
 from wvae.workflows.measure import measure
 from wvae.workflows.measures_file import keep_measures
 
-URL = "https://github.com/29Takuya/wvae/releases/download"
+URL = "https://github.com/wvae/wvae/releases/download"
 MAX_BYTES = 2_000_000
 DATE = (1980, 1, 1, 0, 0, 0)  # so that the same files make the same zip
 # Networks of a few hundred thousand weights; the tables of the alignment are as large again.
@@ -49,27 +49,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, default=Path("dist/gallery"))
     parser.add_argument("--only", choices=sorted(MODELS), help="build only this one")
+    parser.add_argument("--version", default=wvae.__version__, help="of the release")
     parser.add_argument("--manifest", type=Path, default=MANIFEST)
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     manifest: dict[str, Any] = {"version": "", "url": "", "models": {}}
     if arguments.manifest.exists():
         manifest = json.loads(arguments.manifest.read_text(encoding="utf-8"))
-    manifest["version"], manifest["url"] = wvae.__version__, f"{URL}/v{wvae.__version__}"
+    version = arguments.version
+    manifest["version"], manifest["url"] = version, f"{URL}/v{version}"
     for name in [arguments.only] if arguments.only else sorted(MODELS):
-        entry = build(name, MODELS[name], arguments.out)
+        entry = build(name, MODELS[name], arguments.out, version)
         manifest["models"][name] = entry
         manifest["models"] = dict(sorted(manifest["models"].items()))
         write_json(arguments.manifest, manifest)
         print(name, json.dumps(entry))
 
 
-def build(name: str, changes: dict[str, Any], out: Path) -> dict[str, Any]:
+def build(name: str, changes: dict[str, Any], out: Path, version: str) -> dict[str, Any]:
     """Return the manifest's entry of one model, whose zip is then in `out`."""
     folder = out / name
     if not (folder / "measures.json").exists():
         train(name, changes, folder)
-    path = out / f"wvae-gallery-{name}-{wvae.__version__}.zip"
+    path = out / f"wvae-gallery-{name}-{version}.zip"
     write_zip(path, shared_files(folder, f"{SCHEME}{name}"))
     size = path.stat().st_size
     if size > MAX_BYTES:
