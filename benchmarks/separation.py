@@ -6,8 +6,8 @@ For each data set and seed there is a trial of 100 writers (`wvae.experiments.wr
 Each method of `METHODS` is trained on its training rows with the labels only, and measured on its
 test rows. A finished cell is one line of ``runs/bench-separation/<data>.jsonl``, so an interrupted
 bench can be resumed, and processes with different ``--data`` can run side by side. At the end the
-tables of docs/separation.md and the picture docs/pictures/separation.png are written from all
-lines; ``--report-only`` does only that.
+tables of docs/benchmarks/separation.md and the picture docs/pictures/separation.png are written
+from all lines; ``--report-only`` does only that.
 """
 
 from __future__ import annotations
@@ -513,7 +513,7 @@ def report(folder: Path, page: Path, image: Path, epochs: int) -> list[str]:
     for name, found in panels.items():
         text = replace_block(text, name, table(found, epochs))
     alt = "Leakage against reconstruction, one marker for each method"
-    text = replace_block(text, "picture", f"![{alt}](pictures/{image.name})")
+    text = replace_block(text, "picture", f"![{alt}](../pictures/{image.name})")
     with mpl.rc_context({"font.size": 10}), atomic(image) as temporary:
         picture(panels).savefig(temporary, dpi=150, format="png")
     with atomic(page) as temporary:
@@ -566,7 +566,8 @@ def main() -> None:
         )
     if options.folder:
         return
-    page, image = ROOT / "docs" / "separation.md", ROOT / "docs" / "pictures" / "separation.png"
+    page = ROOT / "docs" / "benchmarks" / "separation.md"
+    image = ROOT / "docs" / "pictures" / "separation.png"
     names = report(folder, page, image, options.epochs)
     print(
         f"{page} and {image}: {', '.join(names)}"

@@ -2,7 +2,7 @@
 
 Examples in memory are shuffled as a whole. Those on disk are read in blocks of neighbouring rows,
 in random order. As many blocks as fit into a buffer of 32 MB are mixed row by row, while the next
-buffer is read. ``docs/scale.md`` shows the effect on the batches and on the training.
+buffer is read. ``docs/benchmarks/scale.md`` shows the effect on the batches and on the training.
 
 The order is a function of the seed and the epoch. A resumed training therefore skips the batches
 that are done without reading them.
