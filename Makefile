@@ -86,7 +86,7 @@ format: $(READY) ## bring the code into the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The live page of docs/explorer.md: a model is trained once, two minutes.
+# The live page of docs/howto/explore.md: a model is trained once, two minutes.
 docs/_explorer/explorer/index.html: $(PAGE)
 	$(BIN)/python docs/make_explorer.py
 
@@ -95,11 +95,11 @@ docs: $(READY) page ## the pages, in docs/_build
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build
 
-bench: $(READY) ## speed and scale beside limits and peers, half an hour; docs/speed.md says what it found
+bench: $(READY) ## speed and scale beside limits and peers, half an hour; docs/benchmarks/speed.md says what it found
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	@for file in speed scale handwriting; do echo "== $$file"; GOMP_SPINCOUNT=30000 $(BIN)/python benchmarks/$$file.py || exit 1; done
 
-bench-separation: $(READY) ## all ways to separate side by side, hours; writes docs/separation.md. BENCH='--data mnist'
+bench-separation: $(READY) ## all ways to separate side by side, hours; writes docs/benchmarks/separation.md. BENCH='--data mnist'
 	$(BIN)/python benchmarks/separation.py $(BENCH)
 
 gallery: $(READY) ## train the gallery's three small models, half an hour; zips for a release in dist/gallery

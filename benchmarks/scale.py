@@ -2,7 +2,7 @@
 
     python benchmarks/scale.py                  # ten million images, 8 GB of disk; ten minutes
     python benchmarks/scale.py --rows 1000000   # smaller
-    python benchmarks/scale.py --plot docs/_static/scale.png
+    python benchmarks/scale.py --plot docs/pictures/scale.png
 
 The examples are randomly shifted images of mnist in a temporary folder: all of them as one .npy,
 and a tenth as Parquet. Each measurement from disk runs in its own process, which trains the

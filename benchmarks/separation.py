@@ -6,8 +6,8 @@ For each data set and seed there is a trial of 100 writers (`wvae.experiments.wr
 Each method of `METHODS` is trained on its training rows with the labels only, and measured on its
 test rows. A finished cell is one line of ``runs/bench-separation/<data>.jsonl``, so an interrupted
 bench can be resumed, and processes with different ``--data`` can run side by side. At the end the
-tables of docs/separation.md and the picture docs/pictures/separation.png are written from all
-lines; ``--report-only`` does only that.
+tables of docs/benchmarks/separation.md and the picture docs/pictures/separation.png are written
+from all lines; ``--report-only`` does only that.
 """
 
 from __future__ import annotations
@@ -142,9 +142,8 @@ def align_and_finetune(model: WVAE, train: Dataset, method: Method) -> WVAE:
     network.alignment = Alignment(copied.config_, network.n_classes).to(
         next(network.parameters()).device
     )
-    network.alignment.fit(
-        mean, sd, predicted, network.style.weighted_loadings(), copied.config_.random_state
-    )
+    loadings = network.style.weighted_loadings() if network.uses_style else None
+    network.alignment.fit(mean, sd, predicted, loadings, copied.config_.random_state)
     finetune_decoder(network, Examples(train.x, np.searchsorted(model.classes_, train.y)))
     return copied
 
@@ -513,7 +512,7 @@ def report(folder: Path, page: Path, image: Path, epochs: int) -> list[str]:
     for name, found in panels.items():
         text = replace_block(text, name, table(found, epochs))
     alt = "Leakage against reconstruction, one marker for each method"
-    text = replace_block(text, "picture", f"![{alt}](pictures/{image.name})")
+    text = replace_block(text, "picture", f"![{alt}](../pictures/{image.name})")
     with mpl.rc_context({"font.size": 10}), atomic(image) as temporary:
         picture(panels).savefig(temporary, dpi=150, format="png")
     with atomic(page) as temporary:
@@ -540,11 +539,14 @@ def main() -> None:
         "--threads", type=int, default=1, help="torch's threads; the number moves the last digits"
     )
     parser.add_argument(
+        "--folder", type=Path, help="keep the lines there, and write no page (default: runs/…)"
+    )
+    parser.add_argument(
         "--report-only", action="store_true", help="write the page and the picture, train nothing"
     )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    folder = ROOT / "runs" / "bench-separation"
+    folder = options.folder or ROOT / "runs" / "bench-separation"
     for name in () if options.report_only else options.data or DATA:
         try:
             data = datasets.load(name)
@@ -561,7 +563,10 @@ def main() -> None:
             options.method or tuple(METHODS),
             _say,
         )
-    page, image = ROOT / "docs" / "separation.md", ROOT / "docs" / "pictures" / "separation.png"
+    if options.folder:
+        return
+    page = ROOT / "docs" / "benchmarks" / "separation.md"
+    image = ROOT / "docs" / "pictures" / "separation.png"
     names = report(folder, page, image, options.epochs)
     print(
         f"{page} and {image}: {', '.join(names)}"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "api.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "api.md"
 ENTRIES = re.findall(r"^\.\. auto(\w+):: (\S+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
 
 

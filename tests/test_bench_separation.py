@@ -127,7 +127,7 @@ def test_the_report_replaces_the_blocks_of_its_page(bench: Any, tmp_path: Path) 
         text = page.read_text()
         assert text.count("| best |") == 1
         assert "old" not in text
-        assert text.count("(pictures/picture.png)") == 1
+        assert text.count("(../pictures/picture.png)") == 1
         assert text.endswith("<!-- end picture -->\n\nthe rest\n")
     assert image.read_bytes().startswith(b"\x89PNG")
     page.write_text("# nothing")
