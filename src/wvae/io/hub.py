@@ -151,14 +151,14 @@ def _clear_errors(hub: Any, what: str) -> Generator[None]:
         yield
     except Exception as error:
         # An upload that breaks is a RuntimeError, whose cause says why.
-        cause = error.__cause__ if type(error) is RuntimeError else error
+        cause = (error.__cause__ or error) if type(error) is RuntimeError else error
         reason = _reason(hub, cause)
         if reason is None:
             raise
         raise HubError(f"{what}: {reason}") from error
 
 
-def _reason(hub: Any, error: BaseException | None) -> str | None:
+def _reason(hub: Any, error: BaseException) -> str | None:
     """Return what went wrong and how to fix it, or None if the error is not the Hub's."""
     errors, constants = hub.errors, hub.constants
     if isinstance(error, errors.RevisionNotFoundError):
@@ -175,10 +175,10 @@ def _reason(hub: Any, error: BaseException | None) -> str | None:
         cache = constants.HF_HUB_CACHE
         return f"{reason}, and the cache {cache} does not have it: load it once while online"
     if isinstance(error, errors.HfHubHTTPError):
-        status = getattr(error.response, "status_code", None)
+        status = getattr(getattr(error, "response", None), "status_code", None)
         answer = getattr(error, "server_message", None) or one_line(error)
         fix = "set HF_TOKEN to a token that may do this" if status in (401, 403) else "try later"
         return f"the Hub answered {status} ({answer}): {fix}"
-    if error is not None and type(error).__module__.partition(".")[0] in NETWORK_PACKAGES:
+    if type(error).__module__.partition(".")[0] in NETWORK_PACKAGES:
         return f"{constants.ENDPOINT} cannot be reached ({one_line(error)}): check the network"
     return None

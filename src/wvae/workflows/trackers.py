@@ -20,6 +20,7 @@ import re
 import sys
 from collections.abc import Sequence
 from datetime import datetime
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -75,13 +76,11 @@ class MLflow:
     """A run of MLflow, in the store and the experiment that its own variables choose."""
 
     def __init__(self, name: str, run: str | None, parameters: dict[str, Any], near: Path) -> None:
-        import mlflow
-
-        self.mlflow = mlflow
-        started = mlflow.start_run(run_id=run, run_name=None if run else name)
+        self.mlflow = import_module("mlflow")
+        started = self.mlflow.start_run(run_id=run, run_name=None if run else name)
         self.run = started.info.run_id
         if run is None:
-            mlflow.log_params(parameters)
+            self.mlflow.log_params(parameters)
 
     def log(self, row: Row, step: int) -> None:
         """Log metrics."""
@@ -96,8 +95,7 @@ class WeightsAndBiases:
     """A run of Weights & Biases, in the mode and the project that its own variables choose."""
 
     def __init__(self, name: str, run: str | None, parameters: dict[str, Any], near: Path) -> None:
-        import wandb
-
+        wandb = import_module("wandb")
         mode = os.environ.get("WANDB_MODE", "online")
         # Without a login, wandb.init would ask on the terminal.
         if mode in ("online", "shared") and not wandb.login(prompt=False):
