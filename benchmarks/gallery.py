@@ -31,24 +31,21 @@ from wvae.workflows.measures_file import keep_measures
 URL = "https://github.com/wvae/wvae/releases/download"
 MAX_BYTES = 2_000_000
 DATE = (1980, 1, 1, 0, 0, 0)  # so that the same files make the same zip
-# Networks of a few hundred thousand weights; the tables of the alignment are as large again.
+# Few weights leave room for steps of the alignment, of 7 kB each with ten labels: the more steps,
+# the less of the label a probe predicts.
 MODELS: dict[str, dict[str, Any]] = {
-    "handwriting": {"backbone": "photo", "width": 64, "alignment_steps": 40},
-    "fsdd": {"backbone": "deep", "width": 64, "alignment_steps": 25, "finetune_epochs": 5},
-    "scenes": {
-        "backbone": "deep",
-        "width": 64,
-        "alignment_steps": 40,
-        "epochs": 20,
-        "finetune_epochs": 5,
-    },
+    "handwriting": {"backbone": "photo", "width": 64, "alignment_steps": 160},
+    "fsdd": {"backbone": "deep", "width": 64, "alignment_steps": 90},
+    "scenes": {"backbone": "deep", "width": 64, "alignment_steps": 160},
 }
+QUICK = {"epochs": 8, "finetune_epochs": 2}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, default=Path("dist/gallery"))
     parser.add_argument("--only", choices=sorted(MODELS), help="build only this one")
+    parser.add_argument("--quick", action="store_true", help="few epochs, to try this script")
     parser.add_argument("--version", default=wvae.__version__, help="of the release")
     parser.add_argument("--manifest", type=Path, default=MANIFEST)
     arguments = parser.parse_args()
@@ -59,18 +56,18 @@ def main() -> None:
     version = arguments.version
     manifest["version"], manifest["url"] = version, f"{URL}/v{version}"
     for name in [arguments.only] if arguments.only else sorted(MODELS):
-        entry = build(name, MODELS[name], arguments.out, version)
+        entry = build(name, arguments.out, version, quick=arguments.quick)
         manifest["models"][name] = entry
         manifest["models"] = dict(sorted(manifest["models"].items()))
         write_json(arguments.manifest, manifest)
         print(name, json.dumps(entry))
 
 
-def build(name: str, changes: dict[str, Any], out: Path, version: str) -> dict[str, Any]:
+def build(name: str, out: Path, version: str, *, quick: bool) -> dict[str, Any]:
     """Return the manifest's entry of one model, whose zip is then in `out`."""
     folder = out / name
     if not (folder / "measures.json").exists():
-        train(name, changes, folder)
+        train(name, MODELS[name] | (QUICK if quick else {}), folder, quick)
     path = out / f"wvae-gallery-{name}-{version}.zip"
     write_zip(path, shared_files(folder, f"{SCHEME}{name}"))
     size = path.stat().st_size
@@ -86,7 +83,7 @@ def build(name: str, changes: dict[str, Any], out: Path, version: str) -> dict[s
     }
 
 
-def train(name: str, changes: dict[str, Any], folder: Path) -> None:
+def train(name: str, changes: dict[str, Any], folder: Path, quick: bool) -> None:
     """Train a model, round its weights to half precision, and measure what is left of it."""
     data, full = wvae.datasets.load(name), folder.with_name(f"{name}-single")
     config = Config.preset("best", **changes)
@@ -97,7 +94,7 @@ def train(name: str, changes: dict[str, Any], folder: Path) -> None:
     shutil.copy(full / "swaps.png", folder / "swaps.png")
     model = wvae.load(folder)
     opened = open_for_model(folder, model, name, log=print)
-    figures = measure(model, opened, seed=config.random_state)
+    figures = measure(model, opened, seed=config.random_state, quick=quick)
     keep_measures(folder, opened, figures, config.random_state, log=print)
 
 

@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import wvae
 from command_line import Command
 from wvae.datasets import CATALOGUE, Dataset
 from wvae.datasets.download import DownloadError
 from wvae.io import gallery as module
+from wvae.io.files import read_tensors
+from wvae.io.model_folder import _smaller
 from wvae.io.shared_files import shared_files
 from wvae.workflows.inputs import write_training_record
 
@@ -107,6 +110,37 @@ def test_the_commands_take_a_model_of_the_gallery(
     np.savez(tmp_path / "new.npz", x=planted.x[:9], y=planted.y[:9])
     assert command("encode", "gallery:animals", "new.npz").code == 0
     assert (tmp_path / "new-codes.parquet").exists()
+
+
+# ------------------------------------------------------------------------------ half precision
+
+
+def test_half_precision_keeps_codes_and_small_tensors(
+    fitted: wvae.WVAE, planted: Dataset, tmp_path: Path
+):
+    fitted.save(tmp_path / "whole")
+    fitted.save(tmp_path / "half", half=True)
+    whole, half = (read_tensors(tmp_path / n / "model.safetensors")[0] for n in ("whole", "half"))
+    assert half["alignment.source"].dtype == torch.float16
+    assert half["label_centres"].dtype == whole["label_centres"].dtype
+    sizes = [(tmp_path / name / "model.safetensors").stat().st_size for name in ("whole", "half")]
+    assert sizes[1] < 0.6 * sizes[0]
+    again = wvae.load(tmp_path / "half")
+    z_rest, expected = again.transform(planted.x), fitted.transform(planted.x)
+    assert np.abs(z_rest - expected).max() < 0.02 * expected.std()
+    assert (
+        np.abs(again.decode(*again.encode(planted.x)) - fitted.reconstruct(planted.x)).max() < 0.1
+    )
+
+
+def test_knots_that_would_become_equal_stay_apart():
+    apart = torch.linspace(0, 1, 33, dtype=torch.float64).repeat(40, 1)
+    close = 1000 + apart
+    assert _smaller("alignment.source", apart).dtype == torch.float16
+    kept = _smaller("alignment.source", close)
+    assert kept.dtype == torch.float32
+    assert bool((kept.diff(dim=-1) > 0).all())
+    assert _smaller("decoder.weight", close).dtype == torch.float16
 
 
 # --------------------------------------------------------------------------- the real manifest

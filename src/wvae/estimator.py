@@ -847,8 +847,8 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         path
             The folder. An earlier model folder of this name is replaced, anything else is not.
         half
-            Whether to write the large weights in half precision and the alignment in single, which
-            halves the folder. Codes then differ by rounding.
+            Whether to write large tensors, the weights and the tables of the alignment, in half
+            precision. Codes then differ by rounding.
 
         Raises
         ------

@@ -54,7 +54,8 @@ FORMAT = 5
 EARLIER_FORMAT = 4  # "auto" stood for other backbones; strokes were taken as bright
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 ROWS_FILE, MEASURES_FILE = "rows.json", "measures.json"
-MIN_HALF_VALUES = 1000  # smaller tensors, such as scales, stay in single precision
+MIN_HALF_VALUES = 1000  # smaller tensors, such as scales, stay as they are
+KNOT_TENSORS = ("alignment.source", "alignment.target")
 MAX_EPOCHS = 10**9
 LABEL_CENTRES = "label_centres"  # name of this tensor in model.safetensors
 
@@ -117,7 +118,7 @@ def write_model_folder(saved: SavedModel, *, half: bool = False) -> None:
     saved
         The model; ``saved.path`` is the folder. Folders above it are created.
     half
-        Whether to write the large weights in half precision, and the alignment in single.
+        Whether to write large tensors in half precision.
 
     Raises
     ------
@@ -150,15 +151,17 @@ def write_model_folder(saved: SavedModel, *, half: bool = False) -> None:
 
 
 def _smaller(name: str, value: Tensor) -> Tensor:
-    """Return a tensor in half precision if it is large, or in single if it is the alignment's.
+    """Return a tensor in half precision if it is large, and its knots, if any, stay apart.
 
-    Knots of the alignment that are close together would become equal in half precision.
+    Knots of the alignment that became equal would make its pieces infinitely steep; they take
+    single precision.
     """
-    if not value.is_floating_point():
+    if not value.is_floating_point() or value.numel() < MIN_HALF_VALUES:
         return value
-    if name.startswith("alignment."):
+    is_knots = name in KNOT_TENSORS
+    if is_knots and not bool((value.half().diff(dim=-1) > 0).all()):
         return value.float()
-    return value.half() if value.numel() >= MIN_HALF_VALUES else value
+    return value.half()
 
 
 def check_model_replaceable(path: Path, *, overwrite: bool) -> None:
