@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,6 +13,7 @@ from matplotlib.ticker import ScalarFormatter
 from .style import BLUE, COLUMN, GREY, ORANGE, SMALL_FONT, for_print, new_figure, open_frame
 
 Limits = tuple[float, float]
+NAME_WIDTH = 24  # characters in a line
 LOG_RATIO = 20  # between the ends of a curve, from which its axis is logarithmic
 PROBES = {"logistic": "logistic regression", "mlp": "MLP", "knn": "k-NN", "boosting": "boosting"}
 
@@ -57,7 +59,7 @@ def _plot_term(axes: Axes, history: Sequence[Mapping[str, float]], name: str) ->
     if min(shown) > 0 and max(shown) > LOG_RATIO * min(shown):
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(ScalarFormatter())
-        axes.yaxis.set_minor_formatter("")
+        axes.minorticks_off()
     axes.set_title(name, pad=2)
     open_frame(axes)
     axes.grid(visible=True, color="#eeeeee", linewidth=0.6)
@@ -74,7 +76,9 @@ def scores(rows: Mapping[str, Sequence[float]], *, name: str) -> Figure:
     name
         Name of the score.
     """
-    figure = new_figure(COLUMN * 1.4, 0.22 * len(rows) + 0.5)
+    names = [fill(row, NAME_WIDTH) for row in rows]
+    lines = sum(name.count("\n") + 1 for name in names)
+    figure = new_figure(COLUMN * 1.1, 0.14 * lines + 0.1 * len(rows) + 0.5)
     axes = figure.subplots()
     longest = max(max(values) for values in rows.values())
     for y, (row, values) in enumerate(rows.items()):
@@ -86,7 +90,7 @@ def scores(rows: Mapping[str, Sequence[float]], *, name: str) -> Figure:
         end = max(mean, *values, 0.0) + 0.015 * longest
         axes.text(end, y, f"{mean:.2f}", va="center", fontsize=SMALL_FONT, weight=weight)
     axes.set(xlabel=name, xlim=(min(0.0, *map(min, rows.values())), 1.12 * longest))
-    axes.set_yticks(range(len(rows)), list(rows))
+    axes.set_yticks(range(len(rows)), names)
     axes.tick_params("y", length=0)
     axes.invert_yaxis()
     open_frame(axes)
@@ -118,7 +122,7 @@ def leakage(
     label
         Name of the label.
     """
-    figure = new_figure(COLUMN * 1.2, 0.24 * len(probes) + 1.0)
+    figure = new_figure(COLUMN, 0.24 * len(probes) + 1.1)
     axes = figure.subplots()
     names = [*(f"z_rest, {PROBES.get(kind, kind)}" for kind in probes), "z_label, positive control"]
     values = [*probes.values(), control]
@@ -128,8 +132,8 @@ def leakage(
     bars[-1].set_edgecolor("white")
     error = np.abs(np.array(interval)[:, None] - values[highest])
     axes.errorbar(values[highest], highest, xerr=error, color="black", capsize=2, linewidth=1)
-    axes.axvline(majority, color=ORANGE, linewidth=1, label="chance: most common label")
-    axes.axvline(null, color=ORANGE, linewidth=1.2, linestyle=":", label="chance: permuted labels")
+    axes.axvline(majority, color=ORANGE, linewidth=1, label="most common label")
+    axes.axvline(null, color=ORANGE, linewidth=1.2, linestyle=":", label="permuted labels")
     for y, value in enumerate(values):
         end = max(value, majority, null, interval[1] if y == highest else 0.0)
         axes.text(end + 0.015, y, f"{value:.3f}", va="center", fontsize=SMALL_FONT)
@@ -139,5 +143,5 @@ def leakage(
     axes.tick_params("y", length=0)
     axes.invert_yaxis()
     open_frame(axes)
-    figure.legend(loc="outside lower center", ncols=2, frameon=False, columnspacing=1.2)
+    figure.legend(loc="outside lower center", title="chance", ncols=2, frameon=False)
     return figure

@@ -69,7 +69,8 @@ def _are_separate(axes: Axes, medians: Array) -> bool:
 
 
 def _write_name(axes: Axes, name: str, place: Array, colour: str) -> None:
-    text = axes.text(*place, name, color=colour, weight="bold", ha="center", va="center", zorder=5)
+    x, y = place.tolist()
+    text = axes.text(x, y, name, color=colour, weight="bold", ha="center", va="center", zorder=5)
     text.set_path_effects([effects.withStroke(linewidth=2.5, foreground="white")])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 import matplotlib as mpl
 import numpy as np
@@ -22,13 +22,13 @@ LINE = 0.6  # points
 BLUE, ORANGE = "#0072b2", "#d55e00"  # of Okabe and Ito: distinct for colour-blind readers
 GREY, DARK_GREY = "#b4bac2", "#52606d"
 INK = ListedColormap(np.linspace((1, 1, 1), (0.07, 0.09, 0.15), 256))  # white paper, blue-black ink
-# Tol's muted colours, and a grey. Ten colours are hard to name, so each class has a marker as well.
+# Tol's muted colours, and black. Ten colours are hard to name, so each class has a marker as well.
 _COLOURS = (
     *("#332288", "#cc6677", "#117733", "#88ccee", "#882255"),
-    *("#999933", "#44aa99", "#aa4499", "#ddaa33", "#555555"),
+    *("#999933", "#44aa99", "#aa4499", "#ddcc77", "#000000"),
 )
 _MARKERS = "os^DvP<X>p"
-_PARAMETERS = {
+_PARAMETERS: dict[Any, Any] = {
     "font.size": FONT,
     "axes.titlesize": FONT,
     "axes.labelsize": FONT,

@@ -22,7 +22,7 @@ METRICS_FILE = "metrics.json"  # every finished run has it
 # Settings that must not change when an unfinished run is resumed; the others only describe it.
 RESUME_KEYS = ("experiment", "trials", "data", "config", "brief", "figures")
 FIGURE_DPI = 200
-FIGURE_OPTIONS = {
+FIGURE_OPTIONS: dict[Any, Any] = {
     "svg.fonttype": "none",  # text that an editor can change
     "svg.hashsalt": "wvae",  # equal figures have equal names of their parts
     "pdf.fonttype": 42,  # TrueType, because journals reject the default
