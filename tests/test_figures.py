@@ -29,10 +29,8 @@ def points_in(figure: Figure, axes: int = 0) -> list[np.ndarray]:
     return [np.asarray(c.get_offsets()) for c in collections if isinstance(c, PathCollection)]
 
 
-def legend_of(figure: Figure, axes: int = 0) -> list[str]:
-    legend = figure.axes[axes].get_legend()
-    assert legend is not None
-    return [text.get_text() for text in legend.get_texts()]
+def legend_of(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 @pytest.fixture
@@ -131,7 +129,7 @@ def test_names_stand_at_separate_classes_and_need_no_legend(codes: np.ndarray):
     labels = np.arange(200) % 3
     points = codes * 0.1 + labels[:, None]
     figure = scatter.plane(points, labels, (-1, 3), (-1, 3), legend="kind")
-    assert figure.axes[0].get_legend() is None
+    assert figure.legends == []
     places = names_in(figure)
     assert list(places) == ["0", "1", "2"]
     for label in range(3):
@@ -163,9 +161,7 @@ def test_the_largest_groups_are_in_colour(codes: np.ndarray):
     assert len(names) == 10
     assert "19" in names
     assert "0" not in names
-    legend = figure.axes[0].get_legend()
-    assert legend is not None
-    assert legend.get_title().get_text() == "writer (10 of 20)"
+    assert figure.legends[0].get_title().get_text() == "writer (10 of 20)"
     in_grey, *coloured = points_in(figure)
     assert len(in_grey) == 200
     np.testing.assert_array_equal(coloured[names.index("19")], codes[groups == 19])

@@ -40,8 +40,9 @@ def of_experiments(settings: Settings, metrics: Metrics) -> Overview:
         if values:
             main = main or values
             verdicts.append(verdict_of(title, values, label))
+    subject = "The models were" if len(verdicts) > 1 else "The model was"
     sentences = [
-        f"The models were trained on {name} with the {label} as the only label: z_label should "
+        f"{subject} trained on {name} with the {label} as the only label: z_label should "
         f"contain the {label}, and z_rest everything else."
     ]
     if main:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import matplotlib.patheffects as effects
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,6 +14,7 @@ from .style import BLUE, COLUMN, DARK_GREY, GREY, ORANGE, class_styles, for_prin
 Array = np.ndarray
 Limits = tuple[float, float]
 LEGEND_COLUMNS, LEGEND_WIDTH = 10, 48  # at most; the width in characters
+LEGEND_LINE = 0.16  # inches
 LAYERS = 4  # the points of a class are drawn in so many layers, so that no class hides the others
 SEPARATE = 0.06  # share of the axes between the medians of two classes that can bear their names
 
@@ -55,8 +58,8 @@ def plot_classes(axes: Axes, points: Array, labels: Array, *, legend: str) -> No
                 )
     medians = np.stack([np.median(points[index == i], axis=0) for i in range(len(classes))])
     if _are_separate(axes, medians):
-        for name, median, (colour, _) in zip(classes, medians, styles, strict=True):
-            _write_name(axes, str(name), median, colour)
+        for name, median in zip(classes, medians, strict=True):
+            _write_name(axes, str(name), median)
     else:
         _add_legend(axes, legend, classes, styles)
 
@@ -68,9 +71,9 @@ def _are_separate(axes: Axes, medians: Array) -> bool:
     return bool((distance[~np.eye(len(medians), dtype=bool)] > SEPARATE).all())
 
 
-def _write_name(axes: Axes, name: str, place: Array, colour: str) -> None:
+def _write_name(axes: Axes, name: str, place: Array) -> None:
     x, y = place.tolist()
-    text = axes.text(x, y, name, color=colour, weight="bold", ha="center", va="center", zorder=5)
+    text = axes.text(x, y, name, weight="bold", ha="center", va="center", zorder=5)
     text.set_path_effects([effects.withStroke(linewidth=2.5, foreground="white")])
 
 
@@ -81,10 +84,11 @@ def _add_legend(axes: Axes, title: str, classes: Array, styles: list[tuple[str, 
     longest = max(len(str(name)) for name in classes)
     columns = max(2, min(LEGEND_COLUMNS, LEGEND_WIDTH // (longest + 3)))
     rows = -(-len(classes) // columns)
-    axes.legend(
+    figure = cast(Figure, axes.figure)
+    figure.set_figheight(figure.get_figheight() + LEGEND_LINE * (rows + 1))
+    figure.legend(
         title=title,
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.02 if not axes.get_xlabel() else -0.16),
+        loc="outside lower center",
         frameon=False,
         handletextpad=0.0,
         columnspacing=0.6,
@@ -192,7 +196,7 @@ def _map(points: Array, title: str) -> tuple[Figure, Axes]:
     margin = 0.03 * max(float((high - low).max()), 1e-6)
     low, high = low - margin, high + margin
     ratio = float(np.clip((high[1] - low[1]) / (high[0] - low[0]), 0.3, 1.5))
-    figure = new_figure(COLUMN, COLUMN * ratio + 0.6)
+    figure = new_figure(COLUMN, COLUMN * ratio + 0.3)
     axes = figure.subplots()
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
     axes.set(xticks=[], yticks=[], title=title)
