@@ -12,6 +12,7 @@ from matplotlib import colormaps, pyplot
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from wvae.reporting import figures, pictures, scatter, style
 from wvae.workflows.run_folder import Run
@@ -147,7 +148,7 @@ def test_each_point_has_its_labels_colour_and_marker(codes: np.ndarray):
         colour = tuple(np.asarray(collection.get_facecolor())[0, :3].tolist())
         points = np.asarray(collection.get_offsets())
         shown.setdefault(colour, set()).update(map(tuple, points.tolist()))
-        shapes.setdefault(colour, set()).add(len(collection.get_paths()[0].vertices))
+        shapes.setdefault(colour, set()).add(np.shape(collection.get_paths()[0].vertices)[0])
     for label, colour in enumerate(expected):
         assert shown[colour] == set(map(tuple, codes[labels == label].tolist()))
     assert len(set(map(frozenset, shapes.values()))) == 3
@@ -323,8 +324,8 @@ def test_no_text_is_smaller_than_7_points_in_a_column_of_a_paper(name: str):
     figure = PLOTS[name]()
     rendered(figure)
     assert figure.get_figwidth() <= 4  # inches: a column, or a telephone, shows it unreduced
-    texts = [text for text in figure.findobj(match=pyplot.Text) if text.get_text()]
-    sizes = [text.get_fontsize() for text in texts if text.get_visible()]
+    texts = [text for text in figure.findobj(Text) if isinstance(text, Text) and text.get_text()]
+    sizes = [float(text.get_fontsize()) for text in texts if text.get_visible()]
     assert sizes
     assert min(sizes) >= 7
     assert max(sizes) <= 8
