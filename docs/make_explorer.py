@@ -1,4 +1,4 @@
-"""Write the site that docs/explorer.md shows: a small model of handwriting, in docs/_explorer."""
+"""Write docs/_explorer, the site in docs/howto/explore.md: a small model of handwriting."""
 
 from __future__ import annotations
 

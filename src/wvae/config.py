@@ -512,7 +512,7 @@ _ARTICLE: dict[str, Any] = {
 }
 
 
-# The same network and loss, trained in 5 epochs instead of 50; see docs/speed.md.
+# The same network and loss, trained in 5 epochs instead of 50; see docs/benchmarks/speed.md.
 _QUICK: dict[str, Any] = _ARTICLE | {
     "epochs": 5,
     "learning_rate": 16e-3,

@@ -162,7 +162,7 @@ def encode(
     centres are written to OUT-centres.npy, or to _centres.npy in the folder.
 
     With --map and --images, Embedding Atlas, FiftyOne and Renumics Spotlight can show the file:
-    see docs/other-viewers.md.
+    see docs/howto/other-viewers.md.
 
     With --on ray, all nodes must see MODEL, DATA and the output folder under the same paths. The
     folder gets one Parquet file per block of rows, with a column `row`. If a node fails, no row is

@@ -33,7 +33,7 @@ def brief(config: Config, n: int) -> Config:
     """Return the config with fewer epochs if n examples would take minutes for one picture.
 
     On mnist, 10 epochs instead of 30 cost 0.8 % of accuracy and leave as little of the label in
-    z_rest: docs/speed.md.
+    z_rest: docs/benchmarks/speed.md.
 
     Parameters
     ----------
