@@ -26,7 +26,9 @@ extensions = [
     "sphinx_design",
     "sphinxext.opengraph",
     "generated",
+    "japanese",
     "mathml",
+    "recordings",
 ]
 exclude_patterns = ["_build", "_cache", "_explorer", "_ext", "results", "jupyter_execute"]
 
