@@ -92,7 +92,6 @@ docs/_explorer/explorer/index.html: $(PAGE)
 
 docs: $(READY) page ## the pages, in docs/_build
 	@[ ! -e $(PAGE) ] || $(MAKE) --no-print-directory docs/_explorer/explorer/index.html
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build
 
 bench: $(READY) ## speed and scale beside limits and peers, half an hour; docs/benchmarks/speed.md says what it found
@@ -103,10 +102,10 @@ bench-separation: $(READY) ## all ways to separate side by side, hours; writes d
 	$(BIN)/python benchmarks/separation.py $(BENCH)
 
 clean: ## remove the environment and what was built (runs are kept)
-	rm -rf $(VENV) docs/_build docs/_explorer dist build web/node_modules $(dir $(PAGE)) .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) docs/_build docs/_cache docs/_explorer dist build web/node_modules $(dir $(PAGE)) .pytest_cache .ruff_cache .hypothesis
 
 # The constraints pin every version that the tests were run with; pyproject.toml keeps the honest ranges.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[report,files,hf,audio,onnx,scenes,explore,umap,processes,ray,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[report,files,hf,audio,onnx,scenes,explore,umap,processes,ray,docs,dev]'
 	@touch $@

@@ -25,6 +25,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "sphinxext.opengraph",
+    "accessible",
     "generated",
     "japanese",
     "mathml",
@@ -68,6 +69,7 @@ html_theme = "furo"
 html_title = "wvae"
 html_static_path = ["_static"]
 html_css_files = ["wvae.css"]
+html_js_files = ["wvae.js"]
 html_favicon = "_static/favicon.svg"
 html_theme_options = {
     "light_logo": "logo-light.svg",

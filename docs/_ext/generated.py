@@ -141,15 +141,13 @@ def allowed(parameter: Parameter) -> str:
 def hyper_parameters(*, advanced: bool) -> str:
     """Return a table of the hyper-parameters, with the values of the presets."""
     presets = [Config.preset(name) for name in PRESETS]
-    lines = [
-        "| name | " + " | ".join(PRESETS) + " | allowed | meaning |",
-        "|---|---|---|---|---|---|",
-    ]
+    head = ["name", "meaning", *PRESETS, "allowed"]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for parameter in parameters():
         if parameter.advanced == advanced:
             values = [f"{getattr(preset, parameter.name)}" for preset in presets]
-            cells = [code(parameter.name), *values, allowed(parameter)]
-            cells.append(escape(parameter.description))
+            meaning = escape(parameter.description)
+            cells = [code(parameter.name), meaning, *values, allowed(parameter)]
             lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -181,9 +179,7 @@ def replace_marks(app: Any, docname: str, source: list[str]) -> None:
     source[0] = MARK.sub(lambda match: PARTS[match.group(1)](), source[0])
 
 
-def outdated(
-    app: Any, env: Any, added: set[str], changed: set[str], removed: set[str]
-) -> list[str]:
+def outdated(app: Any, env: Any, *changes: set[str]) -> list[str]:
     """Return the generated pages, which follow the program and not only their own text."""
     return [name for name in GENERATED if name in env.all_docs]
 

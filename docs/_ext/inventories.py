@@ -78,6 +78,7 @@ def _inventory(project: str, names: dict[str, dict[str, str]]) -> bytes:
     lines = []
     for role, pages in names.items():
         for page, listed in pages.items():
-            for name in listed.split():
-                lines.append(f"{name} {role} 1 {page.replace('$', name)}#{name} -\n")
+            lines += [
+                f"{name} {role} 1 {page.replace('$', name)}#{name} -\n" for name in listed.split()
+            ]
     return header.encode() + zlib.compress("".join(lines).encode())
