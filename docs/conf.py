@@ -27,7 +27,9 @@ extensions = [
     "sphinxext.opengraph",
     "accessible",
     "generated",
+    "japanese",
     "mathml",
+    "recordings",
 ]
 exclude_patterns = ["_build", "_cache", "_explorer", "_ext", "results", "jupyter_execute"]
 
