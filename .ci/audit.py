@@ -23,8 +23,8 @@ NO_ANSWER = 3
 
 # Licences that ask for nothing but a notice.
 PERMISSIVE = (
-    "0BSD", "APACHE", "BSD", "BSL-1.0", "BOOST", "CC0", "HPND", "ISC", "LLVM", "MIT", "PSF", "PYTHON",
-    "PUBLIC DOMAIN", "UNLICENSE", "ZLIB", "ZPL",
+    "0BSD", "APACHE", "BSD", "BSL-1.0", "BOOST", "CC0", "HPND", "ISC", "LLVM", "MIT", "PSF",
+    "PYTHON", "PUBLIC DOMAIN", "UNLICENSE", "ZLIB", "ZPL",
 )  # fmt: skip
 # Packages of the core under another licence, and why that is all right.
 EXCEPTIONS = {"certifi": "MPL-2.0 covers its own files, which wvae does not change"}
