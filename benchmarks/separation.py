@@ -540,11 +540,14 @@ def main() -> None:
         "--threads", type=int, default=1, help="torch's threads; the number moves the last digits"
     )
     parser.add_argument(
+        "--folder", type=Path, help="keep the lines there, and write no page (default: runs/…)"
+    )
+    parser.add_argument(
         "--report-only", action="store_true", help="write the page and the picture, train nothing"
     )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    folder = ROOT / "runs" / "bench-separation"
+    folder = options.folder or ROOT / "runs" / "bench-separation"
     for name in () if options.report_only else options.data or DATA:
         try:
             data = datasets.load(name)
@@ -561,6 +564,8 @@ def main() -> None:
             options.method or tuple(METHODS),
             _say,
         )
+    if options.folder:
+        return
     page = ROOT / "docs" / "benchmarks" / "separation.md"
     image = ROOT / "docs" / "pictures" / "separation.png"
     names = report(folder, page, image, options.epochs)

@@ -18,6 +18,7 @@ from ..datasets.temporaries import remove_temporaries
 from ..io.files import ModelFileError, read_tensors, write_tensors
 from ..model import SplitVAE
 from ..nn.distributed import check_agreement, rank
+from .cuda_graph import GraphedStep
 from .diagnostics import TrainingError
 from .examples import Examples
 from .finite import check_finite_training
@@ -52,10 +53,20 @@ class RunningMeans:
         count
             Examples in the batch over all processes; None if `weight` is that number.
         """
-        values = torch.stack([value.detach() for value in terms.values()]).double() * weight
-        self.names = list(terms)
-        self.sums = self.sums + values if self.count else values
+        self.add_to_sums(terms, weight)
         self.count += int(weight) if count is None else count
+
+    def add_to_sums(self, terms: dict[str, Tensor], weight: float) -> None:
+        """Add the mean terms of one batch to the sums, and leave `count` to the caller."""
+        values = torch.stack([value.detach() for value in terms.values()]).double() * weight
+        if not self.names:
+            self.names, self.sums = list(terms), torch.zeros_like(values)
+        self.sums += values  # in place: a recorded step always adds to the same tensor
+
+    def reset(self) -> None:
+        """Start again from zero, with the same tensor."""
+        self.sums.zero_()
+        self.count = 0
 
     def row(self, prefix: str, sums: Tensor | None = None) -> Row:
         """Return the means by name, with a prefix; `sums` replaces this process's own sums."""
@@ -79,6 +90,7 @@ class TrainingState:
     step: int = 0  # batches of the current epoch that are done
     means: RunningMeans = field(default_factory=RunningMeans)  # over these batches
     seconds: float = 0.0  # that these batches took
+    graphed_step: GraphedStep | None = None  # on a GPU that holds all examples
 
     @property
     def started(self) -> bool:

@@ -30,10 +30,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..model import SplitVAE
+from .cuda_graph import GraphedStep
 from .diagnostics import TrainingError
 from .examples import Examples, batches
 from .finite import all_finite
-from .loader import BatchLoader
+from .loader import Batch, BatchLoader
 from .schedule import make_decoder_optimiser, set_learning_rate
 
 OnPhase = Callable[[str, int, int], None]
@@ -98,15 +99,28 @@ def _descend(
     peak = config.learning_rate * LEARNING_RATE_FACTOR
     swaps = SwapSampler(model, data, generator)
     step, n_steps = 0, config.finetune_epochs * loader.steps
+
+    def take_step(x: Tensor) -> None:
+        loss = _reconstruction(model, x, generator) + swaps.loss(n_swaps, generator)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        # The style features of an almost blank image have huge gradients.
+        nn.utils.clip_grad_norm_(model.decoder.parameters(), MAX_GRADIENT)
+        optimiser.step()
+
+    graphed_step: GraphedStep | None = None
+    if loader.on_gpu:
+        graphed_step = GraphedStep(
+            lambda rows: take_step(loader.gather(rows)[0]), generator, batch_size
+        )
     for epoch in range(config.finetune_epochs):
-        for batch in loader.batches((config.random_state, epoch, 1)):
+        key = config.random_state, epoch, 1
+        for batch in loader.row_batches(key) if graphed_step else loader.batches(key):
             set_learning_rate(optimiser, peak, "half-cosine", step / n_steps)
-            loss = _reconstruction(model, batch.x, generator) + swaps.loss(n_swaps, generator)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            # The style features of an almost blank image have huge gradients.
-            nn.utils.clip_grad_norm_(model.decoder.parameters(), MAX_GRADIENT)
-            optimiser.step()
+            if isinstance(batch, Batch):
+                take_step(batch.x)
+            elif graphed_step:
+                graphed_step(batch)
             step += 1
             if on_phase is not None:
                 on_phase("fine-tuning", step, n_steps)

@@ -89,10 +89,38 @@ class BatchLoader:
         x: Any = data.x
         self.steps = math.ceil(len(x) / batch_size)
         self.shards: Shards | None = None
+        self.y_on_gpu: Tensor | None = None
         if on_disk(x) and x.nbytes > BUFFER_BYTES:
             self.shards = x if isinstance(x, Shards) else Shards([x])
         else:
             self.x_in_memory = _to_gpu_if_it_fits(self._as_tensor(x[:]), device)
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether all examples are on a GPU, count alike, and belong to this process."""
+        if self.shards is not None or not self.x_in_memory.is_cuda:
+            return False
+        one_process = self.alone or distributed.world_size() == 1
+        return one_process and self.data.weights(slice(0, 1), self.device) is None
+
+    def row_batches(self, key: Key, first: int = 0) -> Iterator[Tensor]:
+        """Yield the rows of the batches of `batches`, (b,), as indices on the GPU."""
+        order = np.random.default_rng(key).permutation(len(self.data.x))
+        rows = torch.from_numpy(order).to(self.device)
+        yield from rows[first * self.batch_size :].split(self.batch_size)
+
+    def gather(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return examples that are on the GPU, (b, \\*shape) in float32, and their labels, (b,).
+
+        Parameters
+        ----------
+        rows
+            Indices on the GPU, (b,).
+        """
+        if self.y_on_gpu is None:
+            self.y_on_gpu = torch.from_numpy(self.data.y).to(self.device)
+        x = self.x_in_memory.index_select(0, rows)
+        return self._as_input(x), self.y_on_gpu.index_select(0, rows)
 
     def batches(self, key: Key, first: int = 0) -> Iterator[Batch]:
         """Yield the batches of one pass.
@@ -117,11 +145,13 @@ class BatchLoader:
 
     def _batch(self, x: Tensor, rows: Array, rank_slice: RankSlice) -> Batch:
         """Return a batch on the device, as the network's input."""
-        x = x.to(self.device, non_blocking=True)
-        if x.dtype == torch.uint8:
-            x = x.float().div_(self.data.value_scale.white)
+        x = self._as_input(x.to(self.device, non_blocking=True))
         y = torch.from_numpy(self.data.y[rows]).to(self.device, non_blocking=True)
         return Batch(x, y, self.data.weights(rows, self.device), rank_slice)
+
+    def _as_input(self, x: Tensor) -> Tensor:
+        """Return examples in float32; 8-bit ones as shares of white."""
+        return x.float().div_(self.data.value_scale.white) if x.dtype == torch.uint8 else x
 
     def _from_disk(self, shards: Shards, key: Key, first: int) -> Iterator[Batch]:
         """Yield the batches of one buffer while a thread reads the next buffer."""

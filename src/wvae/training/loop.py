@@ -19,11 +19,12 @@ from ..nn.distributed import RankSlice
 from ..nn.torch_state import default_torch_state
 from ..validation import UNLABELLED
 from .checkpoint import Checkpointer, Row, RunningMeans, TrainingState
+from .cuda_graph import GraphedStep
 from .diagnostics import TrainingWarning, diagnose
 from .examples import Examples, batches
 from .initialise import initialise_from_data
 from .label_check import check_label, warn_of_label
-from .loader import BatchLoader
+from .loader import Batch, BatchLoader
 from .schedule import make_optimiser, set_learning_rate
 
 DIAGNOSIS_EXAMPLES = 512
@@ -82,6 +83,7 @@ def train(
     loader = BatchLoader(data, config.batch_size_for(len(data.x)), device)
     if initialise and not state.started:
         initialise_from_data(model, data)
+    state.graphed_step = graphed_training_step(state, loader)
 
     warned: set[str] = set()
     while not _is_finished(state, validation is not None):
@@ -167,19 +169,19 @@ def train_epoch(
     model, optimiser, config = state.model, state.optimiser, state.model.config
     started = time.monotonic()
     model.train()
-    for batch in loader.batches((config.random_state, epoch), state.step):
+    key = config.random_state, epoch
+    graphed_step = state.graphed_step
+    loaded = loader.row_batches if graphed_step else loader.batches
+    for batch in loaded(key, state.step):
         if scheduled:
             progress = ((epoch - 1) + state.step / loader.steps) / config.epochs
             set_learning_rate(optimiser, config.learning_rate, config.schedule, progress)
-        rank_slice = batch.rank_slice
-        x = model.augment(batch.x, state.generator, rank_slice)
-        noise = draw_noise(config, rank_slice, state.generator)
-        terms = model(x, batch.y, noise, batch.weights)
-        optimiser.zero_grad(set_to_none=True)
-        (terms["loss"] * rank_slice.weight).backward()
-        distributed.sum_gradients(model.parameters())
-        optimiser.step()
-        state.means.add(terms, rank_slice.weight * rank_slice.n, rank_slice.n)
+        if isinstance(batch, Batch):
+            _take_step(state, batch)
+            state.means.count += batch.rank_slice.n
+        elif graphed_step:
+            graphed_step(batch)
+            state.means.count += len(batch)
         state.step += 1
         if checkpointer.should_save:
             now = time.monotonic()
@@ -190,8 +192,34 @@ def train_epoch(
     row = {"epoch": float(epoch)}
     row |= state.means.row("train.", distributed.all_reduce_sum(state.means.sums))
     row["seconds"] = state.seconds + time.monotonic() - started
-    state.step, state.means, state.seconds = 0, RunningMeans(), 0.0
+    state.step, state.seconds = 0, 0.0
+    state.means.reset()
     return row
+
+
+def _take_step(state: TrainingState, batch: Batch) -> None:
+    """Take one step of Adam, and add the batch's terms to the sums."""
+    model, rank_slice = state.model, batch.rank_slice
+    x = model.augment(batch.x, state.generator, rank_slice)
+    noise = draw_noise(model.config, rank_slice, state.generator)
+    terms = model(x, batch.y, noise, batch.weights)
+    state.optimiser.zero_grad(set_to_none=True)
+    (terms["loss"] * rank_slice.weight).backward()
+    distributed.sum_gradients(model.parameters())
+    state.optimiser.step()
+    state.means.add_to_sums(terms, rank_slice.weight * rank_slice.n)
+
+
+def graphed_training_step(state: TrainingState, loader: BatchLoader) -> GraphedStep | None:
+    """Return the step as a CUDA graph, if all examples are on a GPU."""
+    if not loader.on_gpu:
+        return None
+
+    def step(rows: Tensor) -> None:
+        x, y = loader.gather(rows)
+        _take_step(state, Batch(x, y, None, distributed.rank_slice(len(rows), alone=True)))
+
+    return GraphedStep(step, state.generator, loader.batch_size)
 
 
 @default_torch_state()

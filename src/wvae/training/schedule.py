@@ -104,7 +104,10 @@ def set_learning_rate(
     """
     rate = peak * learning_rate_factor(schedule, progress)
     for group in optimiser.param_groups:
-        group["lr"] = rate * group["lr_multiplier"]
+        if isinstance(group["lr"], Tensor):  # a recorded step reads this tensor
+            group["lr"].fill_(rate * group["lr_multiplier"])
+        else:
+            group["lr"] = rate * group["lr_multiplier"]
 
 
 def _half_cosine(progress: float) -> float:
@@ -115,8 +118,11 @@ def _half_cosine(progress: float) -> float:
 def _adam(groups: dict[float, Any], learning_rate: float, beta2: float = 0.999) -> torch.optim.Adam:
     """Return Adam with one parameter group for each multiplier of the learning rate."""
     parameter_groups: list[dict[str, Any]] = []
+    capturable = False
     for multiplier, parameters in groups.items():
-        rate = learning_rate * multiplier
+        rate: float | Tensor = learning_rate * multiplier
+        if parameters[0].is_cuda:  # the steps may be recorded: `wvae.training.cuda_graph`
+            capturable, rate = True, torch.tensor(rate, device=parameters[0].device)
         group = {"params": parameters, "lr": rate, "lr_multiplier": multiplier}
         parameter_groups.append(group)
-    return torch.optim.Adam(parameter_groups, betas=(0.9, beta2), fused=True)
+    return torch.optim.Adam(parameter_groups, betas=(0.9, beta2), fused=True, capturable=capturable)
