@@ -280,6 +280,35 @@ def test_licences_that_ask_for_more_are_seen(
     assert load_script("audit", monkeypatch).is_permissive(licence) is permissive
 
 
+@pytest.mark.parametrize(
+    "printed", ["", '{"dependencies": [{"name": "numpy", "skip_reason": "-"}]}']
+)
+def test_no_answer_of_the_database_is_no_success(
+    printed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    audit = load_script("audit", monkeypatch)
+    asked: list[Path] = []
+
+    def run(command: list[Path], **_: object) -> subprocess.CompletedProcess[str]:
+        asked.append(command[2])
+        return subprocess.CompletedProcess(command, 0, printed, "no route")
+
+    monkeypatch.setattr(audit.subprocess, "run", run)
+    assert audit.vulnerabilities() == 3
+    assert "no answer" in capsys.readouterr().err
+    assert len(asked) == 1, "where there is no database, it is asked once"
+
+
+def test_a_vulnerability_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    audit = load_script("audit", monkeypatch)
+    fault = {"id": "CVE-1", "fix_versions": ["2.0"]}
+    sound = {"name": "numpy", "version": "1.0", "vulns": []}
+    answers = iter([[sound], [sound, {"name": "a", "version": "1.0", "vulns": [fault]}]])
+    monkeypatch.setattr(audit, "ask_database", lambda _: next(answers))
+    assert audit.vulnerabilities() == 1
+    assert "a 1.0: CVE-1, mended in 2.0" in capsys.readouterr().out
+
+
 def test_licences_of_the_core_are_known(monkeypatch: pytest.MonkeyPatch):
     audit = load_script("audit", monkeypatch)
     core = audit.closure("wvae", set())
