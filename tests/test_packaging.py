@@ -240,6 +240,7 @@ def test_every_extra_of_users_is_tried(monkeypatch: pytest.MonkeyPatch):
         ({"needs": "files"}, 2, "", "wvae: no PIL: pip install 'wvae[report]'", "expected exit 2"),
         ({"needs": "files"}, 2, "", "Traceback\npip install 'wvae[files]'", "expected exit 2"),
         ({"needs": "files"}, 1, "", "wvae: pip install 'wvae[files]'", "expected exit 2"),
+        ({"needs": "files"}, 2, "", "2 classes\nwvae: pip install 'wvae[files]'", ""),
         ({"needs": "files"}, 0, "model", "", "expected exit 2"),
     ],
 )
