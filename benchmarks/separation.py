@@ -142,9 +142,8 @@ def align_and_finetune(model: WVAE, train: Dataset, method: Method) -> WVAE:
     network.alignment = Alignment(copied.config_, network.n_classes).to(
         next(network.parameters()).device
     )
-    network.alignment.fit(
-        mean, sd, predicted, network.style.weighted_loadings(), copied.config_.random_state
-    )
+    loadings = network.style.weighted_loadings() if network.uses_style else None
+    network.alignment.fit(mean, sd, predicted, loadings, copied.config_.random_state)
     finetune_decoder(network, Examples(train.x, np.searchsorted(model.classes_, train.y)))
     return copied
 

@@ -1,0 +1,114 @@
+"""Figures from ``docs/results/*.json``: values of all seeds, as text."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+RESULTS = Path(__file__).resolve().parent / "results"
+MISSING = "n/a"
+
+
+@dataclass(frozen=True)
+class Key:
+    """Where a figure stands, and how it is written.
+
+    Attributes
+    ----------
+    result
+        Name of the file, without ``.json``.
+    metric
+        Key of the metric.
+    digits
+        Number of decimals.
+    factor
+        Factor that the metric is multiplied by.
+    """
+
+    result: str
+    metric: str
+    digits: int = 3
+    factor: float = 1.0
+
+    @classmethod
+    def parse(cls, words: list[str]) -> Key:
+        """Return the key of ``RESULT METRIC [.DIGITS] [xFACTOR]``."""
+        digits, factor = 3, 1.0
+        for option in words[2:]:
+            if option.startswith("."):
+                digits = int(option[1:])
+            elif option.startswith("x"):
+                factor = float(option[1:])
+            else:
+                raise ValueError(f"{option!r} is neither .DIGITS nor xFACTOR")
+        return cls(words[0], words[1], digits, factor)
+
+
+@cache
+def runs(result: str) -> list[dict[str, Any]]:
+    """Return the runs of a result, by seed; none if nothing was measured."""
+    file = RESULTS / f"{result}.json"
+    return json.loads(file.read_text(encoding="utf-8"))["runs"] if file.exists() else []
+
+
+def values(result: str, metric: str) -> list[float]:
+    """Return the metric of all seeds.
+
+    Raises
+    ------
+    KeyError
+        If the result is there and lacks the metric.
+    """
+    found: list[float] = []
+    for run in runs(result):
+        if metric not in run["metrics"]:
+            raise KeyError(f"{result} has no metric {metric!r}")
+        found.append(float(run["metrics"][metric]))
+    return found
+
+
+def spread(numbers: list[float], digits: int = 3) -> str:
+    """Return mean ± standard deviation; one number has none.
+
+    >>> spread([0.25, 0.75], 2), spread([12.0], 0), spread([])
+    ('0.50 ± 0.35', '12', 'n/a')
+    """
+    if not numbers:
+        return MISSING
+    mean = f"{np.mean(numbers):,.{digits}f}"
+    return mean if len(numbers) < 2 else f"{mean} ± {np.std(numbers, ddof=1):.{digits}f}"
+
+
+def figure(key: Key) -> str:
+    """Return a figure as text."""
+    numbers = [key.factor * value for value in values(key.result, key.metric)]
+    return spread(numbers, key.digits)
+
+
+def paired(result: str, metric: str, other: str, digits: int = 3) -> str:
+    """Return the difference of two metrics within a seed."""
+    pairs = zip(values(result, metric), values(result, other), strict=True)
+    return spread([a - b for a, b in pairs], digits)
+
+
+def source(result: str) -> str:
+    """Return one line that says how a result was measured."""
+    found = runs(result)
+    if not found:
+        return "Not measured yet."
+    first = found[0]
+    seeds = f"seeds 0–{len(found) - 1}" if len(found) > 1 else "one run"
+    commits = sorted({run["commit"] for run in found})
+    machine = first["machine"]
+    where = machine.get("gpu", "no GPU")
+    threads = f"{machine['threads']} thread" + ("s" if machine["threads"] > 1 else "")
+    command = "`, then `".join(first["commands"]).replace("--seed 0", "--seed SEED")
+    return (
+        f"`{command}` ({seeds}, {first['epochs']} epochs; {threads}, {where}, "
+        f"PyTorch {machine['torch']}; commit {', '.join(commits)}; {first['date']})"
+    )
