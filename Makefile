@@ -92,7 +92,6 @@ docs/_explorer/explorer/index.html: $(PAGE)
 
 docs: $(READY) page ## the pages, in docs/_build
 	@[ ! -e $(PAGE) ] || $(MAKE) --no-print-directory docs/_explorer/explorer/index.html
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build
 
 # What builds, tries and checks a release; uv installs, in the versions that the tests were run with.
@@ -106,9 +105,12 @@ packages: $(VENV)/.release page ## build the wheel and the source archive in dis
 audit: $(VENV)/.release ## known vulnerabilities of the pinned versions, and the licences of what is installed
 	$(BIN)/python .ci/audit.py
 
+# All extras but mlflow, which caps pyarrow below the version that the tests run with.
+PINNED := report files hf audio onnx scenes fonts processes ray explore hub tensorboard wandb umap bench docs dev release
 constraints: $(VENV)/.release ## bring constraints.txt in line with pyproject.toml; UPGRADE=1 for the newest versions
-	$(if $(PIP_CERT),SSL_CERT_FILE="$(PIP_CERT)") $(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --quiet \
-	  --no-header --no-annotate $(if $(UPGRADE),--upgrade) --output-file constraints.txt
+	$(if $(PIP_CERT),SSL_CERT_FILE="$(PIP_CERT)") $(BIN)/uv pip compile pyproject.toml $(PINNED:%=--extra %) \
+	  --universal --python-version 3.11 --quiet --no-header --no-annotate \
+	  $(if $(UPGRADE),--upgrade) --output-file constraints.txt
 
 bench: $(READY) ## speed and scale beside limits and peers, half an hour; docs/benchmarks/speed.md says what it found
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
@@ -118,10 +120,10 @@ bench-separation: $(READY) ## all ways to separate side by side, hours; writes d
 	$(BIN)/python benchmarks/separation.py $(BENCH)
 
 clean: ## remove the environment and what was built (runs are kept)
-	rm -rf $(VENV) docs/_build docs/_explorer dist build web/node_modules $(dir $(PAGE)) .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) docs/_build docs/_cache docs/_explorer dist build web/node_modules $(dir $(PAGE)) .pytest_cache .ruff_cache .hypothesis
 
 # The constraints pin every version that the tests were run with; pyproject.toml keeps the honest ranges.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[report,files,hf,audio,onnx,scenes,explore,umap,processes,ray,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[report,files,hf,audio,onnx,scenes,explore,umap,processes,ray,docs,dev]'
 	@touch $@

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from dataclasses import dataclass
 
-__all__ = ["EXTRAS", "FEW", "MISSING", "PREPARE", "WITHOUT_EXTRAS", "Try"]
+__all__ = ["EXTRAS", "FEW", "MISSING", "PREPARE", "UNPINNED", "WITHOUT_EXTRAS", "Try"]
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,12 @@ MISSING = (
     wvae("photographs", "fit scenes", needs="scenes"),
     wvae("fonts", "fit fonts", needs="fonts"),
     wvae("explorer", "explore model digits8x8 --export page", needs="explore"),
+    wvae("Hub", "export model --to hub --repo no-one/nothing", needs="hub"),
+    wvae("tracker", f"fit digits8x8 --log tensorboard --out x {QUICK}", needs="tensorboard"),
 )
+
+# Extras that ask for other versions than those of constraints.txt.
+UNPINNED = ("mlflow",)
 
 # At least one use of each extra that a user may install.
 EXTRAS: dict[str, tuple[Try, ...]] = {
@@ -229,6 +234,35 @@ subprocess.run(command, check=True)
             "encoding on all cores",
             "encode model digits8x8 --on ray --out of-ray --quiet --overwrite",
             prints="of-ray",
+        ),
+    ),
+    "hub": (
+        Try(
+            "a model that is not in the cache, without a network",
+            python="""
+import os
+os.environ["HF_HUB_OFFLINE"] = "1"
+import wvae
+try:
+    wvae.load("hf://no-one/nothing")
+except OSError as error:
+    print(type(error).__name__, error)
+""",
+            prints="HubError",
+        ),
+    ),
+    "tensorboard": (
+        wvae("log", f"fit digits8x8 --log tensorboard --out of-board {QUICK}", prints="of-board"),
+    ),
+    "mlflow": (wvae("log", f"fit digits8x8 --log mlflow --out of-flow {QUICK}", prints="of-flow"),),
+    "wandb": (
+        Try(
+            "log without an account",
+            python=f"""
+import os, subprocess, sys
+command = [sys.executable, "-m", "wvae", *"fit digits8x8 --log wandb --out of-w {QUICK}".split()]
+subprocess.run(command, check=True, env={{**os.environ, "WANDB_MODE": "offline"}})
+""",
         ),
     ),
     "explore": (

@@ -19,7 +19,7 @@ import time
 import zipfile
 from pathlib import Path
 
-from tries import EXTRAS, FEW, MISSING, PREPARE, WITHOUT_EXTRAS, Try
+from tries import EXTRAS, FEW, MISSING, PREPARE, UNPINNED, WITHOUT_EXTRAS, Try
 
 ROOT = Path(__file__).resolve().parents[1]
 CONSTRAINTS = ROOT / "constraints.txt"
@@ -38,9 +38,10 @@ class Environment:
         uv("venv", "--quiet", "--python", sys.executable, folder)
         self.work.mkdir()
 
-    def install(self, *requirements: str) -> None:
-        """Install requirements in the versions that the tests were run with."""
-        uv("pip", "install", *self._options, "--constraint", CONSTRAINTS, *requirements)
+    def install(self, requirement: str, *, pinned: bool = True) -> None:
+        """Install a requirement, if `pinned` in the versions that the tests were run with."""
+        constraints = ("--constraint", CONSTRAINTS) if pinned else ()
+        uv("pip", "install", *self._options, *constraints, requirement)
 
     def freeze(self) -> None:
         """Remember what is installed."""
@@ -107,7 +108,8 @@ def try_wheel(environment: Environment, wheel: Path, extras: list[str]) -> int:
     failed = try_without_extras(environment, wheel)
     environment.freeze()
     for extra in extras:
-        environment.install(f"wvae[{extra}] @ {wheel.as_uri()}")
+        address = f"wvae[{extra}] @ {wheel.as_uri()}"
+        environment.install(address, pinned=extra not in UNPINNED)
         failed += count_failures(environment, extra, EXTRAS[extra])
         environment.restore()
     return failed

@@ -55,8 +55,9 @@ def pages() -> list[Path]:
     """Return the READMEs and all pages of the documentation."""
     found = [ROOT / "README.md", ROOT / "README.ja.md"]
     for page in sorted((ROOT / "docs").rglob("*.md")):
-        if not any(part.startswith("_") or part == "jupyter_execute" for part in page.parts):
-            found.append(page)
+        is_built = any(part.startswith("_") or part == "jupyter_execute" for part in page.parts)
+        if not is_built:
+            found += [page]
     return found
 
 

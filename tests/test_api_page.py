@@ -1,4 +1,4 @@
-"""The page of the public interface: everything on it exists and is documented."""
+"""The pages of the public interface: everything on them exists and is documented."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "api.md"
-ENTRIES = re.findall(r"^\.\. auto(\w+):: (\S+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "reference"
+PAGES = "\n".join((REFERENCE / name).read_text("utf-8") for name in ("api.md", "functions.md"))
+ENTRIES = re.findall(r"^\.\. auto(\w+):: (\S+)$", PAGES, re.MULTILINE)
 
 
 def resolve(kind: str, path: str) -> Any:

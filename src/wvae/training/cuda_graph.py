@@ -9,9 +9,36 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from .loader import BatchLoader
 
 WARM_UP_STEPS = 3  # libraries allocate their workspaces in the first steps
+
+
+def can_be_recorded(model: nn.Module, loader: BatchLoader) -> bool:
+    """Return whether a step on these data may be recorded.
+
+    All examples must be on a GPU. Networks with batch normalisation take ordinary steps: recorded
+    ones have not been shown to reach the same loss.
+
+    Parameters
+    ----------
+    model
+        The network that is trained.
+    loader
+        Source of the batches.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wvae.training.examples import Examples
+    >>> data = Examples(np.zeros((10, 2), np.uint8), np.arange(10))
+    >>> can_be_recorded(nn.Linear(2, 2), BatchLoader(data, 4, torch.device("cpu")))
+    False
+    """
+    has_statistics = any(isinstance(module, nn.BatchNorm2d) for module in model.modules())
+    return loader.on_gpu and not has_statistics
 
 
 class GraphedStep:

@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..model import SplitVAE
-from .cuda_graph import GraphedStep
+from .cuda_graph import GraphedStep, can_be_recorded
 from .diagnostics import TrainingError
 from .examples import Examples, batches
 from .finite import all_finite
@@ -109,7 +109,7 @@ def _descend(
         optimiser.step()
 
     graphed_step: GraphedStep | None = None
-    if loader.on_gpu:
+    if can_be_recorded(model, loader):
         graphed_step = GraphedStep(
             lambda rows: take_step(loader.gather(rows)[0]), generator, batch_size
         )

@@ -19,7 +19,7 @@ from ..nn.distributed import RankSlice
 from ..nn.torch_state import default_torch_state
 from ..validation import UNLABELLED
 from .checkpoint import Checkpointer, Row, RunningMeans, TrainingState
-from .cuda_graph import GraphedStep
+from .cuda_graph import GraphedStep, can_be_recorded
 from .diagnostics import TrainingWarning, diagnose
 from .examples import Examples, batches
 from .initialise import initialise_from_data
@@ -211,8 +211,8 @@ def _take_step(state: TrainingState, batch: Batch) -> None:
 
 
 def graphed_training_step(state: TrainingState, loader: BatchLoader) -> GraphedStep | None:
-    """Return the step as a CUDA graph, if all examples are on a GPU."""
-    if not loader.on_gpu:
+    """Return the step as a CUDA graph, if it may be one: see `can_be_recorded`."""
+    if not can_be_recorded(state.model, loader):
         return None
 
     def step(rows: Tensor) -> None:

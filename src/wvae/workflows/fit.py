@@ -82,7 +82,7 @@ def fit_to_folder(
         If `out` exists and may not be replaced.
     RunError
         If another process is writing to it, or there is nothing to resume.
-    wvae.training.TrainingError
+    wvae.training.diagnostics.TrainingError
         If ``<out>.partial`` holds another training, or the loss is no longer finite.
 
     Warns
