@@ -40,6 +40,7 @@ from playwright.sync_api import CDPSession, ConsoleMessage, FloatRect, Page, syn
 from playwright.sync_api import Error as BrowserError
 
 from explorer_pages import write_atlas, write_plotly, write_site
+from results import add_table
 
 OURS, PLOTLY, ATLAS = "wvae explore", "Plotly scattergl", "Embedding Atlas"
 SELECTORS = {OURS: ".scatter", PLOTLY: "#plot .nsewdrag", ATLAS: "#plot"}
@@ -320,6 +321,8 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--peers", action="store_true", help="measure Embedding Atlas too")
     options = parser.parse_args()
+    table: list[list[str]] = []
+    heading: list[str] = []
     with tempfile.TemporaryDirectory() as name, serve(Path(name)) as address:
         folder = Path(name)
         for n in options.points:
@@ -337,13 +340,17 @@ def main() -> None:
                         del pages[title], results[title]
             print(f"\n{n:,} points, medians of {options.repeat} runs")
             for key, goal in GOALS.get(n, GOALS[100_000]).items():
-                cells = []
-                for title, runs in results.items():
+                medians: list[str] = []
+                for runs in results.values():
                     values = [one[key] for one in runs if key in one]
-                    middle = f"{statistics.median(values):8.1f}" if values else f"{'–':>8}"
-                    cells.append(f"{title} {middle}")
+                    medians.append(f"{statistics.median(values):.1f}" if values else "–")
+                cells = [f"{t} {m:>8}" for t, m in zip(results, medians, strict=True)]
                 print(f"  {key:8} {UNITS[key]:9} {'   '.join(cells)}   {goal and f'goal {goal}'}")
+                table.append([f"{n:,}", f"{key}, {UNITS[key]}", goal, *medians])
+            heading = ["points", "measured", "goal", *results]
             print(json.dumps(results))
+    command = f"python benchmarks/explorer.py --repeat {options.repeat}"
+    add_table("explorer", command, [heading, *table])
 
 
 if __name__ == "__main__":

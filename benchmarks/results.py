@@ -182,7 +182,7 @@ def machine(threads: str) -> dict[str, Any]:
 def rounded(metrics: Metrics) -> dict[str, float | None]:
     """Return the metrics with five significant digits; what is not a number becomes None."""
     result: dict[str, float | None] = {}
-    for key, value in sorted(metrics.items()):
+    for key, value in metrics.items():
         is_number = isinstance(value, int | float) and value == value
         result[key] = float(f"{value:.{DIGITS}g}") if is_number else None
     return result
@@ -198,10 +198,36 @@ def add_run(name: str, entry: dict[str, Any], results: Path = RESULTS) -> None:
         runs = [run for run in runs if run["seed"] != entry["seed"]] + [entry]
         runs.sort(key=lambda run: run["seed"])
         # One line for a run: changes of a single run are one line of a diff.
-        lines = ",\n".join(json.dumps(run, sort_keys=True) for run in runs)
+        lines = ",\n".join(json.dumps(run, ensure_ascii=False) for run in runs)
         temporary = file.with_suffix(".tmp")
         temporary.write_text(f'{{"name": "{name}", "runs": [\n{lines}\n]}}\n', encoding="utf-8")
         temporary.replace(file)
+
+
+def add_table(name: str, command: str, rows: list[list[str]]) -> None:
+    """Write the rows that a benchmark printed, the first of which is the heading.
+
+    Parameters
+    ----------
+    name
+        Name of the result.
+    command
+        The command that measures it.
+    rows
+        Cells as Markdown.
+    """
+    import torch
+
+    entry: dict[str, Any] = {
+        "seed": 0,
+        "commands": [command],
+        "commit": current_commit(),
+        "date": date.today().isoformat(),
+        "machine": machine(str(torch.get_num_threads())),
+        "metrics": {},
+        "rows": rows,
+    }
+    add_run(name, entry)
 
 
 def present_seeds(name: str) -> set[int]:

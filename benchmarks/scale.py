@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from results import add_table
 from wvae import datasets
 from wvae.config import Config, Preset
 from wvae.datasets import open_data
@@ -122,13 +123,15 @@ def measure_disk(rows: int, seconds: float) -> tuple[int, float]:
                 rate, megabytes = run_training(Path(folder) / source, storage, seconds)
                 rates[name] = max(rates[name], rate)
                 memory[name] = max(memory[name], megabytes)
-    print("\n| storage | rows | k examples/s | relative to memory | MB above the imports |")
-    print("| --- | --- | --- | --- | --- |")
+    table = [["from", "rows", "k examples/s", "relative to memory", "MB above the imports"]]
     n_rows = {"memory": min(rows, IN_MEMORY), "npy": rows, "parquet": rows // 10}
     for name, rate in rates.items():
         ratio = rate / rates["memory"]
-        cells = f"{n_rows[name]:,} | {rate / 1e3:.1f} | {ratio:.2f} | {memory[name]:.0f}"
-        print(f"| {name} | {cells} |", flush=True)
+        cells = [f"{n_rows[name]:,}", f"{rate / 1e3:.1f}", f"{ratio:.2f}", f"{memory[name]:.0f}"]
+        table.append([name, *cells])
+    for cells in table:
+        print(f"| {' | '.join(cells)} |", flush=True)
+    add_table("scale", "python benchmarks/scale.py", table)
     return rows, 1e6 / rates["npy"]
 
 

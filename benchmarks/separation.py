@@ -6,7 +6,7 @@ For each data set and seed there is a trial of 100 writers (`wvae.experiments.wr
 Each method of `METHODS` is trained on its training rows with the labels only, and measured on its
 test rows. A finished cell is one line of ``runs/bench-separation/<data>.jsonl``, so an interrupted
 bench can be resumed, and processes with different ``--data`` can run side by side. At the end the
-tables of docs/benchmarks/separation.md and the picture docs/pictures/separation.png are written
+files docs/results/separation-*.json and the picture docs/pictures/separation.png are written
 from all lines; ``--report-only`` does only that.
 """
 
@@ -18,6 +18,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import date
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from threadpoolctl import threadpool_limits
 
+from results import add_run, current_commit, machine, rounded
 from wvae import WVAE, datasets
 from wvae.config import ARTICLE_WEIGHT, Config
 from wvae.datasets import Dataset
@@ -103,16 +105,15 @@ METHODS: dict[str, Method] = {
     "best without alignment": Method(),
     "best": Method({}, "transport", finetunes=True),
 }
-# Key of a cell's metrics, column of the table, decimals.
+# Key of a cell's metrics, decimals in the log.
 COLUMNS = (
-    ("leakage.max", "leakage", 3),
-    ("leakage.logistic", "linear leakage", 3),
-    ("reconstruction", "reconstruction, nats", 1),
-    ("label.accuracy", "label from z_label", 3),
-    ("writer.ami", "writer AMI", 3),
-    ("style.r2", "style R²", 3),
-    ("label.style", "style in z_label", 3),
-    ("seconds", "CPU s", 0),
+    ("leakage.max", 3),
+    ("leakage.logistic", 3),
+    ("reconstruction", 1),
+    ("label.accuracy", 3),
+    ("writer.ami", 3),
+    ("style.r2", 3),
+    ("label.style", 3),
 )
 
 
@@ -220,7 +221,7 @@ def run(
                     "metrics": metrics,
                 }
                 _append(file, row)
-                values = (f"{title} {metrics[key]:.{digits}f}" for key, title, digits in COLUMNS)
+                values = (f"{key} {metrics[key]:.{digits}f}" for key, digits in COLUMNS)
                 log(f"{data.name}, seed {seed}, {name}: {', '.join(values)}")
 
 
@@ -268,59 +269,6 @@ def _append(file: Path, row: Row) -> None:
 
 def _key(changes: dict[str, Any]) -> str:
     return json.dumps(changes, sort_keys=True)
-
-
-# -------------------------------------------------------------------------------------------------
-# The table
-
-
-def spread(values: Sequence[float], digits: int) -> str:
-    """Return mean ± sd; one value has no sd.
-
-    >>> spread([0.25, 0.75], 2), spread([12.0], 0)
-    ('0.50 ± 0.35', '12')
-    """
-    mean = f"{np.mean(values):.{digits}f}"
-    return mean if len(values) < 2 else f"{mean} ± {np.std(values, ddof=1):.{digits}f}"
-
-
-def table(found: Iterable[Row], epochs: int) -> str:
-    """Return the rows of one data set as Markdown, with a line that says what they are."""
-    by_method = _grouped(found)
-    seeds = sorted({row["seed"] for cells in by_method.values() for row in cells})
-    chance = np.mean(
-        [row["metrics"]["leakage.majority"] for cells in by_method.values() for row in cells]
-    )
-    lines = [
-        f"Seeds {', '.join(map(str, seeds))}; {epochs} epochs; mean ± sd. "
-        f"A constant guess predicts "
-        f"{chance:.3f} of the labels.",
-        "",
-        "| method | " + " | ".join(title for _, title, _ in COLUMNS) + " |",
-        "|---" * (len(COLUMNS) + 1) + "|",
-    ]
-    for name, cells in by_method.items():
-        values = [
-            spread([row["metrics"][key] for row in cells], digits) for key, _, digits in COLUMNS
-        ]
-        fewer = f" ({len(cells)} of {len(seeds)} seeds)" if len(cells) < len(seeds) else ""
-        lines.append(f"| {name}{fewer} | " + " | ".join(values) + " |")
-    return "\n".join(lines)
-
-
-def replace_block(page: str, name: str, text: str) -> str:
-    """Return the page with the text between the markers of a data set replaced.
-
-    >>> replace_block("a <!-- begin x -->old<!-- end x --> b", "x", "new").split()
-    ['a', '<!--', 'begin', 'x', '-->', 'new', '<!--', 'end', 'x', '-->', 'b']
-    """
-    begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
-    if begin not in page or end not in page:
-        raise ValueError(
-            f"the page lacks {begin} … {end}, expected both: put them where the table belongs"
-        )
-    before, after = page.split(begin, 1)[0], page.split(end, 1)[1]
-    return f"{before}{begin}\n\n{text}\n\n{end}{after}"
 
 
 def _grouped(found: Iterable[Row]) -> dict[str, list[Row]]:
@@ -503,21 +451,35 @@ def _holds(boxes: Array, points: Array) -> int:
 # -------------------------------------------------------------------------------------------------
 
 
-def report(folder: Path, page: Path, image: Path, epochs: int) -> list[str]:
-    """Write the tables and the picture from all lines; return the data sets that have lines."""
+def report(folder: Path, image: Path, epochs: int) -> list[str]:
+    """Write docs/results and the picture from all lines; return the data sets that have lines."""
     panels = {name: found for name in DATA if (found := rows(folder / f"{name}.jsonl", epochs))}
     if not panels:
         return []
-    text = page.read_text(encoding="utf-8")
     for name, found in panels.items():
-        text = replace_block(text, name, table(found, epochs))
-    alt = "Leakage against reconstruction, one marker for each method"
-    text = replace_block(text, "picture", f"![{alt}](../pictures/{image.name})")
+        for seed in sorted({row["seed"] for row in found}):
+            write_result(name, seed, [row for row in found if row["seed"] == seed], epochs)
     with mpl.rc_context({"font.size": 10}), atomic(image) as temporary:
         picture(panels).savefig(temporary, dpi=150, format="png")
-    with atomic(page) as temporary:
-        temporary.write_text(text, encoding="utf-8")
     return list(panels)
+
+
+def write_result(name: str, seed: int, found: list[Row], epochs: int) -> None:
+    """Write the cells of a seed to docs/results/separation-NAME.json."""
+    metrics: dict[str, float] = {}
+    for row in found:
+        for key in ("leakage.majority", *(key for key, _ in COLUMNS)):
+            metrics[f"{row['method']}: {key}"] = row["metrics"][key]
+    entry = {
+        "seed": seed,
+        "commands": [f"python benchmarks/separation.py --data {name} --seeds {seed}"],
+        "commit": current_commit(),
+        "date": date.today().isoformat(),
+        "epochs": epochs,
+        "machine": machine(str(torch.get_num_threads())),
+        "metrics": rounded(metrics),
+    }
+    add_run(f"separation-{name}", entry)
 
 
 def main() -> None:
@@ -565,14 +527,9 @@ def main() -> None:
         )
     if options.folder:
         return
-    page = ROOT / "docs" / "benchmarks" / "separation.md"
     image = ROOT / "docs" / "pictures" / "separation.png"
-    names = report(folder, page, image, options.epochs)
-    print(
-        f"{page} and {image}: {', '.join(names)}"
-        if names
-        else f"{folder} holds no line of {options.epochs} epochs"
-    )
+    names = report(folder, image, options.epochs)
+    print(f"{image}: {', '.join(names)}" if names else f"{folder} has no line of these epochs")
 
 
 def _say(text: str) -> None:

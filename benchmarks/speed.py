@@ -1,6 +1,6 @@
 """Training speed relative to the machine's limit and to peers, all measured in the same run.
 
-    python benchmarks/speed.py            # about eight minutes on two cores
+    python benchmarks/speed.py            # about eight minutes; writes docs/results/speed.json
     python benchmarks/speed.py --short    # without the 50 epochs
 
 The limit is the measured rate of matrix products at the network's shapes, divided by the operations
@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
+from results import add_table
 from wvae import datasets
 from wvae.config import Config
 from wvae.nn.alignment import Alignment
@@ -265,8 +266,13 @@ def start_seconds(*command: str) -> float:
     return best_seconds(run, 1, rounds=5)
 
 
+ROWS: list[list[str]] = []  # of the table, for docs/results/speed.json
+
+
 def row(name: str, value: str, ratio: str, goal: str) -> None:
-    """Print a row of the table."""
+    """Print a row of the table, and keep it."""
+    if name != "---":
+        ROWS.append([name, value, ratio, goal])
     print(f"| {name} | {value} | {ratio} | {goal} |", flush=True)
 
 
@@ -390,6 +396,7 @@ def main() -> None:
     row("`import wvae`", f"{import_seconds:.2f} s", "", "≤ 0.1 s")
     if not arguments.short:
         loss_rows(data, test, plain)
+        add_table("speed", "python benchmarks/speed.py", ROWS)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -56,20 +57,40 @@ def runs(result: str) -> list[dict[str, Any]]:
     return json.loads(file.read_text(encoding="utf-8"))["runs"] if file.exists() else []
 
 
-def values(result: str, metric: str) -> list[float]:
-    """Return the metric of all seeds.
+def common_seeds(results: Sequence[str]) -> list[int]:
+    """Return the seeds that all of these results have, so that rows have equally many runs."""
+    seeds = [{run["seed"] for run in runs(result)} for result in results]
+    return sorted(set.intersection(*seeds))
+
+
+def values(
+    result: str, metric: str, seeds: Sequence[int] | None = None, *, optional: bool = False
+) -> list[float]:
+    """Return the metric of some seeds, or of all.
 
     Raises
     ------
     KeyError
-        If the result is there and lacks the metric.
+        If the result is there and lacks the metric, unless that is optional.
     """
     found: list[float] = []
     for run in runs(result):
-        if metric not in run["metrics"]:
+        if seeds is not None and run["seed"] not in seeds:
+            continue
+        if metric in run["metrics"]:
+            found.append(float(run["metrics"][metric]))
+        elif not optional:
             raise KeyError(f"{result} has no metric {metric!r}")
-        found.append(float(run["metrics"][metric]))
     return found
+
+
+def percent(share: float) -> str:
+    """Return a share of 1 in per cent.
+
+    >>> percent(0.0219)
+    '2.2 %'
+    """
+    return f"{100 * share:.1f} %"
 
 
 def spread(numbers: list[float], digits: int = 3) -> str:
@@ -90,25 +111,18 @@ def figure(key: Key) -> str:
     return spread(numbers, key.digits)
 
 
-def paired(result: str, metric: str, other: str, digits: int = 3) -> str:
-    """Return the difference of two metrics within a seed."""
-    pairs = zip(values(result, metric), values(result, other), strict=True)
-    return spread([a - b for a, b in pairs], digits)
-
-
 def source(result: str) -> str:
     """Return one line that says how a result was measured."""
     found = runs(result)
     if not found:
         return "Not measured yet."
-    first = found[0]
-    seeds = f"seeds 0–{len(found) - 1}" if len(found) > 1 else "one run"
-    commits = sorted({run["commit"] for run in found})
-    machine = first["machine"]
-    where = machine.get("gpu", "no GPU")
+    first, machine = found[0], found[0]["machine"]
+    commits = ", ".join(sorted({run["commit"] for run in found}))
     threads = f"{machine['threads']} thread" + ("s" if machine["threads"] > 1 else "")
-    command = "`, then `".join(first["commands"]).replace("--seed 0", "--seed SEED")
+    where = machine.get("gpu", f"{machine['cores']} cores")
+    commands = "`, then `".join(first["commands"])
+    commands = commands.replace("--seed 0", "--seed SEED").replace(" --overwrite", "")
     return (
-        f"`{command}` ({seeds}, {first['epochs']} epochs; {threads}, {where}, "
-        f"PyTorch {machine['torch']}; commit {', '.join(commits)}; {first['date']})"
+        f"`{commands}`: {threads}, {where}, PyTorch {machine['torch']}, commit {commits}, "
+        f"{first['date']}."
     )

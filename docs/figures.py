@@ -48,6 +48,8 @@ DECIMAL = re.compile(r"(?<![\w.])[-−]?\d*\.\d+(?![\w.]*\d)")
 ALLOWED: dict[str, frozenset[str]] = {
     # Scores that the article of 2018 reports, and the shares of its protocol.
     "*": frozenset({"0.1971", "0.0275", "0.0736", "10.6"}),
+    # What the notebook's own published weights give, which a test checks to the last digit.
+    "docs/tutorials/article.md": frozenset({"0.5748", "207.052", "0.56060", "0.67749"}),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 from dataclasses import asdict
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -25,13 +26,6 @@ TINY: dict[str, Any] = {
     "alignment_steps": 3,
     "device": "cpu",
 }
-PAGE = """<!-- begin handwriting -->
-old
-<!-- end handwriting -->
-<!-- begin picture --><!-- end picture -->
-
-the rest
-"""
 
 
 @pytest.fixture
@@ -45,7 +39,7 @@ def rows_of(bench: Any, methods: list[str] | None = None, seeds: int = 2) -> lis
     rows = []
     for i, method in enumerate(methods or bench.METHODS):
         for seed in range(seeds):
-            metrics = {key: 0.1 * (i + seed) for key, _, _ in bench.COLUMNS} | {
+            metrics = {key: 0.1 * (i + seed) for key, _ in bench.COLUMNS} | {
                 "leakage.majority": 0.25
             }
             metrics |= {
@@ -67,7 +61,7 @@ def test_finished_cells_are_not_trained_again(
         "fit",
         lambda self, *a, **k: trained.append(self.decoder_label_input) or fit(self, *a, **k),
     )
-    numbers = dict.fromkeys([key for key, _, _ in bench.COLUMNS] + ["leakage.majority"], 0.5)
+    numbers = dict.fromkeys([key for key, _ in bench.COLUMNS] + ["leakage.majority"], 0.5)
     monkeypatch.setattr(bench, "measure_model", lambda model, data, seed: numbers)
 
     def run() -> list[dict[str, Any]]:
@@ -100,39 +94,27 @@ def test_the_bench_aligns_and_finetunes_like_fit(bench: Any, planted: Dataset) -
     np.testing.assert_array_equal(later.reconstruct(both.x), at_once.reconstruct(both.x))
     metrics = bench.measure_model(later, both, 0)
     assert np.isfinite(list(metrics.values())).all()
-    assert {key for key, _, _ in bench.COLUMNS} - {"seconds"} <= metrics.keys()
+    assert {key for key, _ in bench.COLUMNS} - {"seconds"} <= metrics.keys()
     assert metrics["leakage.majority"] <= metrics["leakage.max"] <= 1
 
 
-def test_the_table_has_mean_and_sd_of_each_method(bench: Any) -> None:
-    rows = [*rows_of(bench, ["none"]), *rows_of(bench, ["best"], seeds=1)]
-    lines = bench.table(rows, 7).splitlines()
-    assert lines[0].startswith("Seeds 0, 1; 7 epochs")
-    assert "0.250" in lines[0]
-    assert "| none | 0.950 ± 0.000 |" in lines[4]
-    assert "90.5 ± 0.7" in lines[4]
-    assert lines[5].startswith("| best (1 of 2 seeds) | 0.950 |")
-    assert len({line.count("|") for line in lines[2:]}) == 1
-
-
-def test_the_report_replaces_the_blocks_of_its_page(bench: Any, tmp_path: Path) -> None:
-    page, image = tmp_path / "page.md", tmp_path / "picture.png"
-    page.write_text(PAGE)
-    assert bench.report(tmp_path, page, image, 7) == []  # there are no rows
-    (tmp_path / "handwriting.jsonl").write_text(
-        "".join(json.dumps(row) + "\n" for row in rows_of(bench, ["best"]))
-    )
+def test_the_report_writes_one_result_for_each_seed_and_the_picture(
+    bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, image = tmp_path / "results", tmp_path / "picture.png"
+    monkeypatch.setattr(bench, "add_run", partial(bench.add_run, results=results))
+    monkeypatch.setattr(bench, "current_commit", lambda: "abc")
+    assert bench.report(tmp_path, image, 7) == []  # there are no rows
+    rows = [*rows_of(bench, ["best", "none"])]
+    (tmp_path / "handwriting.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     for _ in range(2):
-        assert bench.report(tmp_path, page, image, 7) == ["handwriting"]
-        text = page.read_text()
-        assert text.count("| best |") == 1
-        assert "old" not in text
-        assert text.count("(../pictures/picture.png)") == 1
-        assert text.endswith("<!-- end picture -->\n\nthe rest\n")
+        assert bench.report(tmp_path, image, 7) == ["handwriting"]
+    result = json.loads((results / "separation-handwriting.json").read_text())
+    assert [run["seed"] for run in result["runs"]] == [0, 1]
+    metrics = result["runs"][0]["metrics"]
+    assert metrics["none: leakage.max"] == metrics["best: leakage.max"] == 0.95
+    assert next(iter(metrics)).startswith("none")  # the order of the methods
     assert image.read_bytes().startswith(b"\x89PNG")
-    page.write_text("# nothing")
-    with pytest.raises(ValueError, match="put them where the table belongs"):
-        bench.report(tmp_path, page, image, 7)
 
 
 def test_names_in_the_picture_do_not_cover_each_other(bench: Any) -> None:
