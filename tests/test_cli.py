@@ -270,6 +270,13 @@ def test_a_missing_package_is_one_line_with_its_extra(
     assert message == f"wvae: the package {module} is not installed: pip install {package}\n"
 
 
+def test_a_message_that_names_the_extra_is_kept(command: Command, monkeypatch: pytest.MonkeyPatch):
+    words = "the data set fonts needs Pillow: pip install 'wvae[fonts]'"
+    failing(monkeypatch, ModuleNotFoundError(words, name="PIL"))
+    message = one_line(command("reproduce", "plane", "--data", "digits8x8", "--quiet"))
+    assert message == f"wvae: {words}\n"
+
+
 def test_every_extra_installs_its_packages():
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
     distributions = importlib.metadata.packages_distributions()

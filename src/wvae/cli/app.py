@@ -39,7 +39,7 @@ EXTRAS = {
     "jinja2": "report",
     "matplotlib": "report",
     "openTSNE": "report",
-    "pyarrow": "report",
+    "pyarrow": "files",
     "PIL": "files",
     "charset_normalizer": "files",
     "datasets": "hf",
@@ -361,7 +361,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("wvae"):
             raise
-        _exit_with(_missing_package(error.name))
+        _exit_with(str(error) if "pip install" in str(error) else _missing_package(error.name))
     except (ValueError, TypeError, OSError) as error:
         _exit_with(str(error))
     except RuntimeError as error:
