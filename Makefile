@@ -16,7 +16,7 @@ NPM    := npm --prefix web --no-audit --no-fund --no-update-notifier --loglevel=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo fonts browser web page test test-fast coverage lint format docs packages audit constraints bench bench-separation clean
+.PHONY: help demo fonts browser web page test test-fast coverage lint format docs packages audit constraints results figures bench bench-separation gallery clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -112,12 +112,21 @@ constraints: $(VENV)/.release ## bring constraints.txt in line with pyproject.to
 	  --universal --python-version 3.11 --quiet --no-header --no-annotate \
 	  $(if $(UPGRADE),--upgrade) --output-file constraints.txt
 
+results: $(READY) ## measure what README and documentation report, hours; goes on where it stopped. RESULTS='domain-fsdd'
+	$(BIN)/python benchmarks/results.py --jobs 2 $(RESULTS)
+
+figures: $(READY) ## fill the figures of README and documentation from docs/results
+	$(BIN)/python docs/figures.py
+
 bench: $(READY) ## speed and scale beside limits and peers, half an hour; docs/benchmarks/speed.md says what it found
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	@for file in speed scale handwriting; do echo "== $$file"; GOMP_SPINCOUNT=30000 $(BIN)/python benchmarks/$$file.py || exit 1; done
 
 bench-separation: $(READY) ## all ways to separate side by side, hours; writes docs/benchmarks/separation.md. BENCH='--data mnist'
 	$(BIN)/python benchmarks/separation.py $(BENCH)
+
+gallery: $(READY) ## train the gallery's three small models, half an hour; zips for a release in dist/gallery
+	$(BIN)/python benchmarks/gallery.py
 
 clean: ## remove the environment and what was built (runs are kept)
 	rm -rf $(VENV) docs/_build docs/_cache docs/_explorer dist build web/node_modules $(dir $(PAGE)) .pytest_cache .ruff_cache .hypothesis

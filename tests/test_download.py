@@ -11,6 +11,7 @@ import sys
 import threading
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -165,6 +166,18 @@ def test_damaged_cached_file_is_downloaded_again(
     assert is_cached("set", file) != detectable
     assert get(file).read_bytes() == (BODY if detectable else damaged)
     assert len(web.requested) == 1 + detectable
+
+
+def test_a_sha256_is_compared_on_arrival_and_in_the_cache(web: Web, file: RemoteFile) -> None:
+    right = replace(file, md5=None, sha256=hashlib.sha256(BODY).hexdigest())
+    path = get(right)
+    path.write_bytes(CORRUPT)
+    assert not is_cached("set", right)
+    assert get(right).read_bytes() == BODY
+    path.unlink()
+    with pytest.raises(DownloadError, match=r"SHA-256"):
+        get(replace(right, sha256="0" * 64))
+    assert not path.exists()
 
 
 def test_above_the_hash_limit_only_the_size_is_compared(

@@ -47,12 +47,16 @@ def load(path: str | Path) -> WVAE:
     Parameters
     ----------
     path
-        A folder that `WVAE.save` or ``wvae fit`` wrote.
+        A folder that `WVAE.save` or ``wvae fit`` wrote; ``"hf://owner/name"`` or
+        ``"hf://owner/name@revision"``, a model on the Hugging Face Hub; or
+        ``"gallery:handwriting"``, a model of the gallery. The last two are downloaded once.
 
     Raises
     ------
     wvae.io.files.ModelFileError
         If the folder is missing or damaged, or has another format.
+    wvae.io.hub.HubError, wvae.datasets.download.DownloadError
+        If the model cannot be downloaded.
     """
     from .estimator import WVAE
 

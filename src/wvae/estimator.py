@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from importlib import import_module
 from numbers import Integral
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -22,7 +23,18 @@ from .datasets.numbers import column_names_of
 from .datasets.schema import Schema
 from .datasets.values import ValueScale
 from .io.chainer import read_original
-from .io.model_folder import Code, SavedModel, check_code, read_model_folder, write_model_folder
+from .io.files import write_json
+from .io.hub import upload
+from .io.locate import locate_model
+from .io.model_folder import (
+    MEASURES_FILE,
+    ROWS_FILE,
+    Code,
+    SavedModel,
+    check_code,
+    read_model_folder,
+    write_model_folder,
+)
 from .model import SplitVAE
 from .training.columns import Names, check_same_columns, names_of, plain_names
 from .training.examples import Array, Examples, check_examples, check_fits, check_labelled
@@ -827,13 +839,16 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         notebook = import_module("wvae.explorer.notebook")
         return notebook.Explorer(self, data, height=height, open_browser=open_browser, **options)
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, *, half: bool = False) -> None:
         """Write a model folder atomically: ``config.json`` and ``model.safetensors``.
 
         Parameters
         ----------
         path
             The folder. An earlier model folder of this name is replaced, anything else is not.
+        half
+            Whether to write large tensors, the weights and the tables of the alignment, in half
+            precision. Codes then differ by rounding.
 
         Raises
         ------
@@ -856,7 +871,7 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
             feature_names=self._names_to_save(),
             schema=self.schema_,
         )
-        write_model_folder(saved)
+        write_model_folder(saved, half=half)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -865,14 +880,64 @@ class WVAE(ClassifierMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         path
-            A folder that `save` wrote.
+            A folder that `save` wrote; ``"hf://owner/name"`` or ``"hf://owner/name@revision"``, a
+            model on the Hugging Face Hub; or ``"gallery:handwriting"``, a model of the gallery.
 
         Raises
         ------
         wvae.io.files.ModelFileError
             If the folder is missing or damaged, or has another format.
+        wvae.io.hub.HubError, wvae.datasets.download.DownloadError
+            If the model cannot be downloaded.
         """
-        return cls._restored(read_model_folder(Path(path)))
+        return cls._restored(read_model_folder(locate_model(path)))
+
+    def push_to_hub(
+        self,
+        repo: str,
+        *,
+        measures: Mapping[str, Any] | None = None,
+        private: bool = False,
+        revision: str | None = None,
+        card: str | None = None,
+    ) -> str:
+        """Upload the model to the Hugging Face Hub and return the address of its page.
+
+        Weights, config and schema, which has the names of labels and columns, are uploaded
+        together with a model card; no examples. `wvae.load` loads it from ``"hf://owner/name"``.
+
+        Parameters
+        ----------
+        repo
+            ``"owner/name"``; created if it does not exist.
+        measures
+            What `wvae.workflows.measures_file.measures_record` returns, or the result of
+            `wvae.measure`, for the model card. None says there that nothing was measured.
+        private
+            Whether a new repository is private.
+        revision
+            Branch to write to, which must exist; None is the main branch.
+        card
+            Text of the model card; None to write it.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `repo` cannot be the name of a repository.
+        wvae.io.hub.HubError
+            If there is no token, or the Hub cannot be reached or refuses.
+        """
+        with TemporaryDirectory() as parent:
+            folder = Path(parent) / "model"
+            self.save(folder)
+            if measures is not None:
+                record = dict(measures) if "figures" in measures else {"figures": dict(measures)}
+                write_json(folder / MEASURES_FILE, record)
+                about = {key: record[key] for key in ("data", "licence") if key in record}
+                write_json(folder / ROWS_FILE, about)
+            return upload(folder, repo, private=private, revision=revision, card=card)
 
     @classmethod
     def _restored(cls, saved: SavedModel) -> Self:

@@ -55,6 +55,10 @@ EXTRAS = {
     "starlette": "explore",
     "uvicorn": "explore",
     "umap": "umap",
+    "huggingface_hub": "hub",
+    "tensorboard": "tensorboard",
+    "mlflow": "mlflow",
+    "wandb": "wandb",
 }
 
 LONGEST = 390  # characters of an error message
@@ -229,6 +233,14 @@ def fit(
             help="Continue an interrupted training; fail if there is none.",
         ),
     ] = False,
+    trackers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--log",
+            metavar="TRACKER",
+            help="Also record the training in tensorboard, mlflow or wandb; repeat for several.",
+        ),
+    ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", metavar="", help="Print only the path of the folder.")
     ] = False,
@@ -260,8 +272,10 @@ def fit(
 
     from .. import datasets
     from ..workflows.fit import check_output, fit_to_folder
+    from ..workflows.trackers import check_trackers
 
     check_output(out, overwrite=overwrite, resume=resume)  # before large data are read
+    check_trackers(trackers or ())
     loaded = datasets.open_data(
         data,
         label=label,
@@ -278,7 +292,7 @@ def fit(
     )
     with report_interrupt(out, quiet), progress_bars(quiet) as progress:
         options: dict[str, Any] = {"overwrite": overwrite, "resume": resume, "progress": progress}
-        options["source"] = data
+        options |= {"source": data, "trackers": trackers or ()}
         fit_to_folder(loaded, config, out, **options, log=make_log(quiet))
     if is_first_process:
         print(out)

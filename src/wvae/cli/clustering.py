@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from .commands import open_model_and_data
-from .options import Data, DropMissing, Factor, Label, Model, check_not_a_folder, parse_k
+from .options import Data, DropMissing, Factor, Label, ModelAddress, check_not_a_folder, parse_k
 from .progress import progress_bars
 from .terminal import print_scores, print_selection
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def cluster(
     context: typer.Context,
-    model: Model,
+    model: ModelAddress,
     data: Data,
     k: Annotated[
         str, typer.Option("--k", help="Number of clusters, or auto.", metavar="N|auto")
@@ -69,12 +69,14 @@ def cluster(
         _check_no_clusters(context)
     n_clusters = parse_k(k)
     check_not_a_folder(out, "clusters.parquet")
+    from ..io.locate import locate_model
     from ..workflows.cluster import cluster as run
     from ..workflows.cluster import describe
     from ..workflows.encode import write_columns
 
+    folder = locate_model(model, progress=not quiet)
     estimator, loaded = open_model_and_data(
-        model, data, label, factor, quiet, drop_missing=drop_missing, unlabelled=True
+        folder, data, label, factor, quiet, drop_missing=drop_missing, unlabelled=True
     )
     if selections is not None:
         _score(estimator, loaded, selections, factor, seed, out, quiet)

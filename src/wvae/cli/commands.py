@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from .options import Data, DropMissing, Factor, Label, Model, Quiet, check_not_a_folder
+from .options import (
+    Data,
+    DropMissing,
+    Factor,
+    Label,
+    Model,
+    ModelAddress,
+    Quiet,
+    check_not_a_folder,
+)
 from .progress import progress_bars
 from .terminal import make_log, print_metrics, report_interrupt
 
@@ -17,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def open_model_and_data(
-    model: Path,
+    folder: Path,
     data: str,
     label: str | None,
     factors: list[str] | None,
@@ -30,15 +39,15 @@ def open_model_and_data(
     from .. import load
     from ..workflows.inputs import open_for_model
 
-    estimator = load(str(model))
+    estimator = load(folder)
     options: dict[str, Any] = {"label": label, "factors": factors or (), "unlabelled": unlabelled}
     options["drop_missing"] = drop_missing
     options |= {"log": make_log(quiet), "progress": not quiet}
-    return estimator, open_for_model(model, estimator, data, **options)
+    return estimator, open_for_model(folder, estimator, data, **options)
 
 
 def measure(
-    model: Model,
+    model: ModelAddress,
     data: Annotated[
         str,
         typer.Argument(
@@ -66,17 +75,21 @@ def measure(
 ) -> None:
     """Measure how clean the split is, what each code contains, and how well swapping works.
 
-    Every figure is printed beside its chance level. The last lines are a summary in sentences.
+    Every figure is printed beside its chance level. The last lines are a summary in sentences. The
+    figures are also kept in the model folder, measures.json, for `wvae export --to hub`.
     """
     if out is not None and out.is_dir():
         raise ValueError(f"--out {out} is a folder, expected a file such as {out / 'metrics.json'}")
     from ..io.files import write_json
+    from ..io.locate import locate_model
     from ..reporting.summary import summarise
     from ..workflows.inputs import training_rows_warning
     from ..workflows.measure import measure as run
+    from ..workflows.measures_file import keep_measures
 
+    folder = locate_model(model, progress=not quiet)
     estimator, loaded = open_model_and_data(
-        model, data, label, factor, quiet, drop_missing=drop_missing
+        folder, data, label, factor, quiet, drop_missing=drop_missing
     )
     seed = estimator.config_.random_state if seed is None else seed
     with progress_bars(quiet) as progress:
@@ -88,12 +101,15 @@ def measure(
         print_metrics(metrics, loaded.label_name)
     for sentence in summarise(metrics, loaded.label_name):
         print(sentence)
-    if doubt := training_rows_warning(model, loaded, seed):
+    doubt = training_rows_warning(folder, loaded, seed)
+    if doubt:
         print(doubt)
+    if folder == Path(model):  # no copy in a cache
+        keep_measures(folder, loaded, metrics, seed, doubtful=bool(doubt), log=make_log(quiet))
 
 
 def encode(
-    model: Model,
+    model: ModelAddress,
     data: Data,
     label: Label = None,
     factor: Factor = None,
@@ -181,11 +197,13 @@ def encode(
     elif out is not None and out.is_file():
         folder = out.with_name(f"{out.stem}-codes")
         raise ValueError(f"--out {out} is a file, expected a folder such as {folder}")
+    from ..io.locate import locate_model
     from ..workflows.encode import encode_to_file
     from ..workflows.encode_map import encode_map_to_file
 
+    folder = locate_model(model, progress=not quiet)
     estimator, loaded = open_model_and_data(
-        model, data, label, factor, quiet, drop_missing=drop_missing, unlabelled=True
+        folder, data, label, factor, quiet, drop_missing=drop_missing, unlabelled=True
     )
     out = out or Path(f"{loaded.name}-codes{'' if on else '.parquet'}")
     options: dict[str, Any] = {"k": k, "seed": seed}
@@ -202,29 +220,81 @@ def encode(
         options |= {"label": label, "factors": factor or (), "drop_missing": drop_missing}
         options |= {"overwrite": overwrite, "log": make_log(quiet)}
         with report_interrupt(out, quiet), progress_bars(quiet) as progress:
-            encode_on_ray(model, estimator, data, loaded, out, **options, progress=progress)
+            encode_on_ray(folder, estimator, data, loaded, out, **options, progress=progress)
     print(out)
 
 
 def export(
     model: Model,
-    to: Annotated[Literal["onnx"], typer.Option(metavar="FORMAT", help="Format: onnx.")] = "onnx",
+    to: Annotated[
+        Literal["onnx", "hub"],
+        typer.Option(metavar="FORMAT", help="onnx, or hub: upload to the Hugging Face Hub."),
+    ] = "onnx",
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Folder to write. (default: MODEL-onnx)"),
+        typer.Option(metavar="FOLDER", help="onnx: folder to write. (default: MODEL-onnx)"),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", metavar="", help="Replace an earlier export.")
+        bool, typer.Option("--overwrite", metavar="", help="onnx: replace an earlier export.")
+    ] = False,
+    repo: Annotated[
+        str | None,
+        typer.Option(metavar="OWNER/NAME", help="hub: repository, created if it does not exist."),
+    ] = None,
+    private: Annotated[
+        bool, typer.Option("--private", metavar="", help="hub: make a new repository private.")
+    ] = False,
+    revision: Annotated[
+        str | None,
+        typer.Option(metavar="BRANCH", help="hub: existing branch to write to. (default: main)"),
+    ] = None,
+    card: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="hub: model card to upload instead of a written one."),
+    ] = None,
+    card_only: Annotated[
+        bool, typer.Option("--card-only", metavar="", help="hub: print the card, upload nothing.")
     ] = False,
 ) -> None:
-    """Write encoder.onnx and decoder.onnx, which run without wvae, and print their folder."""
+    """Write encoder.onnx and decoder.onnx, which run without wvae, or upload the model to the Hub.
+
+    --to onnx prints the folder. --to hub uploads weights, config, schema, the figures of `wvae
+    measure` and a model card to OWNER/NAME, and prints the address; examples, pictures and paths
+    are not uploaded, names of labels, columns and factors are. `wvae.load("hf://OWNER/NAME")` loads
+    it again. `hf auth login`, or the variable HF_TOKEN, gives the token.
+    """
+    of_onnx = {"--out": out is not None, "--overwrite": overwrite}
+    of_hub = {"--repo": repo is not None, "--private": private, "--revision": revision is not None}
+    of_hub |= {"--card": card is not None, "--card-only": card_only}
+    for flag, given in (of_onnx if to == "hub" else of_hub).items():
+        if given:
+            raise ValueError(f"{flag} needs --to {'onnx' if to == 'hub' else 'hub'}: leave it out")
+    if to == "hub":
+        _share(model, repo, card, card_only, private=private, revision=revision)
+        return
     from .. import load
     from ..io.onnx import export_onnx
 
-    estimator = load(str(model))
+    estimator = load(model)
     named = model.resolve() if model.name in ("", "..") else model
     out = out or named.with_name(f"{model.resolve().name}-{to}")
     print(export_onnx(estimator, out, overwrite=overwrite))
+
+
+def _share(
+    model: Path, repo: str | None, card: Path | None, card_only: bool, **options: Any
+) -> None:
+    """Upload a model folder to the Hub, or print its model card."""
+    from ..io import hub
+    from ..io.shared_files import folder_card
+
+    if card_only:
+        print(folder_card(model, hub.SCHEME + hub.check_repo(repo or "OWNER/NAME")), end="")
+        return
+    if repo is None:
+        raise ValueError("--to hub needs --repo OWNER/NAME, the repository to upload to")
+    text = None if card is None else card.read_text(encoding="utf-8")
+    print(hub.upload(model, repo, **options, card=text))
 
 
 def import_model(

@@ -11,13 +11,13 @@ from typing import Annotated, Any, Literal
 import typer
 
 from .commands import open_model_and_data
-from .options import DropMissing, Factor, Label, Model, parse_k
+from .options import DropMissing, Factor, Label, ModelAddress, parse_k
 from .progress import progress_bars
 from .terminal import make_log, report_stop
 
 
 def explore(
-    model: Model,
+    model: ModelAddress,
     data: Annotated[
         str | None,
         typer.Argument(
@@ -84,19 +84,22 @@ def explore(
             from ..explorer.server import listen
 
             listener = stack.enter_context(listen(port))
+        from ..io.locate import locate_model
+
+        folder = locate_model(model, progress=not quiet)
         if data is None:
             from ..workflows.inputs import recorded_source
 
-            data = recorded_source(model)
+            data = recorded_source(folder)
             make_log(quiet)(f"data: {data}, as in the training")
         estimator, loaded = open_model_and_data(
-            model, data, label, factor, quiet, drop_missing=drop_missing, unlabelled=True
+            folder, data, label, factor, quiet, drop_missing=drop_missing, unlabelled=True
         )
         from ..workflows.inputs import training_rows_warning
 
         doubt = ""
         if figures is None and loaded.labelled.any():
-            doubt = training_rows_warning(model, loaded, estimator.config_.random_state)
+            doubt = training_rows_warning(folder, loaded, estimator.config_.random_state)
         options: dict[str, Any] = {"map_method": map_method, "max_rows": rows, "k": n_clusters}
         options |= {"metrics": figures, "seed": seed, "log": make_log(quiet)}
         options["notes"] = [doubt] if doubt else []

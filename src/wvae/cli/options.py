@@ -17,6 +17,13 @@ NO_FLAG = ("random_state", "kind")
 Model = Annotated[
     Path, typer.Argument(metavar="MODEL", help="Model folder, as `wvae fit` writes it.")
 ]
+ModelAddress = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="Model folder, as `wvae fit` writes it; gallery:NAME; or hf://OWNER/NAME.",
+    ),
+]
 Data = Annotated[str, typer.Argument(metavar="DATA", help="Data set or path, as for `wvae fit`.")]
 Label = Annotated[
     str | None,

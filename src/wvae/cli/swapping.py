@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import Model, Quiet, check_not_a_folder
+from .options import ModelAddress, Quiet, check_not_a_folder
 from .terminal import make_log
 
 
 def swap(
-    model: Model,
+    model: ModelAddress,
     a: Annotated[
         str,
         typer.Argument(
@@ -56,11 +56,13 @@ def swap(
             "swap takes two examples and only A is given: add B, or --sheet for a grid of swaps"
         )
     from .. import load
+    from ..io.locate import locate_model
     from ..workflows.sheet import sheet as draw
     from ..workflows.swap import swap as run
 
     options: dict[str, Any] = {"rate": rate, "log": make_log(quiet)}
+    folder = locate_model(model, progress=not quiet)
     if sheet:
-        print(draw(model, load(str(model)), a, b, out, **options))
+        print(draw(folder, load(folder), a, b, out, **options))
     elif b is not None:
-        print(run(model, load(str(model)), a, b, out, **options))
+        print(run(folder, load(folder), a, b, out, **options))

@@ -1,7 +1,8 @@
 """Download files into a local cache with `pooch`, verify them, and never expose a partial file.
 
-- A file with an MD5 is hashed on arrival. Up to `HASH_LIMIT` bytes it is hashed again at every use,
-  which takes milliseconds; above that, only its size is compared. A damaged file is fetched again.
+- A file with a checksum is hashed on arrival. Up to `HASH_LIMIT` bytes it is hashed again at every
+  use, which takes milliseconds; above that, only its size is compared. A damaged file is fetched
+  again.
 - One member of a zip (`RemoteFile.member`) is verified by its CRC during extraction. The zip itself
   is not kept.
 - Every download runs in its own temporary folder inside the cache, and only a verified file is
@@ -57,11 +58,13 @@ class RemoteFile:
     urls
         Addresses in the order in which they are tried.
     md5
-        32 hexadecimal digits, or None if no checksum is published.
+        32 hexadecimal digits, or None if no MD5 is published.
     size
         Size in bytes, or None if it is not known.
     member
         Path of the only file that is needed from a zip; the cache keeps this file, not the zip.
+    sha256
+        64 hexadecimal digits, or None if no SHA-256 is published. It goes before the MD5.
 
     Examples
     --------
@@ -74,6 +77,14 @@ class RemoteFile:
     md5: str | None = None
     size: int | None = None
     member: str | None = None
+    sha256: str | None = None
+
+    @property
+    def checksum(self) -> tuple[str, str] | None:
+        """The algorithm and its hexadecimal digits, or None if there is none."""
+        if self.sha256:
+            return "sha256", self.sha256
+        return ("md5", self.md5) if self.md5 else None
 
     @property
     def local_name(self) -> str:
@@ -105,7 +116,10 @@ def is_cached(dataset: str, file: RemoteFile) -> bool:
         return size > 0
     if file.size is not None and size != file.size:
         return False
-    return file.md5 is None or size > HASH_LIMIT or pooch.file_hash(str(path), "md5") == file.md5
+    if file.checksum is None or size > HASH_LIMIT:
+        return True
+    algorithm, digits = file.checksum
+    return pooch.file_hash(str(path), algorithm) == digits
 
 
 def fetch(dataset: str, file: RemoteFile, *, progress: bool = True) -> Path:
@@ -178,13 +192,17 @@ def _download(url: str, file: RemoteFile, path: Path, progress: bool) -> None:
     """Bring the file from one address to `path`, or raise _AddressError."""
     import requests  # imported here because cached files need no network code
 
-    md5 = f"md5:{file.md5}" if file.md5 else None
+    known_hash = ":".join(file.checksum) if file.checksum else None
     unzip = pooch.Unzip(members=[file.member], extract_dir="unzip") if file.member else None
     receive = partial(_receive, file, progress)
     path.parent.mkdir(parents=True, exist_ok=True)
     with temporary(path, folder=True) as folder, _quiet_pooch():
         manager = pooch.create(
-            folder, "", registry={file.name: md5}, urls={file.name: url}, retry_if_failed=RETRIES
+            folder,
+            "",
+            registry={file.name: known_hash},
+            urls={file.name: url},
+            retry_if_failed=RETRIES,
         )
         try:
             # pooch declares other names for a downloader's arguments than it uses.
@@ -192,7 +210,9 @@ def _download(url: str, file: RemoteFile, path: Path, progress: bool) -> None:
         except requests.RequestException as error:
             raise _AddressError(_reason(error)) from error
         except ValueError as error:
-            raise _AddressError(f"the file is damaged: its MD5 is not {file.md5}") from error
+            algorithm, digits = file.checksum or ("", "")
+            name = {"md5": "MD5", "sha256": "SHA-256"}[algorithm]
+            raise _AddressError(f"the file is damaged: its {name} is not {digits}") from error
         except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
             raise _AddressError(f"the zip is damaged: {error}") from error
         done = Path(folder, "unzip", file.member) if file.member else Path(folder, file.name)

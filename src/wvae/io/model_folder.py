@@ -17,6 +17,9 @@
 ====================  ===========================================================================
 
 ``model.safetensors`` has the parameters and buffers of the network, and ``label_centres``.
+
+``wvae fit`` adds `ROWS_FILE`, a record of the training rows, and ``wvae measure`` `MEASURES_FILE`,
+its figures.
 """
 
 from __future__ import annotations
@@ -50,6 +53,9 @@ Code = Literal["rest", "label", "both"]
 FORMAT = 5
 EARLIER_FORMAT = 4  # "auto" stood for other backbones; strokes were taken as bright
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
+ROWS_FILE, MEASURES_FILE = "rows.json", "measures.json"
+MIN_HALF_VALUES = 1000  # smaller tensors, such as scales, stay as they are
+KNOT_TENSORS = ("alignment.source", "alignment.target")
 MAX_EPOCHS = 10**9
 LABEL_CENTRES = "label_centres"  # name of this tensor in model.safetensors
 
@@ -104,13 +110,15 @@ def check_code(code: Any) -> Code:
     return code
 
 
-def write_model_folder(saved: SavedModel) -> None:
+def write_model_folder(saved: SavedModel, *, half: bool = False) -> None:
     """Write a model folder atomically. It replaces an earlier model folder.
 
     Parameters
     ----------
     saved
         The model; ``saved.path`` is the folder. Folders above it are created.
+    half
+        Whether to write large tensors in half precision.
 
     Raises
     ------
@@ -133,11 +141,27 @@ def write_model_folder(saved: SavedModel) -> None:
     if saved.schema is not None:
         about["schema"] = saved.schema.to_json()
     tensors = saved.weights | {LABEL_CENTRES: torch.from_numpy(saved.label_centres)}
+    if half:
+        tensors = {name: _smaller(name, value) for name, value in tensors.items()}
     check_model_replaceable(saved.path, overwrite=True)
     saved.path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_folder(saved.path) as folder:
         write_json(folder / CONFIG_FILE, about)
         write_tensors(folder / WEIGHTS_FILE, tensors, {})
+
+
+def _smaller(name: str, value: Tensor) -> Tensor:
+    """Return a tensor in half precision if it is large, and its knots, if any, stay apart.
+
+    Knots of the alignment that became equal would make its pieces infinitely steep; they take
+    single precision.
+    """
+    if not value.is_floating_point() or value.numel() < MIN_HALF_VALUES:
+        return value
+    is_knots = name in KNOT_TENSORS
+    if is_knots and not bool((value.half().diff(dim=-1) > 0).all()):
+        return value.float()
+    return value.half()
 
 
 def check_model_replaceable(path: Path, *, overwrite: bool) -> None:

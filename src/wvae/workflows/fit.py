@@ -6,6 +6,7 @@ At the end it says how well the label is predicted, and draws a sheet of swaps.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -21,12 +22,13 @@ from ..io.model_folder import check_model_replaceable
 from ..nn.distributed import init_processes, rank, shutdown
 from ..training.checkpoint import CHECKPOINT_FILE
 from ..training.examples import check_examples
-from ..training.loop import write_history
+from ..training.loop import Row, write_history
 from ..validation import check_labels
 from .fit_report import expected_seconds, report_fit
 from .inputs import write_training_record
 from .progress import Phases, Progress, Silent
 from .run_folder import Run, RunError, locked
+from .trackers import Trackers
 
 MAX_TEST_ROWS = 50_000  # whose loss is computed after every epoch
 
@@ -41,6 +43,7 @@ def fit_to_folder(
     resume: bool = False,
     log: Log | None = None,
     source: str = "",
+    trackers: Sequence[str] = (),
 ) -> Path:
     """Train on the training rows of data (see `holdout_mask`) and write a model folder.
 
@@ -68,6 +71,8 @@ def fit_to_folder(
         Receives the accuracy of the label on held-out rows and the seconds of each phase.
     source
         Name or path of the data, which the model folder records for `wvae explore`.
+    trackers
+        Experiment trackers that record the training: see `wvae.workflows.trackers`.
 
     Returns
     -------
@@ -107,10 +112,12 @@ def fit_to_folder(
     phases = Phases(progress or Silent(), subject, expected_seconds(config, train))
     partial.mkdir(parents=True, exist_ok=True)
     try:
-        with locked(partial):
-            model = _fit(config, train, test, checkpoint, phases)
-            _write_model(partial / "model", model, train, source)
-            report_fit(partial / "model", model, train, test, phases.seconds, log or _discard)
+        with locked(partial), Trackers(trackers, out, checkpoint, asdict(config)) as tracked:
+            model = _fit(config, train, test, checkpoint, phases, tracked)
+            folder = partial / "model"
+            _write_model(folder, model, train, source)
+            scores = report_fit(folder, model, train, test, phases.seconds, log or _discard)
+            tracked.finish(scores, model.n_iter_)
             replace_folder(partial / "model", out)
             shutil.rmtree(partial)
         shutdown()
@@ -184,6 +191,7 @@ def _fit(
     test: Dataset | None,
     checkpoint: Path,
     phases: Phases,
+    trackers: Trackers | None = None,
 ) -> WVAE:
     """Train, and show the epochs, the alignment and the fine-tuning."""
     if test is not None and len(test) > MAX_TEST_ROWS:
@@ -193,12 +201,18 @@ def _fit(
     model = WVAE(**asdict(replace(config, kind=train.kind)))
     with phases:
         show_epoch = phases.start("training", config.epochs)
+
+        def on_epoch(row: Row) -> None:
+            show_epoch(int(row["epoch"]))
+            if trackers is not None:
+                trackers.on_epoch(row)
+
         return model.fit(
             # All of these rows are for training, also those that a trial took from the test part.
             replace(train, split=None),
             test=None if test is None or not len(test) else (test.x, test.y),
             checkpoint=checkpoint,
-            on_epoch=lambda row: show_epoch(int(row["epoch"])),
+            on_epoch=on_epoch,
             on_phase=phases,
         )
 

@@ -57,7 +57,7 @@ def expected_seconds(config: Config, train: Dataset) -> Callable[[float], dict[s
 
 def report_fit(
     folder: Path, model: WVAE, train: Dataset, test: Dataset, seconds: dict[str, float], log: Log
-) -> None:
+) -> dict[str, float]:
     """Log how well the label is predicted and the seconds of each phase, and draw the swaps.
 
     Parameters
@@ -72,24 +72,40 @@ def report_fit(
         Duration of each phase, by name.
     log
         Receives the lines.
+
+    Returns
+    -------
+    dict
+        ``final.seconds.{phase}``, and if there is a classifier ``final.accuracy`` of the label,
+        ``.low`` and ``.high``, the ends of its interval, and ``.chance``; ``final.held_out`` is 1
+        if they are of held-out rows and 0 if of training rows.
     """
+    scores = {f"final.seconds.{phase}": value for phase, value in seconds.items()}
     check = _check_label(model, train, test)
     if check is not None:
         log(describe(check, train.label_name))
+        low, high = check.accuracy.interval
+        scores |= {
+            "final.accuracy": check.accuracy.value,
+            "final.held_out": float(check.is_held_out),
+        }
+        scores |= {"final.accuracy.low": low, "final.accuracy.high": high}
+        scores["final.accuracy.chance"] = check.accuracy.chance
     phases = [f"{name} {_duration(value)}" for name, value in seconds.items()]
     log(f"time: {', '.join(phases)}")
     config = model.config_
     if not is_drawable(config.kind, model.shape_):
-        return
+        return scores
     if find_spec("PIL") is None:
         log(f"no {SWAPS_FILE}, which needs Pillow: pip install 'wvae[files]'")
-        return
+        return scores
     seed = config.random_state
     source = test if test.labelled.any() else train
     labels, names = choose_labels(model, source, seed)
     examples = Sheet(labels, names, choose_styles(source, seed))
     write_sheet(folder / SWAPS_FILE, model, examples)
     log(f"{SWAPS_FILE} in the folder shows each {train.label_name} in the style of other examples")
+    return scores
 
 
 def describe(check: LabelCheck, label: str) -> str:

@@ -17,9 +17,8 @@ from ..datasets.holdout import holdout_mask
 from ..datasets.messages import Log
 from ..estimator import WVAE
 from ..io.files import ModelFileError, write_json
+from ..io.model_folder import ROWS_FILE
 from ..training.examples import FINGERPRINT_ROWS
-
-ROWS_FILE = "rows.json"  # in a model folder: a record of the rows that it was trained on
 
 # ------------------------------------------------------------------------------------ open data
 
@@ -94,6 +93,8 @@ def write_training_record(folder: Path, train: Dataset, source: str = "") -> Non
         Name of the data set, or path, as the user gave it; empty if there is none.
     """
     record = _rows_record(train)
+    if train.licence:
+        record["licence"] = train.licence
     if source:
         record["source"] = source
     write_json(folder / ROWS_FILE, record)
