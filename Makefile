@@ -16,7 +16,7 @@ NPM    := npm --prefix web --no-audit --no-fund --no-update-notifier --loglevel=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo fonts browser web page test test-fast coverage lint format docs bench bench-separation gallery clean
+.PHONY: help demo fonts browser web page test test-fast coverage lint format docs packages audit constraints results figures bench bench-separation gallery clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -93,6 +93,30 @@ docs/_explorer/explorer/index.html: $(PAGE)
 docs: $(READY) page ## the pages, in docs/_build
 	@[ ! -e $(PAGE) ] || $(MAKE) --no-print-directory docs/_explorer/explorer/index.html
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build
+
+# What builds, tries and checks a release; uv installs, in the versions that the tests were run with.
+$(VENV)/.release: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[release]'
+	@touch $@
+
+packages: $(VENV)/.release page ## build the wheel and the source archive in dist/, and try each in an empty environment
+	$(BIN)/python .ci/try_packages.py --out dist $(EXTRAS)
+
+audit: $(VENV)/.release ## known vulnerabilities of the pinned versions, and the licences of what is installed
+	$(BIN)/python .ci/audit.py
+
+# All extras but mlflow, which caps pyarrow below the version that the tests run with.
+PINNED := report files hf audio onnx scenes fonts processes ray explore hub tensorboard wandb umap bench docs dev release
+constraints: $(VENV)/.release ## bring constraints.txt in line with pyproject.toml; UPGRADE=1 for the newest versions
+	$(if $(PIP_CERT),SSL_CERT_FILE="$(PIP_CERT)") $(BIN)/uv pip compile pyproject.toml $(PINNED:%=--extra %) \
+	  --universal --python-version 3.11 --quiet --no-header --no-annotate \
+	  $(if $(UPGRADE),--upgrade) --output-file constraints.txt
+
+results: $(READY) ## measure what README and documentation report, hours; goes on where it stopped. RESULTS='domain-fsdd'
+	$(BIN)/python benchmarks/results.py --jobs 2 $(RESULTS)
+
+figures: $(READY) ## fill the figures of README and documentation from docs/results
+	$(BIN)/python docs/figures.py
 
 bench: $(READY) ## speed and scale beside limits and peers, half an hour; docs/benchmarks/speed.md says what it found
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'

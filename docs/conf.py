@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from importlib.metadata import metadata
 from importlib.metadata import version as installed
 from pathlib import Path
 
@@ -27,7 +27,9 @@ extensions = [
     "sphinxext.opengraph",
     "accessible",
     "generated",
+    "japanese",
     "mathml",
+    "recordings",
 ]
 exclude_patterns = ["_build", "_cache", "_explorer", "_ext", "results", "jupyter_execute"]
 
@@ -76,12 +78,13 @@ html_theme_options = {
 }
 html_copy_source = False
 html_show_sourcelink = False
-html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL", "")
+addresses = dict(entry.split(", ", 1) for entry in metadata("wvae").get_all("Project-URL") or [])
+html_baseurl = addresses.get("Documentation", "")
 # The live explorer, which `make docs` makes if the page can be built.
 html_extra_path = ["_explorer"] if (HERE / "_explorer").exists() else []
 copybutton_exclude = ".linenos, .gp, .go"
 ogp_site_name = "wvae"
-ogp_site_url = html_baseurl or "/"
+ogp_site_url = html_baseurl or "/"  # a shared link shows a picture only by its whole address
 ogp_image = "_static/social.png"
 ogp_image_alt = "wvae: one image, and every label in its style"
 ogp_social_cards = {"enable": False}

@@ -126,3 +126,10 @@ def source(result: str) -> str:
         f"`{commands}`: {threads}, {where}, PyTorch {machine['torch']}, commit {commits}, "
         f"{first['date']}."
     )
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows, the first of which is the heading, as a Markdown table."""
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    lines.insert(1, "|" + "---|" * len(rows[0]))
+    return "\n".join(lines)

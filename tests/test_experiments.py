@@ -20,7 +20,7 @@ from wvae.config import Config
 from wvae.datasets import Dataset
 from wvae.datasets.holdout import holdout_mask
 from wvae.datasets.values import ValueScale
-from wvae.experiments import plane, writers
+from wvae.experiments import panels, plane, writers
 from wvae.experiments.reproduce import RunError, reproduce
 from wvae.io.files import OutputExistsError
 from wvae.workflows import measure
@@ -61,7 +61,7 @@ def first_two_axes(
 
 
 def speed_up(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(writers, "tsne", first_two_axes)
+    patch.setattr(panels, "tsne", first_two_axes)
     patch.setattr(writers, "CEILING_EPOCHS", 1)
     patch.setattr(measure, "MIN_JUDGE_EXAMPLES", 1000)
     patch.setattr("wvae.evaluation.probes.EPOCHS", 3)
@@ -121,13 +121,17 @@ def test_a_run_folder_holds_all_its_files(whole: Path):
         "writers/rows.json",
         "writers/codes.parquet",
         "figures/plane.png",
+        "figures/plane-decoded.png",
         "figures/plane-by-factor.png",
         "figures/plane-reconstructions.png",
         "figures/plane-losses.png",
         "figures/plane-leakage.png",
         "figures/plane-swap.png",
         "figures/writers-scores.png",
-        "figures/writers-tsne.png",
+        "figures/writers-map-z_label-label.png",
+        "figures/writers-map-z_label-factor.png",
+        "figures/writers-map-z_rest-label.png",
+        "figures/writers-map-z_rest-factor.png",
         "figures/writers-rewritten.png",
         "figures/writers-losses.png",
         "figures/writers-leakage.png",
@@ -481,6 +485,25 @@ def test_a_run_resumes_after_a_full_disk(
     assert (tmp_path / "out" / "plane" / "model.safetensors").read_bytes() == trained
 
 
+@pytest.mark.usefixtures("without_figures")
+def test_figures_are_written_in_every_wanted_format(planted: Dataset, tmp_path: Path):
+    out = reproduce("plane", planted, QUICK, tmp_path / "out", figure_formats=["svg", "pdf", "svg"])
+    names = sorted(path.name for path in (out / "figures").iterdir())
+    assert names == ["plane.pdf", "plane.png", "plane.svg"]
+    assert json.loads((out / "config.json").read_text())["figures"] == ["pdf", "svg"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "finish", stop)
+        with pytest.raises(RuntimeError, match="stopped"):
+            reproduce("plane", planted, QUICK, tmp_path / "other")
+    # A resumed run would lack the figures of its finished stages.
+    with pytest.raises(RunError, match=r"other settings \(figures\)"):
+        reproduce("plane", planted, QUICK, tmp_path / "other", figure_formats=["svg"])
+
+
+def stop(self: Run) -> Path:
+    raise RuntimeError("stopped")
+
+
 # ------------------------------------------------------------------------------------- arguments
 
 
@@ -490,6 +513,8 @@ def test_bad_arguments_are_rejected_before_any_work(planted: Dataset, tmp_path: 
         reproduce("third", planted, CONFIG, out)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="trials is 0"):
         reproduce("all", planted, CONFIG, out, trials=0)
+    with pytest.raises(ValueError, match="figure_formats holds 'gif', expected svg or pdf"):
+        reproduce("all", planted, CONFIG, out, figure_formats=["svg", "gif"])
     no_writer = replace(planted, factors={"ink": planted.y}, name="nameless")
     with pytest.raises(ValueError, match=r"nameless has no factor 'writer' .*ink"):
         reproduce("writers", no_writer, CONFIG, out)

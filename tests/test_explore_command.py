@@ -194,14 +194,23 @@ def test_a_missing_page_is_one_line(
         assert "`make web`" in message
 
 
-def test_a_missing_extra_is_one_line(
-    model: Path, command: Command, calls: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("package", ["uvicorn", "openTSNE", "onnx"])
+@pytest.mark.parametrize("flags", [[], ["--export", "site"]], ids=["server", "export"])
+def test_a_missing_extra_is_one_line_before_the_hard_work(
+    model: Path,
+    command: Command,
+    calls: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    package: str,
+    flags: list[str],
 ):
-    monkeypatch.setitem(sys.modules, "uvicorn", None)
-    monkeypatch.delitem(sys.modules, "wvae.explorer.server", raising=False)
-    monkeypatch.delattr("wvae.explorer.server", raising=False)
-    message = one_line(command("explore", model, "planted.npz", "--quiet"))
-    assert message == "wvae: the package uvicorn is not installed: pip install 'wvae[explore]'\n"
+    def fail(*_: object, **__: object) -> None:
+        pytest.fail("the data were read")
+
+    monkeypatch.setattr("wvae.cli.explore.open_model_and_data", fail)
+    monkeypatch.setitem(sys.modules, package, None)
+    message = one_line(command("explore", model, "planted.npz", "--quiet", *flags))
+    assert f" {package}: pip install 'wvae[explore]'" in message
 
 
 # ---------------------------------------------------------------------- server

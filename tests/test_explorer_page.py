@@ -348,6 +348,17 @@ def test_a_probe_on_the_selection_reads_the_label_from_z_label_only(open_page: O
     assert found["z_rest"] < found["z_label"] - 30
 
 
+def test_the_badge_and_the_panel_say_the_amount_of_the_leakage(open_page: Open, site: Path):
+    manifest = json.loads((site / "data" / "manifest.json").read_text(encoding="utf-8"))
+    metrics = manifest["truth"]["metrics"]
+    page = open_page("tab=truth")
+    names = ("max", "low", "high", "majority")
+    highest, low, high, chance = (f"{metrics[f'leakage.{name}']:.2f}" for name in names)
+    assert page.inner_text("header .badge") == f"leakage {highest}, chance {chance}"
+    amount = f"Leakage {highest} [{low}, {high}] against chance {chance}"
+    assert page.inner_text(".panel-body p.verdict") == amount
+
+
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_all_views_speak_the_language(open_page: Open, language: str):
     page = open_page(f"lang={language}&a=3&b=9")

@@ -327,7 +327,9 @@ def test_a_signal_stops_it_while_browsers_hold_connections(
             process.kill()
     for connection in (silent, kept, slow):
         connection.close()
-    assert (process.returncode, err) == (code, "stopped\n")
+    # With -X dev, asyncio also says which steps took long: any does on a busy machine.
+    lines = [line for line in err.splitlines() if not line.startswith("Executing <")]
+    assert (process.returncode, lines) == (code, ["stopped"])
 
 
 def test_a_thread_stops_and_frees_its_port(folder: Path):

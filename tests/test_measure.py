@@ -25,7 +25,7 @@ from wvae.workflows.measure import measure
 from wvae.workflows.progress import Silent
 
 Array = np.ndarray
-UNDECIDED, NOT_CLEAN = "undecided: ", "not clean: "
+UNTOLD = "400 test examples do not tell the strongest probe"
 
 
 @dataclass
@@ -224,11 +224,12 @@ def test_a_perfect_split_scores_high_and_its_leakage_is_not_decided_by_400_rows(
     assert perfect["retrieval.people"] == 5
     lines = summarise(perfect, "animal")
     assert len(lines) == 1
-    assert lines[0].startswith(UNDECIDED)
-    assert "400 test rows" in lines[0]
-    clean = perfect | {"leakage.high": perfect["leakage.majority"] + 0.049}
-    assert summarise(clean)[0].startswith("clean: ")
-    assert "predicts the animal from" in lines[0]
+    amounts = (perfect[f"leakage.{name}"] for name in ("max", "low", "high", "majority"))
+    assert lines[0].startswith(
+        "leakage {:.2f} [{:.2f}, {:.2f}] against chance {:.2f}: ".format(*amounts)
+    )
+    assert UNTOLD in lines[0]
+    assert lines[0].endswith("from a constant guess of the animal")
 
 
 def test_the_top_level_is_the_worse_of_mean_and_sample(perfect: dict[str, float]):
@@ -244,7 +245,11 @@ def test_a_nonlinear_leak_is_not_clean(data: Dataset):
     metrics = measure(stub(Leaky), data, judge_epochs=1, quick=True)
     assert metrics["leakage.clean"] == 0
     assert metrics["leakage.max"] > metrics["leakage.majority"] + 0.15
-    assert summarise(metrics, "animal")[0].startswith(NOT_CLEAN)
+    line = summarise(metrics, "animal")[0]
+    assert "predicts the animal from" in line
+    chance, highest = metrics["leakage.majority"], metrics["leakage.max"]
+    share = 100 * (highest - chance) / (1 - chance)
+    assert line.endswith(f"{share:.0f} % of the way from a constant guess to no error")
 
 
 def test_a_decoder_that_ignores_z_label_has_a_low_swap_score(data: Dataset):

@@ -12,7 +12,9 @@ import pytest
 
 from wvae.config import Config
 from wvae.experiments.writers import ROWS, SCORES, _summary
-from wvae.reporting.html import ARTICLE_PLANE, panel_values, plane_rows, write_report, writer_rows
+from wvae.reporting.glossary import TERMS
+from wvae.reporting.html import write_report
+from wvae.reporting.tables import ARTICLE_PLANE, panel_values, plane_rows, writer_rows
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 PIXEL = bytes.fromhex(
@@ -20,7 +22,8 @@ PIXEL = bytes.fromhex(
     "0000000a49444154789c63f80f00010101005a4d6bf60000000049454e44ae426082"
 )
 SWAP_SCORES = ["0.861", "0.955", "0.987", "0.733"]
-TERMS = ("reconstruction", "kl_label", "kl_rest", "classification", "loss", "accuracy")
+PICTURES = ("plane", "plane-losses", "writers-map-z_rest-label", "writers-scores")
+LOSSES = ("reconstruction", "kl_label", "kl_rest", "classification", "loss", "accuracy")
 
 
 class Page(HTMLParser):
@@ -30,6 +33,9 @@ class Page(HTMLParser):
         super().__init__()
         self.open: list[str] = []
         self.links: list[str] = []
+        self.ids: list[str] = []
+        self.alts: list[str] = []
+        self.language = ""
         self.rows: list[list[str]] = []
         self.text, self.tags = "", set()
         self.feed(path.read_text(encoding="utf-8"))
@@ -41,6 +47,13 @@ class Page(HTMLParser):
         self.links += [
             value or "" for name, value in attrs if name in ("src", "href", "srcset", "action")
         ]
+        attributes = dict(attrs)
+        if "id" in attributes:
+            self.ids.append(attributes["id"] or "")
+        if tag == "img":
+            self.alts.append(attributes.get("alt") or "")
+        if tag == "html":
+            self.language = attributes.get("lang") or ""
         if tag not in VOID:
             self.open.append(tag)
         if tag == "tr":
@@ -96,11 +109,11 @@ def metrics_of(draws: int, objective: str = "classifier") -> dict[str, Any]:
     names += (
         [f"{row}.label_ami" for row in ROWS[:10]]
         + ["ceiling.accuracy"]
-        + [f"test.{term}" for term in TERMS]
+        + [f"test.{term}" for term in LOSSES]
     )
     counts = {"writers": 100, "eligible": 580, "test.examples": 1000}
     results = [counts | {n: float(rng.random()) for n in names} for _ in range(draws)]
-    plane = {f"plane.test.{term}": float(rng.uniform(10, 99)) for term in TERMS}
+    plane = {f"plane.test.{term}": float(rng.uniform(10, 99)) for term in LOSSES}
     if objective == "plain":
         plane = {
             n: v
@@ -145,7 +158,7 @@ def measurements(name: str) -> dict[str, Any]:
 
 def page_of(folder: Path, settings: dict[str, Any], metrics: dict[str, Any]) -> Page:
     (folder / "figures").mkdir(parents=True, exist_ok=True)
-    for name in ("plane", "plane-losses", "writers-tsne", "writers-scores"):
+    for name in PICTURES:
         (folder / "figures" / f"{name}.png").write_bytes(PIXEL)
     assert write_report(folder, settings, metrics) == folder / "report.html"
     assert sorted(p.name for p in folder.iterdir()) == ["figures", "report.html"]
@@ -210,7 +223,7 @@ def test_the_page_says_how_far_z_rest_is_above_its_baselines(
     assert "data centred and scaled per label" in text
 
 
-@pytest.mark.parametrize("term", TERMS)
+@pytest.mark.parametrize("term", LOSSES)
 def test_the_plane_has_every_term(page: Page, metrics: dict[str, Any], term: str):
     value = metrics[f"plane.test.{term}"]
     if term == "accuracy":
@@ -239,8 +252,11 @@ def test_settings_are_on_the_page(page: Page):
 
 
 def test_the_page_needs_no_other_file(page: Page):
-    assert len(page.links) == 4
-    assert all(link.startswith("data:image/png;base64,") for link in page.links)
+    pictures = [link for link in page.links if link.startswith("data:image/png;base64,")]
+    assert len(pictures) == len(PICTURES)
+    inside = set(page.links) - set(pictures)
+    assert {link.removeprefix("#") for link in inside} <= set(page.ids)
+    assert all(link.startswith("#") for link in inside)
     assert not page.tags & {"script", "link", "iframe", "object"}
 
 
@@ -282,16 +298,35 @@ def test_each_experiment_has_a_page_of_its_own(tmp_path: Path, metrics: dict[str
 def test_the_notebooks_figures_stand_beside_its_own_variant(tmp_path: Path, objective: Any):
     config = Config.preset("article", objective)
     metrics = metrics_of(2, objective)
-    page = page_of(tmp_path, settings_of(config), metrics)
+    page = page_of(tmp_path, settings_of(config, name="emnist"), metrics)
     for term, value in ARTICLE_PLANE[objective].items():
         assert page.row(term)[1:] == [f"{metrics[f'plane.test.{term}']:.2f}", f"{value:.1f}"]
     assert page.row("kl_rest")[2] == "–"
-    best = plane_rows(settings_of(Config()), metrics)
+    best = plane_rows(settings_of(Config(), name="emnist"), metrics)
     assert all(row["article"] is None for row in best)
 
 
-def test_the_articles_row_is_there(page: Page):
+@pytest.mark.parametrize(
+    ("data", "is_there", "other"), [("emnist", True, False), ("mnist", True, True)]
+)
+def test_the_articles_figures_stand_beside_real_digits(
+    tmp_path: Path, metrics: dict[str, Any], data: str, is_there: bool, other: bool
+):
+    settings = settings_of(Config.preset("article"), name=data)
+    page = page_of(tmp_path, settings, metrics)
     assert page.row("the article, z_rest on EMNIST")[2:5] == ["0.1971", "0.0275", "0.0736"]
+    text = " ".join(page.text.split())
+    assert ("whose writers and images are others than these" in text) == other
+    assert ("which are other images than these" in text) == other
+
+
+def test_the_articles_figures_do_not_stand_beside_synthetic_digits(
+    tmp_path: Path, metrics: dict[str, Any]
+):
+    settings = settings_of(Config.preset("article"), name="handwriting")
+    page = page_of(tmp_path, settings, metrics)
+    assert "EMNIST" not in page.text
+    assert all(row["article"] is None for row in plane_rows(settings, metrics))
 
 
 @pytest.mark.parametrize("name", ["plane", "writers"])
@@ -301,8 +336,8 @@ def test_the_panels_of_a_measured_model(tmp_path: Path, metrics: dict[str, Any],
         (tmp_path / "figures" / f"{name}-{picture}.png").write_bytes(PIXEL)
     page = page_of(tmp_path, settings_of(Config()), metrics | measurements(name))
     text = " ".join(page.text.split())
-    assert "Not clean: an MLP probe predicts the animal from z_rest with 41.3 % accuracy" in text
-    assert "40.2–42.4 %, a constant guess 10.7 %" in text
+    assert "Leakage 0.41 [0.40, 0.42] against chance 0.11: the strongest probe, an MLP" in text
+    assert "predicts the animal from z_rest in 41.3 % of 1,030 test examples, 34 % of the" in text
     assert page.row("logistic regression") == ["logistic regression", "0.211", "0.107", "0.118"]
     assert page.row("MLP, 2 × 256 units")[1] == "0.413"
     assert page.row("k-NN")[1] == "0.315"
@@ -311,22 +346,78 @@ def test_the_panels_of_a_measured_model(tmp_path: Path, metrics: dict[str, Any],
     assert "0.402–0.424" in text
     assert "between 0.51 and about 1.27 nats" in text
     assert [row[1] for row in page.rows if len(row) == 2 and row[1] in SWAP_SCORES] == SWAP_SCORES
+    assert "clean" not in text.replace("leakage.clean", "")
     assert text.count("does z_rest still contain the animal?") == 1
-    assert len(page.links) == 6
+    assert len([link for link in page.links if link.startswith("data:")]) == len(PICTURES) + 2
 
 
 def test_a_model_that_was_not_measured_has_no_panels(page: Page, metrics: dict[str, Any]):
     assert panel_values("plane", settings_of(Config()), metrics) == {}
     assert "Leakage:" not in page.text
     assert "Swap:" not in page.text
+    assert "How to read it" not in page.text
 
 
 def test_doubts_are_on_the_page(tmp_path: Path, metrics: dict[str, Any]):
     metrics |= measurements("writers") | {"writers.measure.swap.label": 0.1}
-    metrics["writers.measure.leakage.high"] = 0.15
+    metrics["writers.measure.leakage.low"] = 0.1
     text = " ".join(page_of(tmp_path, settings_of(Config()), metrics).text.split())
-    assert "Clean: an MLP probe" in text
+    assert "1,030 test examples do not tell the strongest probe, an MLP, from a constant" in text
     assert "The decoder ignores z_label: 10.0 %" in text
+
+
+def test_the_summary_is_three_sentences_and_the_leakage(tmp_path: Path, metrics: dict[str, Any]):
+    metrics |= measurements("plane") | measurements("writers")
+    metrics |= {"writers.z_rest.kmeans.ami.mean": 0.372, "writers.z_rest.kmeans.ami.sd": 0.008}
+    page = page_of(tmp_path, settings_of(Config()), metrics)
+    text = " ".join(page.text.split())
+    summary = text[text.index("Summary") : text.index("Contents")]
+    assert "the animal as the only label" in summary
+    assert (
+        "a probe predicts the animal of 97.1 % of the test examples, and 86.1 % of the" in summary
+    )
+    assert "with an AMI of 0.37 ± 0.01 (3 trials; 0 is chance, 1 perfect)" in summary
+    assert f"raw pixels {metrics['writers.raw.kmeans.ami.mean']:.2f}," in summary
+    assert summary.count("Leakage 0.41 [0.40, 0.42] against chance 0.11") == 2
+    assert text.index("Summary") < text.index("Experiment I:")
+
+
+def test_figures_and_tables_are_numbered_in_order(tmp_path: Path, metrics: dict[str, Any]):
+    page = page_of(tmp_path, settings_of(Config()), metrics | measurements("writers"))
+    for kind, least in (("Figure", 4), ("Table", 4)):
+        numbers = list(map(int, re.findall(rf"{kind} (\d+)\.", page.text)))
+        assert numbers == list(range(1, len(numbers) + 1))
+        assert len(numbers) >= least
+    assert len(page.alts) == len(PICTURES)
+    assert all(len(alt) > 20 for alt in page.alts)
+    assert len(set(page.ids)) == len(page.ids)
+    assert page.language == "en"
+
+
+def test_every_term_is_defined_where_its_links_lead(page: Page):
+    used = {link.removeprefix("#term-") for link in page.links if link.startswith("#term-")}
+    assert {"z_rest", "ami", "nats"} <= used <= set(TERMS)
+    for key, (name, meaning) in TERMS.items():
+        assert f"term-{key}" in page.ids
+        assert name in page.text
+        assert meaning in page.text
+
+
+@pytest.mark.parametrize(("shown", "rows"), [(530, "a random sample of 530"), (1000, "all 1,000")])
+def test_the_map_says_which_rows_it_shows(
+    tmp_path: Path, metrics: dict[str, Any], shown: int, rows: str
+):
+    metrics |= {"writers.map.examples": shown, "writers.test.examples.mean": 1000.0}
+    text = " ".join(page_of(tmp_path, settings_of(Config()), metrics).text.split())
+    assert f"t-SNE of both codes of {rows}" in text
+    assert "test images of trial 1 of 3, seed 0, none of which the model was trained on" in text
+
+
+def test_the_page_names_the_formats_of_its_figures(tmp_path: Path, metrics: dict[str, Any]):
+    settings = settings_of(Config()) | {"figures": ["pdf", "svg"]}
+    assert "as PNG and as PDF and SVG" in " ".join(
+        page_of(tmp_path, settings, metrics).text.split()
+    )
 
 
 def test_a_run_without_writers_has_no_rows():

@@ -55,7 +55,7 @@ def test_every_data_set_is_measured_plotted_and_reported(
             "swap.label",
         ):
             assert np.isfinite(metrics[f"{name}.{key}"])
-        for figure in ("swap", "map", "leakage"):
+        for figure in ("swap", "map-z_rest-label", "map-z_rest-factor", "leakage"):
             assert (folder / "figures" / f"{name}-{figure}.png").read_bytes().startswith(b"\x89PNG")
         assert (folder / name / "model.safetensors").exists()
     page = (folder / "report.html").read_text()

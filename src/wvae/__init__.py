@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .workflows.measure import measure
     from .workflows.scorer import rest_scorer
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "WVAE",
     "Config",

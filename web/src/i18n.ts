@@ -170,11 +170,9 @@ const TEXTS = {
   "draw.noRate": ["The sample rate of these sounds is unknown, so new sounds cannot be read.", "サンプリングレートが不明なため、新しい音声は読み込めません。"],
   play: ["Play", "再生"],
   "play.example": ["Play example {row}", "例 {row} を再生"],
-  "truth.clean": ["clean", "分離できている"],
-  "truth.undecided": ["undecided", "判定できない"],
-  "truth.notClean": ["not clean", "分離できていない"],
   "truth.unknown": ["not measured", "未測定"],
-  "truth.split": ["The split is {verdict}", "判定：{verdict}"],
+  "truth.badge": ["leakage {value}, chance {chance}", "漏れ {value}（偶然 {chance}）"],
+  "truth.amount": ["Leakage {value} [{low}, {high}] against chance {chance}", "漏れ {value} [{low}, {high}]、偶然の水準 {chance}"],
   "truth.leakage": [
     "Does z_rest still hold the label? The best of several fresh probes predicts the {label} from z_rest for {value} of {rows} held-out examples ({low}–{high}). Always naming the most frequent one: {chance}.",
     "z_rest にラベルが残っているか。新しく学習したプローブのうち最良のものは、テスト例 {rows} 件の {value}（{low}–{high}）で z_rest から {label} を当てました。最も多いラベルを答え続けた場合は {chance} です。",

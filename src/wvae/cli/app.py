@@ -26,6 +26,7 @@ from .options import (
     LabelFromName,
     ObjectiveOption,
     PresetOption,
+    parse_formats,
     parse_levels,
     with_hyper_parameters,
 )
@@ -38,7 +39,7 @@ EXTRAS = {
     "jinja2": "report",
     "matplotlib": "report",
     "openTSNE": "report",
-    "pyarrow": "report",
+    "pyarrow": "files",
     "PIL": "files",
     "charset_normalizer": "files",
     "datasets": "hf",
@@ -118,6 +119,13 @@ def reproduce(
         Path | None,
         typer.Option(metavar="FOLDER", help="Folder to write. (default: runs/WHICH-DATA-PRESET)"),
     ] = None,
+    figures: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="svg|pdf",
+            help="Also write every figure in this format, for a paper; svg,pdf for both.",
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", metavar="", help="Replace an existing run.")
     ] = False,
@@ -132,7 +140,7 @@ def reproduce(
     With the preset best and more than 20,000 images, Experiment I trains for fewer epochs unless
     you give --epochs. Run the same command again to continue an interrupted run.
     """
-    config = _config(preset, objective, seed, changes)
+    config, figure_formats = _config(preset, objective, seed, changes), parse_formats(figures)
     if which != "worlds" and data and len(data) > 1:
         raise ValueError(
             f"--data is given {len(data)} times, expected once: only `wvae reproduce worlds` takes "
@@ -151,6 +159,7 @@ def reproduce(
         "title": f"preset {preset}" + (f", objective {objective}" if objective else ""),
         "command": shlex.join(["wvae", *sys.argv[1:]]),
         "overwrite": overwrite,
+        "figure_formats": figure_formats,
     }
     with report_interrupt(out, quiet), progress_bars(quiet) as progress:
         if which == "worlds":
@@ -366,7 +375,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("wvae"):
             raise
-        _exit_with(_missing_package(error.name))
+        _exit_with(str(error) if "pip install" in str(error) else _missing_package(error.name))
     except (ValueError, TypeError, OSError) as error:
         _exit_with(str(error))
     except RuntimeError as error:

@@ -126,6 +126,27 @@ def parse_levels(text: str | None) -> tuple[int, ...] | None:
     return tuple(int(word) for word in words)
 
 
+def parse_formats(texts: list[str] | None) -> list[str]:
+    """Return the formats of ``--figures``, which takes one, or several with commas or repeated.
+
+    Raises
+    ------
+    ValueError
+        If one is neither svg nor pdf.
+
+    >>> parse_formats(["svg,pdf"]), parse_formats(["pdf", "svg"]), parse_formats(None)
+    (['svg', 'pdf'], ['pdf', 'svg'], [])
+    """
+    words = [word.strip().lower() for text in texts or () for word in text.split(",")]
+    for word in words:
+        if word not in ("svg", "pdf"):
+            raise ValueError(
+                f"--figures is {', '.join(texts or ())}, expected svg, pdf or svg,pdf: PNG is "
+                "always written"
+            )
+    return words
+
+
 def parse_k(k: str) -> int | None:
     """Return the number of clusters of ``--k``, or None for auto.
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
+from matplotlib.figure import Figure
 
 from ..datasets import Dataset
 from ..datasets.holdout import holdout_mask
 from ..estimator import WVAE
-from ..reporting import figures
+from ..evaluation.embedding import tsne
+from ..reporting import figures, pictures, scatter
 from ..workflows.measure import KINDS, measure
 from ..workflows.run_folder import Run
+
+MAX_POINTS = 3000  # of a t-SNE map: more take minutes and hide each other
+TSNE_ITERATIONS = 750
 
 
 def measure_in_run(run: Run, name: str, data: Dataset, seed: int) -> dict[str, float]:
@@ -38,7 +45,7 @@ def measure_in_run(run: Run, name: str, data: Dataset, seed: int) -> dict[str, f
     return run.stage(f"{name}-measure", compute)
 
 
-def leakage_figure(metrics: dict[str, float], label: str = "label") -> figures.Figure:
+def leakage_figure(metrics: dict[str, float], label: str = "label") -> Figure:
     """Plot the accuracy of the probes of z_rest beside chance and the positive control.
 
     Parameters
@@ -63,7 +70,45 @@ def leakage_figure(metrics: dict[str, float], label: str = "label") -> figures.F
     )
 
 
-def swap_figure(model: WVAE, test: Dataset, seed: int, n: int = 8) -> figures.Figure:
+def save_maps(
+    run: Run, name: str, test: Dataset, codes: Mapping[str, np.ndarray], factor: str, seed: int
+) -> None:
+    """Save t-SNE maps of codes, each by label and by a hidden factor.
+
+    The figures are ``{name}-map-{code}-label`` and ``{name}-map-{code}-factor``. The rows are test
+    rows, because the codes of training rows may hold what a model has memorised; of more than
+    3,000, a random sample.
+
+    Parameters
+    ----------
+    run
+        The run.
+    name
+        First part of the figures' names.
+    test
+        Test rows.
+    codes
+        Their codes, (n, d), by name.
+    factor
+        Name of the hidden factor.
+    seed
+        Seed of the sample and of the maps.
+    """
+    rows = np.sort(np.random.default_rng(seed).permutation(len(test))[:MAX_POINTS])
+    y, groups = test.y[rows], test.factors[factor][rows]
+    for code, z in codes.items():
+        with run.progress.task(f"t-SNE of {code}", TSNE_ITERATIONS) as advance:
+            points = tsne(z[rows], seed=seed, on_step=advance)
+        label = test.label_name
+        by_label = scatter.map_by_label(points, y, title=f"{code} by {label}", legend=label)
+        by_factor = scatter.map_by_factor(
+            points, groups, title=f"{code} by {factor}", legend=factor
+        )
+        run.save_figure(f"{name}-map-{code}-label", by_label)
+        run.save_figure(f"{name}-map-{code}-factor", by_factor)
+
+
+def swap_figure(model: WVAE, test: Dataset, seed: int, n: int = 8) -> Figure:
     """Plot a table of swaps: a row for each z_rest, a column for each label.
 
     Parameters
@@ -89,7 +134,7 @@ def swap_figure(model: WVAE, test: Dataset, seed: int, n: int = 8) -> figures.Fi
     cells = cells.reshape(n_rows, n_columns, *test.shape)
     column_examples, row_examples = unit_values(test.x[columns]), unit_values(test.x[rows])
     is_sound = test.kind == "audio"
-    return figures.swapped(column_examples, row_examples, cells, sound=is_sound)
+    return pictures.swapped(column_examples, row_examples, cells, sound=is_sound)
 
 
 def unit_values(x: np.ndarray) -> np.ndarray:

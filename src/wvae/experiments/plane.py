@@ -12,7 +12,7 @@ from ..datasets import Dataset
 from ..datasets.holdout import holdout_mask
 from ..estimator import WVAE
 from ..evaluation.supervised import train_cnn
-from ..reporting import figures
+from ..reporting import figures, pictures, scatter
 from ..workflows import measure as measuring
 from ..workflows.encode import code_columns, encode_rows, write_columns
 from ..workflows.fit import fit_in_run
@@ -159,24 +159,25 @@ def _save_figures(
 ) -> None:
     """Save the figures of Experiment I."""
     codes, is_sound = np.hstack([z_label, z_rest]), test.kind == "audio"
-    xlim, ylim = figures.limits(z_label), figures.limits(z_rest)
+    xlim, ylim = scatter.limits(z_label), scatter.limits(z_rest)
     grid = decode_grid(model, xlim, ylim)
     label = test.label_name
-    plane = figures.plane(codes, test.y, grid, xlim, ylim, legend=label, sound=is_sound)
-    run.save_figure("plane", plane)
+    run.save_figure("plane", scatter.plane(codes, test.y, xlim, ylim, legend=label))
+    run.save_figure("plane-decoded", pictures.decoded_plane(grid, xlim, ylim, sound=is_sound))
     if factor is not None and factor in test.factors:
-        values = test.factors[factor]
-        by_factor = figures.plane_by_factor(codes, values, xlim, ylim, legend=factor)
-        run.save_figure("plane-by-factor", by_factor)
-    two_per_label = [np.flatnonzero(test.y == label)[:2] for label in test.classes]
-    x = test.x[np.concatenate(two_per_label)[:MAX_RECONSTRUCTIONS]]
-    pairs = figures.reconstructions(unit_values(x), model.reconstruct(x), sound=is_sound)
+        by_group = scatter.by_group(z_rest[:, 0], test.factors[factor], legend=factor)
+        run.save_figure("plane-by-factor", by_group)
+    shown = test.classes[: MAX_RECONSTRUCTIONS // 2]
+    examples = [np.flatnonzero(test.y == label) for label in shown]
+    first, second = ([rows[i] for rows in examples if i < len(rows)] for i in (0, 1))
+    x = test.x[np.array(first + second)]
+    pairs = pictures.reconstructions(unit_values(x), model.reconstruct(x), sound=is_sound)
     run.save_figure("plane-reconstructions", pairs)
     run.save_figure("plane-losses", figures.losses(model.history_))
 
 
 def decode_grid(
-    model: WVAE, xlim: figures.Limits, ylim: figures.Limits, n: int = GRID
+    model: WVAE, xlim: scatter.Limits, ylim: scatter.Limits, n: int = GRID
 ) -> np.ndarray:
     """Decode the plane at the centres of the cells of an n × n grid.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +20,7 @@ from ..workflows.run_folder import Run, RunError
 __all__ = ["RunError", "reproduce"]
 
 Which = Literal["plane", "writers", "all"]
+FORMATS = ("svg", "pdf")
 LIBRARIES = ("wvae", "torch", "numpy", "scikit-learn", "openTSNE")
 
 
@@ -30,6 +32,7 @@ def reproduce(
     *,
     trials: int = 10,
     brief: bool = False,
+    figure_formats: Sequence[str] = (),
     title: str = "",
     command: str = "",
     progress: Progress | None = None,
@@ -52,6 +55,8 @@ def reproduce(
         Number of trials of Experiment II, each with other writers, another split and seed.
     brief
         Whether Experiment I has fewer epochs over many examples: `wvae.experiments.plane.brief`.
+    figure_formats
+        ``"svg"``, ``"pdf"`` or both, in which figures are written besides the PNG of the report.
     title, command
         Name of the preset, and the command of this run, for the report.
     progress
@@ -62,7 +67,7 @@ def reproduce(
     Raises
     ------
     ValueError
-        If the data do not fit the experiment, or `trials` is not positive.
+        If the data do not fit the experiment, `trials` is not positive, or a format is unknown.
     wvae.io.files.OutputExistsError
         If `out` exists and may not be replaced.
     RunError
@@ -74,6 +79,7 @@ def reproduce(
     _check_arguments(which, data, trials)
     described = describe_data(data)
     settings = run_settings(which, described, config, trials, title, command) | {"brief": brief}
+    settings |= format_settings(figure_formats)
     run = Run(Path(out), settings, progress, overwrite=overwrite)
     with run.lock():
         started = time.monotonic()
@@ -87,6 +93,31 @@ def reproduce(
             run.metrics[f"{kind}.seconds"] = seconds
         write_report(run.folder, run.settings, run.metrics)
         return run.finish()
+
+
+def format_settings(figure_formats: Sequence[str]) -> dict[str, list[str]]:
+    """Return the setting ``figures`` of a run, or nothing if only PNG is wanted.
+
+    Parameters
+    ----------
+    figure_formats
+        Formats besides PNG.
+
+    Raises
+    ------
+    ValueError
+        If one is not in `FORMATS`.
+
+    >>> format_settings(["pdf", "svg", "pdf"]), format_settings([])
+    ({'figures': ['pdf', 'svg']}, {})
+    """
+    for name in figure_formats:
+        if name not in FORMATS:
+            raise ValueError(
+                f"figure_formats holds {name!r}, expected {' or '.join(FORMATS)}: PNG is always "
+                "written"
+            )
+    return {"figures": sorted(set(figure_formats))} if figure_formats else {}
 
 
 def _check_arguments(which: str, data: Dataset, trials: int) -> None:

@@ -17,8 +17,6 @@ from ..datasets import Dataset
 from ..datasets.holdout import holdout_mask
 from ..estimator import WVAE
 from ..evaluation.clustering import agreement, kmeans
-from ..evaluation.embedding import tsne
-from ..reporting import figures
 from ..workflows.encode import code_columns, encode_rows, write_columns
 from ..workflows.fit import fit_in_run
 from ..workflows.inputs import first_categorical_factor
@@ -27,14 +25,11 @@ from ..workflows.progress import Progress
 from ..workflows.run_folder import Run
 from ..workflows.swap import write_example
 from .new_categories import baseline_scores, is_new, style_sheet_figure
-from .panels import leakage_figure, swap_figure
+from .panels import MAX_POINTS, leakage_figure, save_maps, swap_figure
 
 DATA_SETS = ("handwriting", "fsdd", "scenes")
-MAX_POINTS = 3000  # test codes on a t-SNE map
-TSNE_ITERATIONS = 750
 N_SOUNDS = 3  # recordings to play, and other voices for each
 JUDGE_EPOCHS = 6
-SHEET_DPI = 220
 
 
 def reproduce_worlds(
@@ -42,6 +37,7 @@ def reproduce_worlds(
     config: Config,
     out: str | Path,
     *,
+    figure_formats: Sequence[str] = (),
     title: str = "",
     command: str = "",
     progress: Progress | None = None,
@@ -59,6 +55,8 @@ def reproduce_worlds(
     out
         The folder to create. It grows beside that name, and an interrupted run that is started
         again is resumed.
+    figure_formats
+        ``"svg"``, ``"pdf"`` or both, in which figures are written besides the PNG of the report.
     title, command
         Name of the preset, and the command of this run, for the report.
     progress
@@ -69,15 +67,15 @@ def reproduce_worlds(
     Raises
     ------
     ValueError
-        If a data set has no hidden categorical factor, sounds have no sample rate, or two data
-        sets have the same name.
+        If a data set has no hidden categorical factor, sounds have no sample rate, two data sets
+        have the same name, or a format is unknown.
     wvae.io.files.OutputExistsError
         If `out` exists and may not be replaced.
     RunError
         If a partial run has other settings, or another process is writing to it.
     """
     from ..reporting.html import write_worlds
-    from .reproduce import describe_data, run_settings
+    from .reproduce import describe_data, format_settings, run_settings
 
     names = [data.name for data in data_sets]
     if not names or len(set(names)) < len(names):
@@ -88,6 +86,7 @@ def reproduce_worlds(
     factors = {data.name: hidden_factor(data) for data in data_sets}
     described = [describe_data(data) for data in data_sets]
     settings = run_settings("worlds", described, config, 1, title, command)
+    settings |= format_settings(figure_formats)
     run = Run(Path(out), settings, progress, overwrite=overwrite)
     with run.lock():
         for data in data_sets:
@@ -141,7 +140,8 @@ def _run_data_set(data: Dataset, config: Config, run: Run, factor: str) -> dict[
         metrics |= _new_categories(run, model, train, test, factor, seed)
     run.save_figure(f"{data.name}-leakage", leakage_figure(metrics, data.label_name))
     run.save_figure(f"{data.name}-swap", swap_figure(model, test, seed))
-    _save_map(run, test, z_rest, factor, seed)
+    save_maps(run, data.name, test, {"z_rest": z_rest}, factor, seed)
+    metrics["map.examples"] = min(MAX_POINTS, len(test))
     if data.kind == "audio":
         _write_sounds(run, model, test, factor, seed)
     return metrics
@@ -156,7 +156,7 @@ def _new_categories(
         advance(1)
     if test.kind == "image" and len(test.shape) == 2:
         sheet = style_sheet_figure(model, train, test, factor, seed)
-        run.save_figure(f"{test.name}-sheet", sheet, dpi=SHEET_DPI)
+        run.save_figure(f"{test.name}-sheet", sheet)
     return metrics
 
 
@@ -176,17 +176,6 @@ def _cluster_scores(
             metrics[f"clusters.{name}.label_ami"] = agreement(clusters, test.y)["ami"]
             advance(done)
     return metrics
-
-
-def _save_map(run: Run, test: Dataset, z_rest: np.ndarray, factor: str, seed: int) -> None:
-    """Save a t-SNE map of z_rest, coloured by label and by the hidden factor."""
-    rows = np.sort(np.random.default_rng(seed).permutation(len(test))[:MAX_POINTS])
-    with run.progress.task(f"t-SNE of {test.name}", TSNE_ITERATIONS) as advance:
-        points = tsne(z_rest[rows], seed=seed, on_step=advance)
-    y, target = test.y[rows], test.factors[factor][rows]
-    maps = {"z_rest": points}
-    figure = figures.embeddings(maps, y, target, label=test.label_name, factor=factor)
-    run.save_figure(f"{test.name}-map", figure)
 
 
 def _write_sounds(run: Run, model: WVAE, test: Dataset, factor: str, seed: int) -> None:

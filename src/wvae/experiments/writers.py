@@ -9,23 +9,18 @@ import numpy as np
 
 from ..config import Config
 from ..datasets import Dataset
-from ..estimator import WVAE
-from ..evaluation.baselines import FEATURES, RELATIVE, TITLES
+from ..evaluation.baselines import FEATURES, RELATIVE
 from ..evaluation.clustering import agreement, gmm, kmeans, random_assignment
-from ..evaluation.embedding import tsne
 from ..evaluation.supervised import train_cnn
-from ..reporting import figures
 from ..workflows.baselines import baseline_points
-from ..workflows.encode import code_columns, encode_rows, write_columns
 from ..workflows.fit import fit_in_run
 from ..workflows.run_folder import Run
-from .panels import measure_in_run, unit_values
+from .panels import measure_in_run
+from .writers_figures import MAX_POINTS, save_scores, write_codes_and_figures
 
 Array = np.ndarray
 N_WRITERS, MIN_IMAGES, MAX_IMAGES, TEST_SHARE = 100, 60, 97, 0.106
 CEILING_EPOCHS = 12
-MAX_POINTS = 5000  # of a t-SNE map: more take minutes and hide each other
-TSNE_ITERATIONS = 750
 SCORES = ("purity", "ari", "ami")
 SPACES = ("raw", RELATIVE, FEATURES, "z_rest", "z_label")
 METHODS = {"kmeans": kmeans, "gmm": gmm}
@@ -155,13 +150,10 @@ def run(
             return _run_trial(data, config, run, seed, factor, keep=seed == first_seed)
 
         results.append(run.stage(f"trial-{seed}", compute))
-    rows: dict[str, dict[str, list[float]]] = {}
-    for row in _present(results):
-        scores = {score: [result[f"{row}.{score}"] for result in results] for score in SCORES}
-        rows[_row_title(row)] = scores
-    run.save_figure("writers-scores", figures.scores(rows))
+    save_scores(run, {row: [r[f"{row}.ami"] for r in results] for row in _present(results)})
     first = make_trial(data.factors[factor], first_seed).dataset(data)
     metrics = {"writers.trials": trials, **_summary(results)}
+    metrics["writers.map.examples"] = min(MAX_POINTS, results[0]["test.examples"])
     return metrics | measure_in_run(run, "writers", first, first_seed)
 
 
@@ -191,7 +183,7 @@ def _run_trial(
         result |= _prefixed("test", model.evaluate(test.x, test.y))
         advance(1)
     if keep:
-        _write_codes_and_figures(trial.dataset(data), model, run, factor)
+        write_codes_and_figures(trial.dataset(data), model, run, factor)
     return result
 
 
@@ -239,36 +231,6 @@ def _prefixed(prefix: str, scores: dict[str, float]) -> dict[str, float]:
     return {f"{prefix}.{name}": value for name, value in scores.items()}
 
 
-def _write_codes_and_figures(data: Dataset, model: WVAE, run: Run, factor: str) -> None:
-    """Write the codes and figures of the first trial, whose rows are given with their split."""
-    seed = model.config_.random_state
-    codes = encode_rows(model, data, run.progress)
-    write_columns(run.folder / "writers" / "codes.parquet", code_columns(codes, data))
-    rows = np.sort(np.random.default_rng(seed).permutation(len(data))[:MAX_POINTS])
-    maps: dict[str, Array] = {}
-    for name, z in zip(("z_label", "z_rest"), codes, strict=True):
-        with run.progress.task(f"t-SNE of {name}", TSNE_ITERATIONS) as advance:
-            maps[name] = tsne(z[rows], seed=seed, on_step=advance)
-    y, writer = data.y[rows], data.factors[factor][rows]
-    embeddings = figures.embeddings(maps, y, writer, label=data.label_name, factor=factor)
-    run.save_figure("writers-tsne", embeddings)
-    run.save_figure("writers-losses", figures.losses(model.history_))
-    test = data.subset(data.split == "test")
-    run.save_figure("writers-rewritten", _rewritten_figure(model, test, factor))
-
-
-def _rewritten_figure(model: WVAE, test: Dataset, factor: str, n: int = 8) -> figures.Figure:
-    """Plot an image of each of n writers, and every label rewritten in its style."""
-    rng = np.random.default_rng(model.config_.random_state)
-    writer = test.factors[factor]
-    names = np.unique(writer)
-    chosen = rng.choice(names, min(n, len(names)), replace=False)
-    rows = np.array([rng.choice(np.flatnonzero(writer == name)) for name in chosen])
-    x, labels = test.x[rows], model.classes_
-    rewritten = [model.rewrite(x, np.full(len(rows), label)) for label in labels]
-    return figures.rewritten(unit_values(x), np.stack(rewritten, 1), labels.tolist())
-
-
 def _summary(results: list[dict[str, Any]]) -> dict[str, Any]:
     """Return mean and sd of every score over trials, and of differences.
 
@@ -306,15 +268,3 @@ def _mean_sd(name: str, values: list[float]) -> dict[str, Any]:
     """Return the mean and the standard deviation of values under a name."""
     sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
     return {f"{name}.mean": float(np.mean(values)), f"{name}.sd": sd}
-
-
-def _row_title(row: str) -> str:
-    """Return the title of a row in the figure of scores."""
-    words = TITLES | {
-        "raw": "raw pixels",
-        "kmeans": "K-Means",
-        "gmm": "GMM",
-        "random": "random assignment",
-        "ceiling": "with writer labels",
-    }
-    return ", ".join(words.get(part, part) for part in row.split("."))

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from ..estimator import WVAE
 
 PAGE = Path(__file__).parent / "page"  # made by `make web`
+# What the extra `explore` installs.
+PACKAGES = ("starlette", "uvicorn", "openTSNE", "pyarrow", "PIL", "onnx", "onnxscript")
 DATA_FOLDER = "data"
 # Marks the folders that may be replaced. Many sites of other people have an index.html, too.
 MARKER = "wvae-explorer.txt"
@@ -30,7 +33,21 @@ class PageError(ValueError):
 
 
 def check_page() -> None:
-    """Raise a `PageError` if the explorer's page is not part of this installation."""
+    """Raise an error if this installation lacks the explorer's page, or a package that it needs.
+
+    Raises
+    ------
+    PageError
+        If the page has not been built.
+    ModuleNotFoundError
+        If a package of the extra ``explore`` is not installed. The model would be read, the data
+        encoded and mapped before most of them are imported.
+    """
+    for name in PACKAGES:
+        if find_spec(name) is None:
+            raise ModuleNotFoundError(
+                f"the explorer needs the package {name}: pip install 'wvae[explore]'", name=name
+            )
     if not (PAGE / "index.html").is_file():
         raise PageError(
             "this installation lacks the explorer's page: run `make web` in a clone, or reinstall "

@@ -8,14 +8,16 @@ from textwrap import fill
 import numpy as np
 from matplotlib.figure import Figure
 
-from .figures import INK, tiles
+from .pictures import tiles
+from .style import INK, SMALL_FONT, for_print, new_figure
 
 Array = np.ndarray
-CELL = 0.3  # inches
-LINE_LENGTH = 16  # characters of a name above a source example
-SOURCE_COLUMNS = 2  # width of the source example's column, in cells
+CELL, MAX_WIDTH = 0.34, 6.8  # inches
+LINE_LENGTH = 15  # characters of a name above a source example
+SOURCE_COLUMNS = 4  # width of the source example's column, in cells
 
 
+@for_print
 def style_sheet(
     sources: Array, decoded: Array, truth: Array, names: Sequence[str], labels: Sequence[object]
 ) -> Figure:
@@ -35,14 +37,15 @@ def style_sheet(
         Names of the columns.
     """
     n, _, height, width = decoded.shape
-    size = CELL * (len(labels) + SOURCE_COLUMNS + 1), CELL * 2.25 * n + 0.5
-    figure = Figure(figsize=size, layout="constrained")
+    columns = len(labels) + SOURCE_COLUMNS + 1
+    cell = min(CELL, MAX_WIDTH / columns)
+    figure = new_figure(cell * columns, (2 * cell + 0.16) * n + 0.3)
     figure.get_layout_engine().set(h_pad=0.01, w_pad=0.02)  # pyright: ignore
     grid = figure.subplots(n, 2, width_ratios=[SOURCE_COLUMNS, len(labels)], squeeze=False)
     for row, (left, right) in enumerate(grid):
         left.imshow(sources[row], cmap=INK, vmin=0, vmax=1)
-        title = fill(names[row], LINE_LENGTH, max_lines=2, placeholder="…")
-        left.set_title(title, fontsize=4, pad=1)
+        title = fill(names[row], LINE_LENGTH, max_lines=1, placeholder="…")
+        left.set_title(title, fontsize=SMALL_FONT, pad=1)
         pair = np.stack([decoded[row], truth[row]])
         right.imshow(tiles(pair), cmap=INK, vmin=0, vmax=1)
         right.axhline(height - 0.5, color="#d0d4da", linewidth=0.4)
@@ -52,5 +55,5 @@ def style_sheet(
             axes.spines[:].set_visible(axes is left)
     top = grid[0, 1]
     top.set_xticks((np.arange(len(labels)) + 0.5) * width, [str(label) for label in labels])
-    top.tick_params(length=0, labeltop=True, labelbottom=False, labelsize=7)
+    top.tick_params(length=0, labeltop=True, labelbottom=False, labelsize=SMALL_FONT)
     return figure

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..evaluation.leakage import MARGIN, verdict
-
 Metrics = Mapping[str, float]
 GROUPS = {
     "leakage": "leakage: the {label} predicted from z_rest by fresh probes",
@@ -20,10 +18,10 @@ MIN_REST_SCORE = 0.1  # R², or accuracy above chance, below which z_rest counts
 MIN_JUDGE_ACCURACY = 0.8
 _CHANCE_SUFFIXES = (".majority", ".null", ".low", ".high", ".rows")
 _PROBES = {
-    "logistic": "a logistic-regression probe",
-    "mlp": "an MLP probe",
-    "knn": "a k-NN probe",
-    "boosting": "a gradient-boosting probe",
+    "logistic": "logistic regression",
+    "mlp": "an MLP",
+    "knn": "k-NN",
+    "boosting": "gradient boosting",
 }
 
 
@@ -36,6 +34,15 @@ class Row:
     value: float
     chance: float | None
     interval: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The leakage of one model, and the reasons to doubt its figures."""
+
+    title: str
+    leakage: str
+    doubts: tuple[str, ...]
 
 
 def rows(metrics: Metrics) -> list[Row]:
@@ -111,12 +118,34 @@ def _nearest_chance(name: str, metrics: Metrics) -> float | None:
     return None
 
 
-def summarise(metrics: Metrics, label: str = "label") -> list[str]:
-    """Return a sentence on whether z_rest is clean, and one for every reason to doubt the figures.
+def leakage_amount(metrics: Metrics) -> str:
+    """Return the largest accuracy of a probe of z_rest, its 95 % interval, and chance.
 
-    z_rest is clean if the interval of the best probe's accuracy ends less than 5 percentage points
-    above a constant guess, and not clean if it begins above that: see
-    `wvae.evaluation.leakage.verdict`.
+    Parameters
+    ----------
+    metrics
+        The result of `wvae.workflows.measure.measure`, full or quick.
+
+    Examples
+    --------
+    >>> leakage_amount({
+    ...     "leakage.max": 0.412, "leakage.low": 0.4, "leakage.high": 0.42, "leakage.majority": 0.1
+    ... })
+    'leakage 0.41 [0.40, 0.42] against chance 0.10'
+    """
+    low, high = metrics["leakage.low"], metrics["leakage.high"]
+    return (
+        f"leakage {metrics['leakage.max']:.2f} [{low:.2f}, {high:.2f}] against chance "
+        f"{metrics['leakage.majority']:.2f}"
+    )
+
+
+def summarise(metrics: Metrics, label: str = "label") -> list[str]:
+    """Return a sentence on the leakage, and one for every reason to doubt the figures.
+
+    The sentence has the amount and its 95 % interval, and no judgement: what is little enough
+    depends on the use. It says how far the strongest probe is on the way from a constant guess to
+    no error, or that the test rows do not tell it from a constant guess.
 
     Parameters
     ----------
@@ -135,28 +164,56 @@ def summarise(metrics: Metrics, label: str = "label") -> list[str]:
     >>> metrics = {
     ...     "leakage.max": 0.412, "leakage.low": 0.4, "leakage.high": 0.42,
     ...     "leakage.rows": 9000, "leakage.majority": 0.1, "leakage.mean.mlp": 0.412,
-    ...     "leakage.positive_control": 0.98, "leakage.clean": 0.0,
+    ...     "leakage.positive_control": 0.98,
     ... }
     >>> import textwrap
     >>> print(textwrap.fill(*summarise(metrics, "digit"), width=76))
-    not clean: an MLP probe predicts the digit from z_rest with 41.2 % accuracy
-    (95 % interval 40.0–42.0 %, a constant guess 10.0 %)
+    leakage 0.41 [0.40, 0.42] against chance 0.10: the strongest probe, an MLP,
+    predicts the digit from z_rest in 41.2 % of 9,000 test examples, 35 % of the
+    way from a constant guess to no error
     """
-    low, high = 100 * metrics["leakage.low"], 100 * metrics["leakage.high"]
-    result = verdict(metrics)
     probe, code = _strongest_probe(metrics)
-    leakage = (
-        f"{result}: {probe} predicts the {label} from {code} with "
-        f"{_percent(metrics['leakage.max'])} accuracy "
-        f"(95 % interval {low:.1f}–{high:.1f} %, a constant guess "
-        f"{_percent(metrics['leakage.majority'])})"
-    )
-    if result == "undecided":
-        leakage += (
-            f". {metrics['leakage.rows']:,.0f} test rows are too few to say whether it is within "
-            f"{100 * MARGIN:.0f} points of a constant guess"
+    highest, chance = metrics["leakage.max"], metrics["leakage.majority"]
+    rows = f"{metrics['leakage.rows']:,.0f} test examples"
+    if metrics["leakage.low"] <= chance:
+        finding = (
+            f"{rows} do not tell the strongest probe, {probe}, from a constant guess of the {label}"
         )
+    else:
+        share = 100 * (highest - chance) / (1 - chance)
+        finding = (
+            f"the strongest probe, {probe}, predicts the {label} from {code} in "
+            f"{_percent(highest)} of {rows}, {share:.0f} % of the way from a constant guess to no "
+            "error"
+        )
+    leakage = f"{leakage_amount(metrics)}: {finding}"
     return [leakage, *_doubts_about_rest(metrics, label), *_doubts_about_swap(metrics, label)]
+
+
+def verdict_of(title: str, metrics: dict[str, float], label: str) -> Verdict:
+    """Return the leakage and the doubts of one model as sentences.
+
+    Parameters
+    ----------
+    title
+        Name of the model or data set.
+    metrics
+        What `wvae.workflows.measure.measure` returned.
+    label
+        Name of the label.
+    """
+    sentences = [f"{text[0].upper()}{text[1:]}." for text in summarise(metrics, label)]
+    leakage, *doubts = [unbroken(text) for text in sentences]
+    return Verdict(title, leakage, tuple(doubts))
+
+
+def unbroken(text: str) -> str:
+    """Return a text in which no line can break between a number and its percent sign.
+
+    >>> unbroken("99.5 % of") == "99.5\\u00a0% of"
+    True
+    """
+    return text.replace(" %", "\u00a0%")
 
 
 def _strongest_probe(metrics: Metrics) -> tuple[str, str]:

@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
 METRICS_FILE = "metrics.json"  # every finished run has it
 # Settings that must not change when an unfinished run is resumed; the others only describe it.
-RESUME_KEYS = ("experiment", "trials", "data", "config", "brief")
+RESUME_KEYS = ("experiment", "trials", "data", "config", "brief", "figures")
+FIGURE_DPI = 200
+FIGURE_OPTIONS: dict[Any, Any] = {
+    "svg.fonttype": "none",  # text that an editor can change
+    "svg.hashsalt": "wvae",  # equal figures have equal names of their parts
+    "pdf.fonttype": 42,  # TrueType, because journals reject the default
+}
+# A date would make equal figures differ.
+NO_DATE: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
 class RunError(ValueError):
@@ -74,7 +82,8 @@ class Run:
     out
         The folder to create.
     settings
-        The settings of the run, as JSON. A partial run with other settings is not resumed.
+        The settings of the run, as JSON. A partial run with other settings is not resumed. Under
+        ``figures`` they have the formats of figures besides PNG: ``svg``, ``pdf``.
     progress
         Shows the progress.
     overwrite
@@ -163,9 +172,22 @@ class Run:
             write_json(file, compute())
         return json.loads(file.read_text(encoding="utf-8"))
 
-    def save_figure(self, name: str, figure: Figure, dpi: int = 110) -> None:
-        """Write ``figures/<name>.png``."""
-        figure.savefig(self.folder / "figures" / f"{name}.png", dpi=dpi)
+    def save_figure(self, name: str, figure: Figure) -> None:
+        """Write ``figures/<name>.png`` for the page, and the same in the formats of the settings.
+
+        Parameters
+        ----------
+        name
+            Name of the figure.
+        figure
+            The figure.
+        """
+        import matplotlib as mpl
+
+        for suffix in ("png", *self.settings.get("figures", ())):
+            path = self.folder / "figures" / f"{name}.{suffix}"
+            with mpl.rc_context(FIGURE_OPTIONS):
+                figure.savefig(path, dpi=FIGURE_DPI, metadata=NO_DATE.get(suffix))
 
     def finish(self) -> Path:
         """Write metrics.json, remove the stages, rename the folder and return its path."""

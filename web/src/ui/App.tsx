@@ -12,7 +12,7 @@ import { ScatterMap } from "./ScatterMap";
 import { SelectionPanel } from "./SelectionPanel";
 import { SwapPanel } from "./SwapPanel";
 import { Toolbar } from "./Toolbar";
-import { TruthPanel, verdict } from "./TruthPanel";
+import { TruthPanel, leakageText } from "./TruthPanel";
 
 const PANELS: Record<Tab, () => preact.JSX.Element | null> = {
   example: ExamplePanel,
@@ -58,7 +58,6 @@ export function App() {
 
 function Header() {
   const { title, n, total } = session().data.manifest;
-  const known = verdict();
   const size = total ? t("sample", { n: count(n), total: count(total) }) : t("examples", { n: count(n) });
   return (
     <header>
@@ -67,8 +66,8 @@ function Header() {
         {title}
       </h1>
       <p>{size}</p>
-      <button type="button" class={`badge verdict ${known}`} onClick={() => (tab.value = "truth")}>
-        {t(`truth.${known}`)}
+      <button type="button" class="badge verdict" onClick={() => (tab.value = "truth")}>
+        {leakageText(true)}
       </button>
       <div class="settings">
         <button type="button" onClick={toggleTheme} aria-label={t("theme")} title={t("theme")}>

@@ -5,24 +5,26 @@ import { session } from "../session";
 import { ProbePanel } from "./ProbePanel";
 import { selectedRows } from "../state";
 
-export type Verdict = "clean" | "undecided" | "notClean" | "unknown";
-
-/** What the measured leakage says. */
-export function verdict(): Verdict {
-  const clean = session().data.manifest.truth.metrics["leakage.clean"];
-  if (clean === undefined) return "unknown";
-  return clean === 1 ? "clean" : clean === 0 ? "notClean" : "undecided";
+/** The measured leakage as an amount beside chance, as in the report; `short` leaves out the interval. */
+export function leakageText(short = false): string {
+  const m = session().data.manifest.truth.metrics;
+  if (!("leakage.max" in m)) return t("truth.unknown");
+  return t(short ? "truth.badge" : "truth.amount", {
+    value: m["leakage.max"].toFixed(2),
+    low: m["leakage.low"].toFixed(2),
+    high: m["leakage.high"].toFixed(2),
+    chance: m["leakage.majority"].toFixed(2),
+  });
 }
 
 export function TruthPanel() {
   const { data } = session();
   const { truth, label, source, licence } = data.manifest;
   const m = truth.metrics;
-  const known = verdict();
   return (
     <>
-      <p class={`verdict ${known}`}>{t("truth.split", { verdict: t(`truth.${known}`) })}</p>
-      {known === "unknown" && <p>{t("truth.none")}</p>}
+      <p class="verdict">{leakageText()}</p>
+      {!("leakage.max" in m) && <p>{t("truth.none")}</p>}
       {"leakage.max" in m && (
         <Figure
           name={t("truth.leakage", {
@@ -37,7 +39,6 @@ export function TruthPanel() {
           low={m["leakage.low"]}
           high={m["leakage.high"]}
           chance={m["leakage.majority"]}
-          isGood={known === "clean"}
         />
       )}
       <Sufficiency />
@@ -138,7 +139,8 @@ function Figure(props: {
   low?: number;
   high?: number;
   chance?: number;
-  isGood: boolean;
+  /** Whether a value is good or bad; without it, the bar only shows the amount. */
+  isGood?: boolean;
 }) {
   const { value, low, high, chance } = props;
   const at = (share: number) => `${100 * Math.min(1, Math.max(0, share))}%`;
@@ -146,7 +148,7 @@ function Figure(props: {
     <div class="figure">
       <p>{props.name}</p>
       <div class="scale" aria-hidden="true">
-        <i class={props.isGood ? "good" : "bad"} style={{ width: at(value) }} />
+        <i class={props.isGood === undefined ? "amount" : props.isGood ? "good" : "bad"} style={{ width: at(value) }} />
         {low !== undefined && high !== undefined && (
           <em style={{ left: at(low), width: at(high - low) }} />
         )}
