@@ -105,6 +105,7 @@ def test_the_limits_have_the_verdict(
 def test_a_doubt_about_the_test_rows_is_a_limit(folder: Path, planted: Dataset):
     keep_measures(folder, planted, FIGURES, 0, doubtful=True, log=print)
     assert "too good" in card_of(folder).text.partition("## Limits")[2]
+    assert "has not seen" not in card_of(folder).text
     keep_measures(folder, planted, FIGURES, 0, log=print)
     assert "too good" not in card_of(folder).text.partition("## Limits")[2]
 
@@ -144,6 +145,7 @@ def test_a_card_of_damaged_records_is_refused(folder: Path):
 def test_measures_say_what_they_are_of(planted: Dataset):
     record = measures_record(planted, {"leakage.max": 0.3}, 4)
     assert record["rows"] == {"train": 360, "test": 40}
+    assert measures_record(planted, {"leakage.rows": 30.0}, 4)["rows"]["test"] == 30
     assert (record["data"], record["label"], record["seed"]) == ("planted", "animal", 4)
     assert record["figures"] == {"leakage.max": 0.3}
     assert "warning" not in record

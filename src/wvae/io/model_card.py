@@ -180,9 +180,10 @@ def _protocol(measures: Mapping[str, Any]) -> str:
     data = f" of {measures['data']}" if measures.get("data") else ""
     split = f" ({measures['split']})" if measures.get("split") else ""
     seed = f", seed {measures['seed']}" if "seed" in measures else ""
+    unseen = "" if measures.get("warning") else ", which the model has not seen"
     return (
-        f"By `wvae measure` on {tested}{data}{split}{seed}, which the model has not seen. Probes "
-        "and classifiers are trained afresh, on training rows."
+        f"By `wvae measure` on {tested}{data}{split}{seed}{unseen}. Probes and classifiers are "
+        "trained afresh, on training rows."
     )
 
 
