@@ -34,9 +34,9 @@ DATE = (1980, 1, 1, 0, 0, 0)  # so that the same files make the same zip
 # Few weights leave room for steps of the alignment, of 7 kB each with ten labels: the more steps,
 # the less of the label a probe predicts.
 MODELS: dict[str, dict[str, Any]] = {
-    "handwriting": {"backbone": "photo", "width": 64, "alignment_steps": 160},
+    "handwriting": {"backbone": "photo", "width": 64, "alignment_steps": 140},
     "fsdd": {"backbone": "deep", "width": 64, "alignment_steps": 90},
-    "scenes": {"backbone": "deep", "width": 64, "alignment_steps": 160},
+    "scenes": {"backbone": "deep", "width": 64, "alignment_steps": 120},
 }
 QUICK = {"epochs": 8, "finetune_epochs": 2}
 
