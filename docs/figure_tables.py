@@ -12,7 +12,7 @@ from figure_goals import goals
 from figure_values import MISSING, common_seeds, markdown, percent, runs, source, spread, values
 
 DATA = ("handwriting", "mnist")
-DOMAINS = {"handwriting": "writer", "fsdd": "speaker", "scenes": "background"}
+DOMAINS = {"handwriting": "writer", "fsdd": "speaker", "scenes": "scene"}
 SCORES = ("purity", "ari", "ami")
 METHOD_COLUMNS = {
     "leakage.max": ("leakage", 3),
@@ -27,11 +27,11 @@ METHOD_COLUMNS = {
 
 def how(results: Sequence[str], seeds: Sequence[int]) -> str:
     """Return the lines below a table: number of runs, and the commands with machine and commit."""
-    sources = " ".join(map(source, results))
+    sources = "\n".join(f"- {source(result)}" for result in results)
     if len(seeds) < 2:
-        return f"\n\n*{len(seeds) or 'No'} run{'' if seeds else ' yet'}.* {sources}"
+        return f"\n\n*{len(seeds) or 'No'} run{'' if seeds else ' yet'}:*\n\n{sources}"
     of_runs = f"{len(seeds)} runs (seeds {', '.join(map(str, seeds))})"
-    return f"\n\n*Mean ± standard deviation of {of_runs}.* {sources}"
+    return f"\n\n*Mean ± standard deviation of {of_runs}:*\n\n{sources}"
 
 
 # ------------------------------------------------------------------------------------------ README
@@ -45,11 +45,11 @@ WRITERS_EN = (
     "*network trained with writer labels*",
 )
 WRITERS_JA = (
-    "クラスタと筆者の AMI({n} 試行の平均 ± 標準偏差)",
-    "生の画素",
-    "ノートブックのモデルの z_rest(プリセット `article`)",
-    "**z_rest(プリセット `best`)**",
-    "*筆者のラベルで学習したネットワーク*",
+    "クラスタと書き手の AMI（{n} 試行の平均 ± 標準偏差）",
+    "元の画素",
+    "ノートブックのモデルの z_rest（プリセット `article`）",
+    "**z_rest（プリセット `best`）**",
+    "*書き手のラベルで学習したネットワーク*",
 )
 DOMAINS_EN = (
     "test accuracy, mean ± sd of {n} seeds",
@@ -60,14 +60,15 @@ DOMAINS_EN = (
     "swapped examples with the label that was asked for",
 )
 DOMAINS_JA = (
-    "テストでの正解率({n} シードの平均 ± 標準偏差)",
+    "テストでの正解率（{n} シードの平均 ± 標準偏差）",
     "{data} / {factor}",
     "z_label から予測したラベル",
-    "z_rest から予測した隠れた要因(偶然)",
-    "z_rest から予測したラベル、四つのプローブの最良値(偶然)",
-    "入れ替えた例が、指定したラベルに見える割合",
+    "z_rest から予測した隠れた要因（チャンスレート）",
+    "z_rest から予測したラベル、四つのプローブの最良値（チャンスレート）",
+    "入れ替えたデータが、指定したラベルに見える割合",
 )
-FACTORS_JA = {"writer": "筆者", "speaker": "話者", "background": "背景"}
+FACTORS_EN = {"scene": "background"}
+FACTORS_JA = {"writer": "書き手", "speaker": "話者", "scene": "背景"}
 
 
 def readme_writers(words: Sequence[str]) -> str:
@@ -87,7 +88,7 @@ def readme_writers(words: Sequence[str]) -> str:
     return markdown(rows)
 
 
-def readme_domains(words: Sequence[str], factors: dict[str, str] | None = None) -> str:
+def readme_domains(words: Sequence[str], factors: dict[str, str]) -> str:
     """Return four figures of each domain."""
     seeds = common_seeds([f"domain-{data}" for data in DOMAINS])
     heading, column, label, factor, leakage, swap = words
@@ -178,7 +179,7 @@ def domains() -> str:
     """Return the figures of the three domains."""
     results = [f"domain-{data}" for data in DOMAINS]
     seeds = common_seeds(results)
-    rows = [["", *(f"`{data}` / {factor}" for data, factor in DOMAINS.items())]]
+    rows = [["", *(f"`{data}` / {FACTORS_EN.get(f, f)}" for data, f in DOMAINS.items())]]
     for title, key, chance in (
         ("label from z_label, accuracy", "sufficiency.predict", ""),
         ("factor from z_rest, accuracy (chance)", "rest.factor.{factor}.accuracy",
@@ -250,7 +251,7 @@ def methods(data: str) -> str:
         rows.append([name, *cells])
     guess = values(result, f"{names[0]}: leakage.majority", seeds)
     chance = f" A constant guess predicts {sum(guess) / len(guess):.3f} of the labels."
-    return markdown(rows) + how([result], seeds) + chance
+    return markdown(rows) + "\n\n" + chance.strip() + how([result], seeds)
 
 
 def _metrics_of(result: str) -> list[str]:
@@ -299,7 +300,7 @@ def gpu() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "readme-writers": partial(readme_writers, WRITERS_EN),
     "readme-writers-ja": partial(readme_writers, WRITERS_JA),
-    "readme-domains": partial(readme_domains, DOMAINS_EN),
+    "readme-domains": partial(readme_domains, DOMAINS_EN, FACTORS_EN),
     "readme-domains-ja": partial(readme_domains, DOMAINS_JA, FACTORS_JA),
     "writers": writers,
     "plane": plane,

@@ -415,6 +415,20 @@ def test_an_interrupted_command_reports_what_is_saved(
 # ---------------------------------------------------------------------- progress
 
 
+def test_a_pipe_gets_no_live_bars_even_if_colours_are_forced(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as notebooks do
+    with progress_bars(quiet=False) as progress:
+        assert progress is not None
+        with progress.task("training", 50) as advance:
+            for step in range(50):
+                advance(step)
+    printed = capsys.readouterr().err
+    assert printed.count("\n") <= 2
+    assert "\x1b" not in printed
+
+
 def test_progress_shows_rate_and_remaining_time_of_slow_steps(monkeypatch: pytest.MonkeyPatch):
     now = [0.0]
     with_clock = partial(Progress, get_time=lambda: now[0], auto_refresh=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -79,6 +80,7 @@ def progress_bars(quiet: bool) -> Generator[ProgressBars | None]:
         TimeElapsedColumn(),
         TextColumn("left {task.fields[left]}"),
     )
-    stderr = Console(stderr=True)
+    # Notebooks set FORCE_COLOR, which makes Rich take any pipe for a terminal: thousands of lines.
+    stderr = Console(stderr=True, force_terminal=sys.stderr.isatty())
     with Progress(*columns, console=stderr, speed_estimate_period=SPEED_WINDOW) as bars:
         yield ProgressBars(bars)
