@@ -206,7 +206,7 @@ def invert(log_mel: Array, rate: int, *, seconds: float = 0.5) -> Array:
     Non-negative least squares gives the frequencies of the bands, and the fast Griffin-Lim
     algorithm estimates the phases. Its seed is fixed, so a spectrogram always gives the same wave.
     `log_mel` keeps neither the loudness nor the length of a sound; therefore the peak of the wave
-    is 1 and its length is `seconds`.
+    is 1 and its length is `seconds`. The wave has the shape (samples,), in float32.
 
     Parameters
     ----------
@@ -216,11 +216,6 @@ def invert(log_mel: Array, rate: int, *, seconds: float = 0.5) -> Array:
         Sample rate of the wave and of the sounds that gave the spectrogram, in samples per second.
     seconds
         Length of the wave.
-
-    Returns
-    -------
-    Array
-        (samples,) float32 in [-1, 1].
 
     Raises
     ------
