@@ -26,6 +26,7 @@ import json
 import os
 import shutil
 import statistics
+import sys
 import tempfile
 import threading
 import time
@@ -349,7 +350,7 @@ def main() -> None:
                 table.append([f"{n:,}", f"{key}, {UNITS[key]}", goal, *medians])
             heading = ["points", "measured", "goal", *results]
             print(json.dumps(results))
-    command = f"python benchmarks/explorer.py --repeat {options.repeat}"
+    command = f"python benchmarks/explorer.py {' '.join(sys.argv[1:])}".strip()
     add_table("explorer", command, [heading, *table])
 
 

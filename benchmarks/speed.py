@@ -396,7 +396,7 @@ def main() -> None:
     row("`import wvae`", f"{import_seconds:.2f} s", "", "≤ 0.1 s")
     if not arguments.short:
         loss_rows(data, test, plain)
-        add_table("speed", "python benchmarks/speed.py", ROWS)
+    add_table("speed", f"python benchmarks/speed.py {' '.join(sys.argv[1:])}".strip(), ROWS)
 
 
 if __name__ == "__main__":

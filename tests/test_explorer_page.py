@@ -349,7 +349,7 @@ def test_a_probe_on_the_selection_reads_the_label_from_z_label_only(open_page: O
 
 
 def test_the_badge_and_the_panel_say_the_amount_of_the_leakage(open_page: Open, site: Path):
-    manifest = json.loads((site / "data" / "manifest.json").read_text(encoding="utf-8"))
+    manifest = json.loads((site / "data" / "explorer.json").read_text(encoding="utf-8"))
     metrics = manifest["truth"]["metrics"]
     page = open_page("tab=truth")
     names = ("max", "low", "high", "majority")
