@@ -40,9 +40,10 @@ class Goal:
             others = values(self.result, self.relative_to)
             pairs = list(zip(found, others, strict=True))
             found = [a - b if self.difference else a / b for a, b in pairs]
-        row = [self.title, f"{sign} {self.goal:g}", spread(found)]
+        # A non-breaking space: the number stays beside its sign.
+        row = [self.title, f"{sign}\u00a0{self.goal:g}", spread(found)]
         if not found:
-            return [*row, ""]
+            return [*row[:2], "not measured yet", ""]
         mean = sum(found) / len(found)
         is_met = mean <= self.goal if self.at_most else mean >= self.goal
         return [*row, "met" if is_met else "**missed**"]

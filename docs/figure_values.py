@@ -101,7 +101,7 @@ def spread(numbers: list[float], digits: int = 3) -> str:
     """
     if not numbers:
         return MISSING
-    mean = f"{np.mean(numbers):,.{digits}f}"
+    mean = f"{np.mean(numbers):,.{digits}f}".replace("-", "−")
     return mean if len(numbers) < 2 else f"{mean} ± {np.std(numbers, ddof=1):.{digits}f}"
 
 
