@@ -33,7 +33,7 @@ MARK = re.compile(
     r"(?P<begin><!-- (?P<kind>figure|table): (?P<what>[^>]*?) -->)(?P<text>.*?)(?P<end><!-- / -->)",
     re.DOTALL,
 )
-# What may hold decimals that nobody measured here: code, formulas, addresses, names of papers.
+# What may hold decimals that are no measurements: code, formulas, addresses, names of papers.
 NOT_PROSE = (
     re.compile(r"^(```+|~~~+).*?^\1`*~*\s*$", re.DOTALL | re.MULTILINE),
     re.compile(r"^( {4,}|\t)\S.*$", re.MULTILINE),

@@ -132,7 +132,7 @@ def _introduction(saved: SavedModel, label: str) -> str:
     config = saved.config
     return (
         f"A variational autoencoder with a split bottleneck, trained with "
-        f"[wvae](https://pypi.org/project/wvae/). `z_label` ({config.d_label} dimensions) holds "
+        f"[wvae](https://github.com/wvae/wvae). `z_label` ({config.d_label} dimensions) holds "
         f"what the {label} explains, and `z_rest` ({config.d_rest} dimensions) all the rest. The "
         "folder holds weights (safetensors) and JSON, and no code."
     )
