@@ -81,7 +81,7 @@ def main() -> int:
     if unknown:
         parser.error(f"no such extra: {', '.join(unknown)}; there are {', '.join(EXTRAS)}")
     started = time.perf_counter()
-    wheel, archive = build(arguments.out)
+    wheel, archive = build(arguments.out.resolve())
     with tempfile.TemporaryDirectory(prefix="wvae-packages-") as folder:
         failed = try_wheel(Environment(Path(folder, "wheel")), wheel, arguments.extras or EXTRAS)
         failed += try_without_extras(Environment(Path(folder, "archive")), archive)
