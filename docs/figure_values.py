@@ -119,13 +119,12 @@ def source(result: str) -> str:
     first, machine = found[0], found[0]["machine"]
     commits = ", ".join(sorted({run["commit"] for run in found}))
     threads = f"{machine['threads']} thread" + ("s" if machine["threads"] > 1 else "")
-    where = machine.get("gpu", f"{machine['cores']} cores")
+    machines = [run["machine"] for run in found]
+    where = " or ".join(dict.fromkeys(m.get("gpu", f"{m['cores']} cores") for m in machines))
+    torch = " or ".join(dict.fromkeys(m["torch"] for m in machines))
     commands = "`, then `".join(first["commands"])
     commands = commands.replace("--seed 0", "--seed SEED").replace(" --overwrite", "")
-    return (
-        f"`{commands}`: {threads}, {where}, PyTorch {machine['torch']}, commit {commits}, "
-        f"{first['date']}."
-    )
+    return f"`{commands}`: {threads}, {where}, PyTorch {torch}, commit {commits}, {first['date']}."
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:
