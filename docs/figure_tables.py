@@ -239,10 +239,11 @@ def mnist60k() -> str:
 def methods(data: str) -> str:
     """Return the comparison of separation methods on one data set."""
     result = f"separation-{data}"
-    seeds = common_seeds([result])
+    seeds = _seeds_of_all_methods(result)
     if not seeds:
         return "*Not measured yet.*"
-    names = list(dict.fromkeys(key.split(": ")[0] for key in _metrics_of(result)))
+    first = next(run for run in runs(result) if run["seed"] == seeds[0])
+    names = list(dict.fromkeys(key.split(": ")[0] for key in first["metrics"]))
     rows = [["method", *(title for title, _ in METHOD_COLUMNS.values())]]
     for name in names:
         cells: list[str] = []
@@ -254,10 +255,10 @@ def methods(data: str) -> str:
     return markdown(rows) + "\n\n" + chance.strip() + how([result], seeds)
 
 
-def _metrics_of(result: str) -> list[str]:
-    """Return the metrics that all runs of a result have, in the order of the first."""
-    shared = set.intersection(*(set(run["metrics"]) for run in runs(result)))
-    return [key for key in runs(result)[0]["metrics"] if key in shared]
+def _seeds_of_all_methods(result: str) -> list[int]:
+    """Return the seeds for which as many methods were measured as for any."""
+    n = max((len(run["metrics"]) for run in runs(result)), default=0)
+    return [run["seed"] for run in runs(result) if len(run["metrics"]) == n]
 
 
 # -------------------------------------------------------------------------------------- benchmarks
