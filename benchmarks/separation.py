@@ -218,6 +218,8 @@ def run(
                     "method": name,
                     "seed": seed,
                     "setting": setting(name, epochs, changes),
+                    "commit": current_commit(),
+                    "machine": machine(str(torch.get_num_threads())),
                     "metrics": metrics,
                 }
                 _append(file, row)
@@ -467,16 +469,20 @@ def report(folder: Path, image: Path, epochs: int) -> list[str]:
 def write_result(name: str, seed: int, found: list[Row], epochs: int) -> None:
     """Write the cells of a seed to docs/results/separation-NAME.json."""
     metrics: dict[str, float] = {}
+    parts: list[dict[str, Any]] = []  # cells may come from several machines
     for row in found:
+        part = {"commit": row["commit"], "machine": row["machine"]}
+        if part not in parts:
+            parts.append(part)
         for key in ("leakage.majority", *(key for key, _ in COLUMNS)):
             metrics[f"{row['method']}: {key}"] = row["metrics"][key]
     entry = {
         "seed": seed,
         "commands": [f"python benchmarks/separation.py --data {name} --seeds {seed}"],
-        "commit": current_commit(),
+        **parts[0],
+        "parts": parts,
         "date": date.today().isoformat(),
         "epochs": epochs,
-        "machine": machine(str(torch.get_num_threads())),
         "metrics": rounded(metrics),
     }
     add_run(f"separation-{name}", entry)

@@ -117,9 +117,10 @@ def source(result: str) -> str:
     if not found:
         return "Not measured yet."
     first, machine = found[0], found[0]["machine"]
-    commits = ", ".join(sorted({run["commit"] for run in found}))
+    parts = [part for run in found for part in run.get("parts", [run])]
+    commits = ", ".join(sorted({part["commit"] for part in parts}))
     threads = f"{machine['threads']} thread" + ("s" if machine["threads"] > 1 else "")
-    machines = [run["machine"] for run in found]
+    machines = [part["machine"] for part in parts]
     where = " or ".join(dict.fromkeys(m.get("gpu", f"{m['cores']} cores") for m in machines))
     torch = " or ".join(dict.fromkeys(m["torch"] for m in machines))
     commands = "`, then `".join(first["commands"])

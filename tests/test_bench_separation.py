@@ -47,7 +47,8 @@ def rows_of(bench: Any, methods: list[str] | None = None, seeds: int = 2) -> lis
                 "reconstruction": 90.0 + max(i - 4, 0) + seed,
             }
             setting = bench.setting(method, 7, {})
-            rows.append({"method": method, "seed": seed, "setting": setting, "metrics": metrics})
+            row = {"method": method, "seed": seed, "setting": setting, "metrics": metrics}
+            rows.append({**row, "commit": f"c{method[0]}", "machine": {"threads": 1}})
     return rows
 
 
@@ -103,7 +104,6 @@ def test_the_report_writes_one_result_for_each_seed_and_the_picture(
 ) -> None:
     results, image = tmp_path / "results", tmp_path / "picture.png"
     monkeypatch.setattr(bench, "add_run", partial(bench.add_run, results=results))
-    monkeypatch.setattr(bench, "current_commit", lambda: "abc")
     assert bench.report(tmp_path, image, 7) == []  # there are no rows
     rows = [*rows_of(bench, ["best", "none"])]
     (tmp_path / "handwriting.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -111,6 +111,8 @@ def test_the_report_writes_one_result_for_each_seed_and_the_picture(
         assert bench.report(tmp_path, image, 7) == ["handwriting"]
     result = json.loads((results / "separation-handwriting.json").read_text())
     assert [run["seed"] for run in result["runs"]] == [0, 1]
+    # Where each cell was measured, not where the report was written.
+    assert [part["commit"] for part in result["runs"][0]["parts"]] == ["cn", "cb"]
     metrics = result["runs"][0]["metrics"]
     assert metrics["none: leakage.max"] == metrics["best: leakage.max"] == 0.95
     assert next(iter(metrics)).startswith("none")  # the order of the methods
